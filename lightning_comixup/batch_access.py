@@ -1,0 +1,88 @@
+"""Reading and replacing the inputs and targets of a batch, whatever container it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
+from typing import Any
+
+Getter = Callable[[Any], Any]
+Setter = Callable[[Any, Any], Any]
+BatchKey = int | str | tuple[Getter, Setter]
+
+
+def check_key(name: str, key: object) -> None:
+    """Check that a key is an index, a name or a (getter, setter) pair.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key):
+        return
+    if isinstance(key, bool) or not isinstance(key, int | str):
+        raise TypeError(f"{name} must be an index, a key, or a (getter, setter) pair, found {key!r}.")
+
+
+def get_part(batch: Any, name: str, key: BatchKey) -> Any:
+    """Return the part of a batch that a key names.
+
+    Args:
+        batch: A list, tuple, named tuple, dict or dataclass, or anything for a (getter, setter) pair.
+        name: "input_key" or "target_key", for the error.
+        key: An index, a key or attribute name, or a (getter, setter) pair.
+
+    Raises:
+        ValueError: If the batch has no such part.
+    """
+    try:
+        if isinstance(key, tuple | list):
+            return key[0](batch)
+        if isinstance(key, str) and not isinstance(batch, Mapping):
+            return getattr(batch, key)
+        return batch[key]
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{name} must name a part of the batch: found {key!r} for {_describe(batch)}. Pass CoMixup({name}=...) an "
+            "index, a key, or a (getter, setter) pair."
+        ) from error
+
+
+def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
+    """Return the batch with one part replaced: the same container where it can change, else a new one.
+
+    The part's own tensor is never written to: on the CPU it may be the data set's memory.
+
+    Raises:
+        TypeError: If the container can neither be changed nor copied.
+    """
+    if isinstance(key, tuple | list):
+        changed = key[1](batch, value)
+        return batch if changed is None else changed
+    if isinstance(batch, MutableSequence | MutableMapping):
+        batch[key] = value  # type: ignore[index]
+        return batch
+    if isinstance(batch, tuple) and hasattr(batch, "_replace"):
+        names: tuple[str, ...] = batch._fields  # type: ignore[attr-defined]
+        return batch._replace(**{key if isinstance(key, str) else names[key]: value})
+    if isinstance(batch, tuple) and isinstance(key, int):
+        parts = list(batch)
+        parts[key] = value
+        return tuple(parts)
+    if isinstance(key, str) and dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        if batch.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+            return dataclasses.replace(batch, **{key: value})
+        setattr(batch, key, value)
+        return batch
+    raise TypeError(
+        f"A batch must be a list, tuple, named tuple, dict or dataclass, found {_describe(batch)}. Pass input_key and "
+        "target_key as (getter, setter) pairs; the setter returns the new batch, or None if it changed the old one."
+    )
+
+
+def _describe(batch: Any) -> str:
+    kind = type(batch).__name__
+    if isinstance(batch, Mapping):
+        return f"a {kind} with keys {list(batch)}"
+    if isinstance(batch, tuple | list):
+        return f"a {kind} of {len(batch)}"
+    return f"a {kind}"

@@ -1,0 +1,231 @@
+"""The callback: Co-Mixup in any Trainer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+
+from lightning_comixup.batch_access import BatchKey, check_key
+from lightning_comixup.batch_swap import BatchSwap
+from lightning_comixup.hyperparameters import (
+    GridSize,
+    Hyperparameters,
+    Solver,
+    Thresholding,
+    check_choice,
+    check_count,
+    check_number,
+)
+from lightning_comixup.kept_gradients import KeptGradients
+from lightning_comixup.labeling import warm_up
+from lightning_comixup.plan import LabelingReport
+from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
+from lightning_comixup.setup_checks import check_optimization, check_single, check_strategy, check_training_step
+from lightning_comixup.training_batch import MixingSettings, mix_training_batch
+
+Default = Hyperparameters
+
+
+class CoMixup(pl.Callback):
+    """Replace each training batch by its Co-Mixup: `Trainer(callbacks=[CoMixup()])`.
+
+    Before each step one forward and backward of the module on the clean batch gives the saliency and, with
+    clean_weight > 0, a clean gradient to which the step's own backward adds; then the batch's inputs and targets are
+    replaced, the targets by (B, K) class probabilities.
+
+    Source: Kim, Choo, Jeong, Song, "Co-Mixup: Saliency Guided Joint Mixup with Supermodular Diversity", ICLR 2021.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        alpha: float = Default.alpha,
+        grid_size: GridSize = Default.grid_size,
+        partition_size: int = Default.partition_size,
+        smoothness: float = Default.smoothness,
+        diversity: float = Default.diversity,
+        penalty_threshold: float = Default.penalty_threshold,
+        thresholding: Thresholding = Default.thresholding,
+        prior_weight: float = Default.prior_weight,
+        compatibility_weight: float = Default.compatibility_weight,
+        compatibility_window: int = Default.compatibility_window,
+        compatibility_stride: int = Default.compatibility_stride,
+        sweeps: int = Default.sweeps,
+        restarts: int = Default.restarts,
+        resolve_duplicates: bool = Default.resolve_duplicates,
+        solver: Solver = Default.solver,
+        clean_weight: float = 1.0,
+        prob: float = 1.0,
+        start_epoch: int = 0,
+        stop_epoch: int | None = None,
+        input_key: BatchKey = 0,
+        target_key: BatchKey = 1,
+        seed: int | None = None,
+        on_nonfinite: Literal["raise", "skip"] = "raise",
+        manual_optimization: bool = False,
+    ) -> None:
+        """Check and keep the settings.
+
+        Args:
+            num_classes: K. None: taken from soft targets, or from the logits of the clean pass.
+            alpha: See `Hyperparameters`, as for all up to `solver`.
+            grid_size: "
+            partition_size: "
+            smoothness: "
+            diversity: "
+            penalty_threshold: "
+            thresholding: "
+            prior_weight: "
+            compatibility_weight: "
+            compatibility_window: "
+            compatibility_stride: "
+            sweeps: "
+            restarts: "
+            resolve_duplicates: "
+            solver: "
+            clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
+            prob: Share of the batches that are mixed; the same on every rank.
+            start_epoch: First epoch that is mixed.
+            stop_epoch: First epoch after it that is not; None: none.
+            input_key: Where a batch has its inputs: an index, a key or attribute name, or a (getter, setter) pair.
+            target_key: Where it has its targets.
+            seed: Seed of all draws. None: that of `seed_everything`, or else fresh; a checkpoint keeps it.
+            on_nonfinite: With a saliency that is NaN or infinite "raise", or "skip": leave the batch unmixed and warn.
+            manual_optimization: With clean_weight > 0: the module optimizes manually, with one manual_backward a batch.
+
+        Raises:
+            ValueError: If a value is out of range.
+            TypeError: If a value has the wrong type.
+        """
+        self.hyperparameters = Hyperparameters(
+            alpha=alpha,
+            grid_size=grid_size,
+            partition_size=partition_size,
+            smoothness=smoothness,
+            diversity=diversity,
+            penalty_threshold=penalty_threshold,
+            thresholding=thresholding,
+            prior_weight=prior_weight,
+            compatibility_weight=compatibility_weight,
+            compatibility_window=compatibility_window,
+            compatibility_stride=compatibility_stride,
+            sweeps=sweeps,
+            restarts=restarts,
+            resolve_duplicates=resolve_duplicates,
+            solver=solver,
+        )
+        if num_classes is not None:
+            check_count("num_classes", num_classes)
+        check_number("clean_weight", clean_weight, lowest=0.0)
+        check_number("prob", prob, lowest=0.0, highest=1.0)
+        check_number("start_epoch", start_epoch, lowest=0)
+        if stop_epoch is not None:
+            check_number("stop_epoch", stop_epoch, lowest=0)
+        check_key("input_key", input_key)
+        check_key("target_key", target_key)
+        if seed is not None:
+            check_number("seed", seed, lowest=0)
+        check_choice("on_nonfinite", on_nonfinite, ("raise", "skip"))
+        self.settings = MixingSettings(
+            self.hyperparameters, num_classes, clean_weight, input_key, target_key, on_nonfinite
+        )
+        self.prob = prob
+        self.start_epoch = start_epoch
+        self.stop_epoch = stop_epoch
+        self.seed = seed
+        self.manual_optimization = manual_optimization
+        self.last_report: LabelingReport | None = None  # of the last mixed batch
+        self._kept: KeptGradients | None = None  # of the batch at hand
+        self._swap = BatchSwap()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Check the Trainer and the module, settle the seed and compile the solver."""
+        if stage != "fit":
+            return
+        check_single(trainer, CoMixup)
+        check_training_step(pl_module)
+        check_strategy(trainer, self.settings.clean_weight)
+        check_optimization(pl_module, self.settings.clean_weight, self.manual_optimization)
+        if self.seed is None:
+            self.seed = trainer.strategy.broadcast(choose_seed())
+        rank_zero_info("CoMixup: preparing the labeling solver (compiled on its first use, then cached) ...")
+        seconds = warm_up(self.hyperparameters.solver)
+        rank_zero_info(f"CoMixup: solver {self.hyperparameters.solver!r} is ready after {seconds:.1f} s.")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Make it possible to hand on another batch."""
+        self._swap.install(trainer.strategy)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Mix the batch."""
+        self._kept = None
+        if self._is_mixed(trainer, batch_idx):
+            draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
+            step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
+            self._kept, self.last_report = step.kept, step.report
+            self._swap.replace(batch, step.batch)
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
+        """Put the clean gradient where the mixed backward adds to it."""
+        if self._kept is not None:
+            self._kept.add()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report a clean gradient that no backward took, unless the step was meant to have none."""
+        kept, self._kept = self._kept, None
+        if kept is not None and not kept.added and not _step_was_skipped(trainer, pl_module, outputs):
+            raise RuntimeError(
+                "The clean gradient must be taken by the backward of the mixed loss, but callbacks saw none in this "
+                "step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
+                "clean_weight=0."
+            )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the strategy as it was."""
+        self._release()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Leave the strategy as it was."""
+        self._release()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave the strategy as it was."""
+        self._release()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seed: with it a resumed run draws what an uninterrupted one draws."""
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the seed of the run that is resumed."""
+        self.seed = state_dict["seed"]
+
+    def _is_mixed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
+        """Whether to mix this batch: the same on every rank, or synchronised layers would wait for ever."""
+        epoch = trainer.current_epoch
+        if epoch < self.start_epoch or (self.stop_epoch is not None and epoch >= self.stop_epoch):
+            return False
+        draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
+        return self.prob == 1 or bool(draws.decisions("mix").random() < self.prob)
+
+    def _place(self, trainer: pl.Trainer, batch_idx: int) -> BatchPlace:
+        return BatchPlace(trainer.global_rank, trainer.current_epoch, batch_idx)
+
+    def _release(self) -> None:
+        self._swap.remove()
+        self._kept = None
+
+
+def _step_was_skipped(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> bool:
+    """Whether the step had no backward on purpose: it returned None, or weight averaging updates BatchNorm only."""
+    returned_nothing = outputs is None or (isinstance(outputs, dict) and not outputs)
+    skips_backward = bool(getattr(trainer.fit_loop, "_skip_backward", False))
+    return module.automatic_optimization and (returned_nothing or skips_backward)

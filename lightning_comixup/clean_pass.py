@@ -1,0 +1,99 @@
+"""The clean pass: one forward and backward of the module on the clean batch, for saliency and clean gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from lightning_comixup.kept_gradients import KeptGradients
+from lightning_comixup.losses import soft_target_loss
+from lightning_comixup.mixin import CoMixupMixin
+from lightning_comixup.saliency import (
+    as_nonleaf,
+    check_clean_loss,
+    differentiable_copy,
+    eval_mode,
+    require_gradient,
+    saliency_of_gradient,
+)
+
+
+class CleanPass(NamedTuple):
+    """What the clean pass leaves."""
+
+    saliency: Tensor  # (B, *spatial)
+    kept: KeptGradients | None  # None with clean_weight = 0
+    logits: Tensor | None  # (B, K) if the module was called and gave them
+
+
+def run_clean_pass(
+    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor, clean_weight: float
+) -> CleanPass:
+    """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the optimizers' parameters.
+
+    The unwrapped module is called, not its distributed wrapper and not `training_step`: the mixed backward reduces the
+    sum of both gradients once, and nothing is logged twice. With clean_weight > 0 modules stay in their modes, so that
+    BatchNorm sees both batches (as the authors'); with 0 they are in eval mode meanwhile. The loss, not the gradients,
+    is scaled as Lightning scales the mixed one (accumulation, GradScaler): small fp16 gradients would be lost.
+    """
+    parameters = trained_parameters(trainer) if clean_weight > 0 else []
+    leaf = differentiable_copy(inputs)
+    modes = nullcontext() if clean_weight > 0 else eval_mode(module)
+    outputs: list[Any] = []
+    with modes, trainer.precision_plugin.forward_context(), torch.enable_grad(), _record_outputs(module, outputs):
+        loss = _clean_loss(module, as_nonleaf(leaf), targets)
+        check_clean_loss(loss)
+        scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
+        gradients = torch.autograd.grad(scaled, [leaf, *parameters], allow_unused=True)
+    kept = KeptGradients(parameters, gradients[1:]) if clean_weight > 0 else None
+    saliency = saliency_of_gradient(require_gradient(gradients[0]))
+    return CleanPass(saliency, kept, _logits(outputs, len(inputs)))
+
+
+def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
+    """Return the optimizers' parameters that require grad at this moment, each once."""
+    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
+    found = {id(p): p for group in groups for p in group["params"] if p.requires_grad}
+    return list(found.values())
+
+
+def _clean_loss(module: pl.LightningModule, inputs: Tensor, targets: Tensor) -> Tensor:
+    if isinstance(module, CoMixupMixin):
+        return module.comixup_clean_loss(inputs, targets)
+    logits = module(inputs)
+    if not isinstance(logits, Tensor):
+        raise TypeError(
+            f"module(inputs) must return logits (B, K), found {type(logits).__name__}. Inherit from CoMixupMixin and "
+            "override comixup_clean_loss(inputs, targets)."
+        )
+    return soft_target_loss(logits, targets, "ce")
+
+
+def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> Tensor:
+    """Scale the loss as it will be scaled before the mixed backward."""
+    if module.automatic_optimization:
+        loss = loss / trainer.accumulate_grad_batches
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    return loss if scaler is None else scaler.scale(loss)
+
+
+@contextmanager
+def _record_outputs(module: nn.Module, outputs: list[Any]) -> Iterator[None]:
+    """Note what the module itself returns when it is called: its logits tell the number of classes."""
+    handle = module.register_forward_hook(lambda _module, _args, output: outputs.append(output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _logits(outputs: list[Any], batch_size: int) -> Tensor | None:
+    for output in outputs:
+        if isinstance(output, Tensor) and output.ndim == 2 and len(output) == batch_size:
+            return output.detach()
+    return None

@@ -1,0 +1,45 @@
+"""The compatibility matrix: inputs whose salient regions lie apart may share an output."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def locate_peaks(saliency: Tensor, window: int, stride: int) -> Tensor:
+    """Return where each saliency map, averaged over a sliding window, is highest.
+
+    Args:
+        saliency: (N, *spatial), floating.
+        window: Side of the window; where a side of the maps is shorter, that side.
+        stride: Step of the window.
+
+    Returns:
+        (N, d) int64, in coordinates of the averaged lattice (the authors'): one step is one stride.
+    """
+    smooth = saliency
+    for axis in range(1, saliency.ndim):
+        smooth = smooth.unfold(axis, min(window, saliency.shape[axis]), stride).mean(-1)
+    flat = smooth.flatten(1).argmax(1)
+    return torch.stack(torch.unravel_index(flat, smooth.shape[1:]), dim=1)
+
+
+def compatibility_of(peaks: NDArray[np.float64], compatibility_weight: float) -> NDArray[np.float64]:
+    """Return A = (1 - ω) I + ω · N · D / ΣD for one group (appendix of the paper).
+
+    Args:
+        peaks: (N, d) positions of the peaks; D is the L1 distance between them.
+        compatibility_weight: ω.
+
+    Returns:
+        (N, N). Where all peaks coincide A = I: the authors' code divides zero by zero.
+    """
+    inputs = peaks.shape[0]
+    identity = np.eye(inputs)
+    distance = np.abs(peaks[:, None] - peaks[None]).sum(-1)
+    total = distance.sum()
+    if total == 0:
+        return identity
+    return (1 - compatibility_weight) * identity + compatibility_weight * inputs * distance / total

@@ -1,0 +1,42 @@
+"""Random draws of the method: the generator convention, the prior and the starting labelings."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+GeneratorLike = np.random.Generator | torch.Generator | int | None
+
+
+def as_generator(generator: GeneratorLike) -> np.random.Generator:
+    """Return a NumPy generator; the one convention for `generator` everywhere in the package.
+
+    Args:
+        generator: A `numpy.random.Generator` is used as it is, and moves on. A `torch.Generator` gives one number as
+            a seed, and moves on. An int is a seed: the same int, the same draws. None: fresh entropy. The global
+            generators of NumPy and torch are never used.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if isinstance(generator, np.random.Generator):
+        return generator
+    if isinstance(generator, torch.Generator):
+        device = generator.device
+        return np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=device)))
+    if generator is None or (isinstance(generator, int) and not isinstance(generator, bool)):
+        return np.random.default_rng(generator)
+    raise TypeError(
+        f"generator must be a numpy.random.Generator, a torch.Generator, an int or None, found {generator!r}."
+    )
+
+
+def draw_prior(generator: np.random.Generator, inputs: int, alpha: float) -> NDArray[np.float64]:
+    """Draw a ~ Dirichlet(α, …, α) over the inputs of a group: (N,)."""
+    return generator.dirichlet(np.full(inputs, alpha))
+
+
+def draw_starts(generator: np.random.Generator, restarts: int, inputs: int, grid: tuple[int, ...]) -> NDArray[np.int32]:
+    """Draw uniformly random labelings, one output per input: (restarts, N, *grid)."""
+    return generator.integers(0, inputs, size=(restarts, inputs, *grid), dtype=np.int32)

@@ -1,0 +1,79 @@
+"""The energy of a labeling: the one objective that is minimised, reported and tested.
+
+    E(z) =  Σ_j Σ_s ⟨unary_s, z_js⟩  +  β/2 Σ_j Σ_(s,t) ‖z_js - z_jt‖²  +  γ Σ_j ⟨φ(p_j), c_j⟩
+
+with z the masks, c_j = Σ_s z_js the counts of output j, p_j = Σ_{k≠j} c_k those of the others, the edges (s, t) of the
+grid, β and γ divided by the number of cells S, τ multiplied by it, and
+
+    hard: φ(p) = A (1[A p > τ] ⊙ p)        soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
+
+The hard φ is what the authors' code computes (`mask * A @ p` binds as `(mask * A) @ p`) and what their results come
+from; the paper writes 1[A p > τ] ⊙ (A p).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
+from lightning_comixup.problem import check_problem
+from lightning_comixup.unary import add_prior
+
+
+def energy(
+    masks: NDArray[np.floating[Any]],
+    unary: NDArray[np.floating[Any]],
+    compatibility: NDArray[np.floating[Any]],
+    *,
+    prior: NDArray[np.floating[Any]] | None = None,
+    **hyperparameters: Any,
+) -> float:
+    """Return the energy of mixing masks (equation 4 of the paper, with the authors' thresholding).
+
+    Args:
+        masks: (M, N, *grid) mixing masks.
+        unary: (N, *grid) data cost, without the prior.
+        compatibility: (N, N) compatibility matrix A.
+        prior: (N,) the Dirichlet draw a; None leaves the prior's term out.
+        **hyperparameters: As for `CoMixup`.
+
+    Returns:
+        The energy, in float64.
+
+    Raises:
+        ValueError: If shapes do not fit or a hyper-parameter is out of range.
+        TypeError: If a hyper-parameter is unknown.
+    """
+    parameters = make_hyperparameters(hyperparameters)
+    check_problem(unary, compatibility, prior)
+    if np.shape(masks)[1:] != np.shape(unary):
+        raise ValueError(
+            f"masks must be (M, N, *grid) with the unary's (N, *grid): found {np.shape(masks)} and {np.shape(unary)}."
+        )
+    masks = np.asarray(masks, np.float64)
+    cost = np.asarray(unary, np.float64)
+    if prior is not None:
+        cost = add_prior(cost, np.asarray(prior, np.float64), parameters.prior_weight)
+    cells = cost[0].size
+    data = float((masks * cost).sum())
+    smooth = sum(float((np.diff(masks, axis=axis) ** 2).sum()) for axis in range(2, masks.ndim))
+    counts = masks.reshape(*masks.shape[:2], -1).sum(2)
+    diverse = diversity_term(counts, np.asarray(compatibility, np.float64), cells, parameters)
+    return data + parameters.smoothness / cells / 2 * smooth + parameters.diversity / cells * diverse
+
+
+def diversity_term(
+    counts: NDArray[np.float64], compatibility: NDArray[np.float64], cells: int, parameters: Hyperparameters
+) -> float:
+    """Return Σ_j ⟨φ(p_j), c_j⟩ from the counts c (M, N)."""
+    others = counts.sum(0) - counts
+    threshold = parameters.penalty_threshold * cells
+    load = others @ compatibility.T
+    if parameters.thresholding == "hard":
+        penalty = np.where(load > threshold, others, 0.0) @ compatibility.T
+    else:
+        penalty = np.maximum(load - threshold, 0.0)
+    return float((penalty * counts).sum())

@@ -1,0 +1,134 @@
+"""Every hyper-parameter of the method, its default and its check, written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+Thresholding = Literal["hard", "soft"]
+Solver = Literal["exact", "pygco"]
+GridSize = int | tuple[int, ...] | Literal["random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """The hyper-parameters of one batch's mixing; defaults are the authors' for CIFAR and Tiny-ImageNet.
+
+    Attributes:
+        alpha: Concentration α of the Dirichlet prior, above 0.
+        grid_size: Cells along each side of the label grid; a tuple for each side by itself, or "random": a power of
+            two up to 16, drawn for each batch (the authors' -1).
+        partition_size: Inputs optimised together.
+        smoothness: Weight β of the smoothness term.
+        diversity: Weight γ of the diversity term.
+        penalty_threshold: Over-penalisation threshold τ, as a share of the cells.
+        thresholding: "hard" or "soft" φ, see `lightning_comixup.energy`.
+        prior_weight: Weight η of the prior.
+        compatibility_weight: Weight ω of the distances in the compatibility matrix, in [0, 1].
+        compatibility_window: Side of the window that averages the saliency before its peak is located.
+        compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
+        sweeps: Sweeps over the outputs of a group.
+        restarts: Independent starts of the labeling, the one of lowest energy kept (the authors: 1).
+        resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep.
+        solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
+    """
+
+    alpha: float = 2.0
+    grid_size: GridSize = 4
+    partition_size: int = 20
+    smoothness: float = 0.32
+    diversity: float = 1.0
+    penalty_threshold: float = 0.83
+    thresholding: Thresholding = "hard"
+    prior_weight: float = 0.05
+    compatibility_weight: float = 0.001
+    compatibility_window: int = 8
+    compatibility_stride: int = 1
+    sweeps: int = 4
+    restarts: int = 4
+    resolve_duplicates: bool = True
+    solver: Solver = "exact"
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ValueError: If a value is out of its range.
+            TypeError: If a value has the wrong type.
+        """
+        if isinstance(self.grid_size, list):  # what YAML and JSON make of a tuple
+            object.__setattr__(self, "grid_size", tuple(self.grid_size))
+        for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
+            check_count(name, getattr(self, name))
+        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight"):
+            check_number(name, getattr(self, name), lowest=0.0)
+        check_number("compatibility_weight", self.compatibility_weight, lowest=0.0, highest=1.0)
+        check_number("alpha", self.alpha, lowest=0.0)
+        if self.alpha == 0:
+            raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
+        check_choice("thresholding", self.thresholding, get_args(Thresholding))
+        check_choice("solver", self.solver, get_args(Solver))
+        if not isinstance(self.resolve_duplicates, bool):
+            raise TypeError(f"resolve_duplicates must be True or False, found {self.resolve_duplicates!r}.")
+        self._check_grid_size()
+
+    def _check_grid_size(self) -> None:
+        if isinstance(self.grid_size, str):
+            check_choice("grid_size", self.grid_size, ("random",))
+            return
+        sides = self.grid_size if isinstance(self.grid_size, tuple) else (self.grid_size,)
+        if not sides:
+            raise ValueError("grid_size must name at least one side, found (). Give an int or one int per dimension.")
+        for side in sides:
+            check_count("grid_size", side)
+
+
+def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
+    """Build the hyper-parameters from keyword arguments.
+
+    Raises:
+        TypeError: If a name is unknown.
+    """
+    names = [field.name for field in fields(Hyperparameters)]
+    for name in values:
+        if name not in names:
+            raise TypeError(f"Unknown hyper-parameter {name!r}. Those known are: {', '.join(names)}.")
+    return Hyperparameters(**values)
+
+
+def check_count(name: str, value: object) -> None:
+    """Check that `value` is an integer of at least 1.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer of at least 1, found {value!r}.")
+    if value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, found {value}.")
+
+
+def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf")) -> None:
+    """Check that `value` is a finite number between two bounds, both included.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is not finite or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, found {value!r}.")
+    if not lowest <= value <= highest or value == float("inf"):
+        bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
+        raise ValueError(f"{name} must be a finite number, {bounds}, found {value}.")
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Check that `value` is one of a few words.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {known}, found {value!r}.")

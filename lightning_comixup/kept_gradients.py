@@ -1,0 +1,66 @@
+"""The clean loss's parameter gradients, from the clean pass until the mixed loss's backward accumulates on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class KeptGradients:
+    """Gradients waiting to be added to their parameters' `.grad`, once."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+        """Copy the gradients.
+
+        `autograd.grad` may return one tensor for two parameters, views of stride 0, or other strides than the
+        parameter's; what becomes a `.grad` must be its own tensor with the parameter's layout.
+
+        Args:
+            parameters: The parameters.
+            gradients: Their gradients; None where the clean loss does not reach one.
+
+        Raises:
+            RuntimeError: If the clean loss reaches no parameter at all.
+        """
+        self._pairs = [
+            (parameter, own_copy(parameter, gradient))
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+            if gradient is not None
+        ]
+        if parameters and not self._pairs:
+            raise RuntimeError(
+                f"The clean loss must reach the parameters, but all of their {len(parameters)} gradients are missing. "
+                "The optimizer holds other parameters than the module's forward uses (as sharded strategies do). Use "
+                "clean_weight=0, which needs no parameter gradients."
+            )
+        self.added = False
+
+    def add(self) -> None:
+        """Add the gradients to the parameters' `.grad`.
+
+        Raises:
+            RuntimeError: If it is done twice.
+        """
+        if self.added:
+            raise RuntimeError(
+                "There must be one backward per mixed batch, found a second one: an optimizer calls its closure "
+                "several times (LBFGS, SAM), or there are several manual_backward calls. The clean gradient belongs to "
+                "one of them only; use clean_weight=0."
+            )
+        with torch.no_grad():
+            for parameter, gradient in self._pairs:
+                if parameter.grad is None:
+                    parameter.grad = gradient
+                else:
+                    parameter.grad.add_(gradient)
+        self._pairs = []
+        self.added = True
+
+
+def own_copy(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """Return a copy of a gradient with the parameter's own strides (a sparse one as it is)."""
+    if gradient.layout != torch.strided:
+        return gradient.clone()
+    return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(gradient)

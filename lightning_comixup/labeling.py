@@ -1,0 +1,118 @@
+"""The labeling: which input each cell of each output takes, by the solver asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lightning_comixup.draws import GeneratorLike, as_generator, draw_prior, draw_starts
+from lightning_comixup.energy import energy
+from lightning_comixup.hyperparameters import Solver, make_hyperparameters
+from lightning_comixup.problem import Labeling, Problem, check_problem, masks_of
+
+
+class SolverEntry(NamedTuple):
+    """Where a solver lives, and whether several groups may be solved at once."""
+
+    module: str  # has `solve(problem) -> Labeling`; imported when first used, with its backend
+    threads: bool
+
+
+SOLVERS: dict[Solver, SolverEntry] = {
+    "exact": SolverEntry("lightning_comixup.solvers.exact", threads=True),
+    "pygco": SolverEntry("lightning_comixup.solvers.pygco", threads=False),
+}
+
+
+def optimize_masks(
+    unary: NDArray[np.floating[Any]],
+    compatibility: NDArray[np.floating[Any]],
+    *,
+    prior: NDArray[np.floating[Any]] | None = None,
+    initial_labeling: NDArray[np.integer[Any]] | None = None,
+    generator: GeneratorLike = None,
+    **hyperparameters: Any,
+) -> NDArray[np.float32]:
+    """Find the mixing masks of one group of inputs: minimise `energy` over masks with values 0, ½ and 1.
+
+    Starting from a labeling, the outputs are solved in turn with the others held, the diversity term replaced by its
+    modular bound (algorithm 1 of the paper).
+
+    Args:
+        unary: (N, *grid) data cost, without the prior.
+        compatibility: (N, N) compatibility matrix A.
+        prior: (N,) the Dirichlet draw; None: drawn.
+        initial_labeling: (M, *grid) input indices: the only start. None: `restarts` starts are drawn, with M = N.
+        generator: See `lightning_comixup.draws.as_generator`.
+        **hyperparameters: As for `CoMixup`, `solver` among them.
+
+    Returns:
+        (M, N, *grid) float32 masks, summing to 1 over the inputs.
+
+    Raises:
+        ValueError: If shapes do not fit, values are not finite or a hyper-parameter is out of range.
+        TypeError: If a hyper-parameter is unknown.
+    """
+    parameters = make_hyperparameters(hyperparameters)
+    unary = np.asarray(unary)
+    check_problem(unary, compatibility, prior, initial_labeling)
+    draws = as_generator(generator)
+    if prior is None:
+        prior = draw_prior(draws, unary.shape[0], parameters.alpha)
+    if initial_labeling is None:
+        starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:])
+    else:
+        starts = np.asarray(initial_labeling, np.int32)[None]
+    problem = Problem(unary, np.asarray(compatibility), np.asarray(prior), starts, parameters)
+    return masks_of(solve_groups([problem])[0], unary.shape[0])
+
+
+def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
+    """Solve the groups of a batch, in as many threads as torch uses; the results do not depend on their number."""
+    workers = 1
+    if problems and SOLVERS[problems[0].hyperparameters.solver].threads:
+        workers = min(len(problems), torch.get_num_threads())
+    if workers == 1:
+        return [_solve(problem) for problem in problems]
+    with ThreadPoolExecutor(workers, thread_name_prefix="comixup") as pool:
+        return list(pool.map(_solve, problems))
+
+
+def warm_up(solver: Solver) -> float:
+    """Make a solver ready (compile it, or load it from the cache); return the seconds that it took.
+
+    Raises:
+        ImportError: If the solver's backend is not installed.
+    """
+    start = time.perf_counter()
+    unary = np.array([[-0.9, -0.1], [-0.1, -0.9]])
+    optimize_masks(unary, np.eye(2), generator=0, solver=solver)
+    return time.perf_counter() - start
+
+
+def _solve(problem: Problem) -> Labeling:
+    if problem.unary.shape[0] == 1:
+        return _unmixed(problem)
+    module = import_module(SOLVERS[problem.hyperparameters.solver].module)
+    return cast(Callable[[Problem], Labeling], module.solve)(problem)
+
+
+def _unmixed(problem: Problem) -> Labeling:
+    """Return the only labeling of a group of one."""
+    own = np.zeros_like(problem.starts[0])
+    labeling = Labeling(own, own, 0.0, 0, 0)
+    reached = energy(
+        masks_of(labeling, 1),
+        problem.unary,
+        problem.compatibility,
+        prior=problem.prior,
+        **vars(problem.hyperparameters),
+    )
+    return labeling._replace(energy=reached)

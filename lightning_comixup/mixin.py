@@ -1,0 +1,50 @@
+"""What a LightningModule inherits to train on mixed batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from lightning_comixup.losses import LossKind, clean_loss, soft_target_loss
+
+
+class CoMixupMixin:
+    """Losses for mixed batches: `class Lit(CoMixupMixin, LightningModule)`.
+
+    Attributes:
+        comixup_loss_kind: "ce" (default) or "bce", see `comixup_loss`.
+    """
+
+    comixup_loss_kind: ClassVar[LossKind] = "ce"
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Call the module."""
+
+    def comixup_loss(self, logits: Tensor, targets: Tensor, kind: LossKind | None = None) -> Tensor:
+        """Return the loss for mixed and for clean batches alike; use it in training, validation and test steps.
+
+        Args:
+            logits: (B, K), any floating dtype.
+            targets: (B,) integer, or (B, K) class probabilities.
+            kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
+                the softmax averaged over batch and classes. None: `comixup_loss_kind`.
+
+        Returns:
+            A scalar, at least float32.
+        """
+        return soft_target_loss(logits, targets, kind or self.comixup_loss_kind)
+
+    def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return what the clean pass differentiates, before `clean_weight`; override for other heads or losses.
+
+        Args:
+            inputs: The clean inputs; the loss must depend on this tensor.
+            targets: The batch's targets as they come.
+
+        Returns:
+            A scalar: cross-entropy, for the loss kind "bce" times 2/K (the authors').
+        """
+        return clean_loss(self(inputs), targets, self.comixup_loss_kind)

@@ -1,0 +1,72 @@
+"""Mixing: inputs and targets from a labeling, without a product over all pairs of outputs and inputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_comixup.grid import upsample_nearest
+
+# Outputs are mixed in this many chunks, so that indices and gathered inputs of one chunk at a time are held. Heuristic.
+_CHUNKS = 8
+# Below this many elements everything at once is faster and small enough (4 MB in float32). Heuristic.
+_SMALL = 1 << 20
+
+
+class MixingPlan(NamedTuple):
+    """What to mix: for each cell of each output two inputs of the batch, often the same twice."""
+
+    first: Tensor  # (B, *grid) int64
+    second: Tensor  # (B, *grid) int64
+    mixing_weights: Tensor  # (B, B) float32, rows sum to 1
+    has_halves: bool  # whether `first` and `second` differ anywhere
+
+
+def mix_inputs(inputs: Tensor, plan: MixingPlan) -> Tensor:
+    """Return Σ_i mask_i · input_i with the masks upsampled by nearest neighbour.
+
+    The authors build an (M, N, C, *spatial) product; here each pixel is gathered from its one or two inputs. A pixel of
+    a single input is that input's to the bit; a pixel of a half label is ½ a + ½ b.
+
+    Args:
+        inputs: (B, C, *spatial); left as they are.
+        plan: For the same batch, on the same device.
+
+    Returns:
+        (B, C, *spatial), dtype, device and memory format of the inputs.
+    """
+    mixed = torch.empty_like(inputs)
+    step = len(inputs) if inputs.numel() <= _SMALL else -(-len(inputs) // _CHUNKS)
+    for start in range(0, len(inputs), step):
+        rows = slice(start, start + step)
+        chunk = _gather(inputs, plan.first[rows])
+        if plan.has_halves:
+            other = _gather(inputs, plan.second[rows])
+            is_half = upsample_nearest(plan.first[rows] != plan.second[rows], inputs.shape[2:]).unsqueeze(1)
+            chunk = torch.where(is_half, 0.5 * chunk + 0.5 * other, chunk)
+        mixed[rows] = chunk
+    return mixed
+
+
+def _gather(inputs: Tensor, source: Tensor) -> Tensor:
+    """Return for each pixel that of the input which its cell names: source (b, *grid) to (b, C, *spatial)."""
+    spatial = inputs.shape[2:]
+    index = upsample_nearest(source, spatial).unsqueeze(1)
+    return inputs.gather(0, index.expand(len(source), inputs.shape[1], *spatial))
+
+
+def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
+    """Return the soft targets: mixing_weights @ targets, (B, K) in float32 (or the targets' dtype if wider).
+
+    Any targets that may be averaged will do; rows of class probabilities give rows of class probabilities.
+    """
+    wide = targets.to(torch.promote_types(targets.dtype, torch.float32))
+    with torch.autocast(targets.device.type, enabled=False):  # it would round the weights to half precision
+        return plan.mixing_weights.to(wide.dtype) @ wide
+
+
+def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
+    """Return integer targets as (B, K) float32 rows with a single 1; a row of zeros where the target is no class."""
+    return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).to(torch.float32)

@@ -1,0 +1,141 @@
+"""From saliency to mixing plan: partition, unary, prior, compatibility, labeling.
+
+One small tensor goes to the host (pooled saliency and peaks) and one comes back (the labeling and its weights); nothing
+larger than the grid crosses.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_comixup.compatibility import compatibility_of, locate_peaks
+from lightning_comixup.draws import draw_prior, draw_starts
+from lightning_comixup.grid import pool_to_grid, resolve_grid
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.labeling import solve_groups
+from lightning_comixup.mixing import MixingPlan
+from lightning_comixup.problem import Labeling, Problem, masks_of, source_counts
+from lightning_comixup.unary import unary_of
+
+
+class NonFiniteSaliencyError(ValueError):
+    """The saliency has NaN or infinite entries."""
+
+
+class LabelingReport(NamedTuple):
+    """What the solver found for a batch."""
+
+    energy: float  # mean over the groups
+    proven: int  # subproblems solved to proven optimality
+    subproblems: int
+    inputs_per_output: float  # mean number of inputs in a mixed sample
+
+
+class Plan(NamedTuple):
+    """The mixing plan of a batch, the masks behind it and the solver's report."""
+
+    mixing: MixingPlan
+    masks: tuple[NDArray[np.float32], ...]  # one (M, N, *grid) per group
+    report: LabelingReport
+
+
+def partition(batch_size: int, partition_size: int) -> list[slice]:
+    """Return the groups of a batch, in order; the last may be smaller."""
+    return [slice(i, min(i + partition_size, batch_size)) for i in range(0, batch_size, partition_size)]
+
+
+def plan_batch(
+    saliency: Tensor, parameters: Hyperparameters, draws: np.random.Generator, grid: tuple[int, ...] | None = None
+) -> Plan:
+    """Decide which inputs each cell of each output takes.
+
+    Args:
+        saliency: (B, *spatial), floating, not negative; its scale does not matter.
+        parameters: The hyper-parameters.
+        draws: Draws the grid if it is random, then for each group the prior and the starts.
+        grid: Use this grid instead of `parameters.grid_size`.
+
+    Raises:
+        NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
+        ValueError: If it is negative or the grid does not fit.
+    """
+    grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), draws)
+    pooled, peaks = _describe(saliency.detach(), grid, parameters)
+    groups = partition(len(saliency), parameters.partition_size)
+    labelings = solve_groups([_problem(pooled[g], peaks[g], parameters, draws) for g in groups])
+    masks = tuple(masks_of(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True))
+    counts = [source_counts(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True)]
+    return Plan(_to_device(labelings, counts, groups, saliency.device), masks, _report(labelings, counts))
+
+
+def _describe(
+    saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor."""
+    wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    pooled = pool_to_grid(wide, grid).flatten(1)
+    peaks = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
+    packed = torch.cat([pooled, peaks.to(wide.dtype)], dim=1).cpu().numpy().astype(np.float64)
+    values = packed[:, : pooled.shape[1]]
+    if not np.isfinite(values).all():
+        found = int((~np.isfinite(values)).any(1).sum())
+        raise NonFiniteSaliencyError(
+            f"saliency must be finite, found NaN or infinity in {found} of {len(values)} maps. The module or its "
+            "inputs have non-finite values; find them with torch.autograd.set_detect_anomaly."
+        )
+    if values.min() < 0:
+        raise ValueError(f"saliency must not be negative, found a cell of mean {values.min():.3g}. Take its magnitude.")
+    return values.reshape(-1, *grid), packed[:, pooled.shape[1] :]
+
+
+def _problem(
+    pooled: NDArray[np.float64],
+    peaks: NDArray[np.float64],
+    parameters: Hyperparameters,
+    draws: np.random.Generator,
+) -> Problem:
+    """State the problem of one group, drawing its prior and its starts."""
+    inputs, grid = pooled.shape[0], pooled.shape[1:]
+    prior = draw_prior(draws, inputs, parameters.alpha)
+    starts = draw_starts(draws, parameters.restarts, inputs, grid)
+    compatibility = compatibility_of(peaks, parameters.compatibility_weight)
+    return Problem(unary_of(pooled), compatibility, prior, starts, parameters)
+
+
+def _to_device(
+    labelings: list[Labeling], counts: list[NDArray[np.float64]], groups: list[slice], device: torch.device
+) -> MixingPlan:
+    """Send the labels and the counts, in halves, to the device as one integer tensor; spread them there."""
+    batch, grid = groups[-1].stop, labelings[0].first.shape[1:]
+    cells = int(np.prod(grid))
+    width = groups[0].stop
+    packed = np.zeros((batch, 2 * cells + 2 * width), np.int64)
+    for labeling, count, group in zip(labelings, counts, groups, strict=True):
+        rows = packed[group]
+        rows[:, :cells] = labeling.first.reshape(-1, cells) + group.start
+        rows[:, cells : 2 * cells] = labeling.second.reshape(-1, cells) + group.start
+        rows[:, 2 * cells : 2 * cells + count.shape[1]] = 2 * count
+        # A smaller last group fills its row up with other columns and zeros, so that no column comes twice.
+        rows[:, 2 * cells + width :] = (group.start + np.arange(width)) % batch
+    sent = torch.from_numpy(packed).to(device)
+    columns = sent[:, 2 * cells + width :]
+    shares = sent[:, 2 * cells : 2 * cells + width].to(torch.float32) / (2 * cells)
+    weights = torch.zeros(batch, batch, device=device).scatter_(1, columns, shares)
+    first = sent[:, :cells].reshape(batch, *grid)
+    second = sent[:, cells : 2 * cells].reshape(batch, *grid)
+    has_halves = any((labeling.first != labeling.second).any() for labeling in labelings)
+    return MixingPlan(first, second, weights, has_halves)
+
+
+def _report(labelings: list[Labeling], counts: list[NDArray[np.float64]]) -> LabelingReport:
+    return LabelingReport(
+        energy=float(np.mean([labeling.energy for labeling in labelings])),
+        proven=sum(labeling.proven for labeling in labelings),
+        subproblems=sum(labeling.subproblems for labeling in labelings),
+        inputs_per_output=float(np.mean(np.concatenate([(count > 0).sum(1) for count in counts]))),
+    )

@@ -1,0 +1,85 @@
+"""The problem of one group and its solution, as the solvers see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_comixup.hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a solver gets: minimise `lightning_comixup.energy` over the masks of one group."""
+
+    unary: NDArray[np.floating[Any]]  # (N, *grid) without the prior
+    compatibility: NDArray[np.floating[Any]]  # (N, N)
+    prior: NDArray[np.floating[Any]]  # (N,) the Dirichlet draw
+    starts: NDArray[np.int32]  # (restarts, M, *grid) labelings to start from
+    hyperparameters: Hyperparameters
+
+
+class Labeling(NamedTuple):
+    """What a solver returns: the two inputs that each cell of each output is the mean of, often the same twice."""
+
+    first: NDArray[np.int32]  # (M, *grid)
+    second: NDArray[np.int32]  # (M, *grid), never below `first`
+    energy: float
+    proven: int  # subproblems (one output, one sweep) solved to proven optimality
+    subproblems: int
+
+
+def source_counts(labeling: Labeling, inputs: int) -> NDArray[np.float64]:
+    """Return the cells that output j takes from input i: (M, N), in steps of a half."""
+    outputs = labeling.first.shape[0]
+    flat = np.concatenate([labeling.first.reshape(outputs, -1), labeling.second.reshape(outputs, -1)], axis=1)
+    offset = np.arange(outputs)[:, None] * inputs
+    counts = np.bincount((flat + offset).ravel(), minlength=outputs * inputs)
+    return counts.reshape(outputs, inputs) / 2
+
+
+def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
+    """Return the mixing masks: (M, N, *grid), values 0, ½ and 1, summing to 1 over the inputs."""
+    index = np.arange(inputs).reshape(1, -1, *(1,) * (labeling.first.ndim - 1))
+    halves = (labeling.first[:, None] == index).astype(np.float32) + (labeling.second[:, None] == index)
+    return (halves * np.float32(0.5)).astype(np.float32)
+
+
+def check_problem(
+    unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None, starts: NDArray[Any] | None = None
+) -> None:
+    """Check that the parts of a problem fit each other and are finite.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    shape = np.shape(unary)
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(f"unary must be (N, *grid) with at least one input and one cell: found shape {shape}.")
+    if np.shape(compatibility) != (shape[0], shape[0]):
+        raise ValueError(
+            f"compatibility must be (N, N) for the {shape[0]} inputs of the unary: found {np.shape(compatibility)}."
+        )
+    if prior is not None and np.shape(prior) != (shape[0],):
+        raise ValueError(f"prior must be (N,) for the {shape[0]} inputs of the unary: found {np.shape(prior)}.")
+    for name, values in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency that it comes from.")
+    if prior is not None and np.min(prior) < 0:
+        raise ValueError(f"prior must not be negative, found {np.min(prior)}. Give a draw of a Dirichlet distribution.")
+    if starts is not None:
+        _check_starts(np.asarray(starts), shape)
+
+
+def _check_starts(starts: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if not np.issubdtype(starts.dtype, np.integer):
+        raise TypeError(f"initial_labeling must hold input indices, found dtype {starts.dtype}.")
+    if starts.shape[1:] != shape[1:] or starts.shape[0] < 1:
+        raise ValueError(f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {starts.shape}.")
+    if starts.min() < 0 or starts.max() >= shape[0]:
+        raise ValueError(
+            f"initial_labeling must hold indices of the {shape[0]} inputs: found {starts.min()} to {starts.max()}."
+        )

@@ -1,0 +1,123 @@
+"""The saliency: how much the loss reacts to each position of each input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn: LossFunction | None = None) -> Tensor:
+    """Return the saliency of a batch: sqrt(mean over channels of (∂loss/∂input)²), section 3 of the paper.
+
+    The module runs once forwards and backwards in eval mode; its mode, its parameters' gradients and the inputs stay as
+    they are. Under an autocast context the pass uses it.
+
+    Args:
+        module: Maps inputs to logits.
+        inputs: (B, C, *spatial), floating.
+        targets: What the loss takes: (B,) integer or (B, K) floating for the default.
+        loss_fn: Maps (logits, targets) to a scalar; None: cross-entropy.
+
+    Returns:
+        (B, *spatial), float32 (float64 for float64 inputs), on the inputs' device.
+
+    Raises:
+        ValueError: If the loss does not depend on the inputs.
+    """
+    check_inputs(inputs)
+    leaf = differentiable_copy(inputs)
+    with eval_mode(module), torch.enable_grad():
+        loss = (loss_fn or F.cross_entropy)(module(as_nonleaf(leaf)), targets)
+        check_clean_loss(loss)
+        (gradient,) = torch.autograd.grad(loss, [leaf], allow_unused=True)
+    return saliency_of_gradient(require_gradient(gradient))
+
+
+def saliency_of_gradient(gradient: Tensor) -> Tensor:
+    """Return sqrt(mean over channels of gradient²): (B, C, *spatial) to (B, *spatial), at least float32.
+
+    In half precision the squares of small gradients would vanish.
+    """
+    wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+    return wide.square().mean(dim=1).sqrt()
+
+
+def differentiable_copy(inputs: Tensor) -> Tensor:
+    """Return a leaf that shares the inputs' memory and records a gradient."""
+    return inputs.detach().requires_grad_()
+
+
+def as_nonleaf(leaf: Tensor) -> Tensor:
+    """Return a copy that a module may change in place, which autograd forbids for leaves."""
+    return leaf * 1
+
+
+def require_gradient(gradient: Tensor | None) -> Tensor:
+    """Return the inputs' gradient.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if gradient is None:
+        raise ValueError(
+            "The loss must depend on the inputs for their saliency to exist, but no gradient reached them: the module "
+            "detaches its input, or runs its forward without grad. Remove the detach(), or override "
+            "`comixup_clean_loss` to differentiate with respect to the tensor it is given."
+        )
+    return gradient
+
+
+def check_clean_loss(loss: Tensor) -> None:
+    """Check that the loss of the clean batch is a scalar with a graph.
+
+    Raises:
+        ValueError: If it is not a scalar or does not require grad.
+    """
+    if loss.numel() != 1:
+        raise ValueError(
+            f"The clean loss must be a scalar, found shape {tuple(loss.shape)}. Average it over the batch."
+        )
+    if not loss.requires_grad:
+        require_gradient(None)
+
+
+def check_inputs(inputs: Tensor) -> None:
+    """Check that inputs can be differentiated and mixed.
+
+    Raises:
+        TypeError: If they are no floating tensor.
+        ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
+    """
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"inputs must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
+    if not inputs.is_floating_point():
+        raise TypeError(
+            f"inputs must be floating, found {inputs.dtype}: mixing averages them. Convert them, e.g. by `.float()`."
+        )
+    if inputs.ndim < 3 or inputs.numel() == 0:
+        raise ValueError(
+            "inputs must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
+            f"{tuple(inputs.shape)}. Add a channel dimension with `unsqueeze(1)` if that is what is missing."
+        )
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Switch every submodule to eval mode and afterwards back to its own mode.
+
+    `module.train()` afterwards would un-freeze a BatchNorm that the user keeps in eval mode.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        for part, _ in modes:
+            part.training = False
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training

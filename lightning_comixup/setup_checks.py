@@ -1,0 +1,59 @@
+"""What a Trainer must be like for the callback: checked before the first step."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
+from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+
+
+def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
+    """Check that only one callback mixes.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    found = sum(isinstance(callback, kind) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    if found > 1:
+        raise ValueError(f"A Trainer must have one CoMixup callback, found {found}: the batch would be mixed twice.")
+
+
+def check_training_step(module: pl.LightningModule) -> None:
+    """Check that the step gets its batch from the loop.
+
+    Raises:
+        ValueError: If it fetches batches itself.
+    """
+    if is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True):
+        raise ValueError(
+            "training_step must take a batch, found training_step(dataloader_iter): callbacks never see the batch that "
+            "such a step fetches. Take (batch, batch_idx), or call comixup_batch inside the step."
+        )
+
+
+def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
+    """Check that the parameters' gradients can be kept.
+
+    Raises:
+        ValueError: If the strategy shards the parameters and clean_weight > 0.
+    """
+    if clean_weight > 0 and isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy | DeepSpeedStrategy):
+        raise ValueError(
+            "clean_weight must be 0 with a strategy that shards parameters, found "
+            f"{clean_weight} with {type(trainer.strategy).__name__}: the clean gradient of a shard is not seen, and "
+            "would be missing silently. Pass CoMixup(clean_weight=0)."
+        )
+
+
+def check_optimization(module: pl.LightningModule, clean_weight: float, manual_optimization: bool) -> None:
+    """Check that manual optimization was thought of.
+
+    Raises:
+        ValueError: If the module optimizes manually, clean_weight > 0 and the user did not opt in.
+    """
+    if clean_weight > 0 and not module.automatic_optimization and not manual_optimization:
+        raise ValueError(
+            "Manual optimization must be opted in: the clean gradient is added when the module calls "
+            "self.manual_backward(loss), once per batch, after its zero_grad(). If yours does, pass "
+            "CoMixup(manual_optimization=True); else use clean_weight=0."
+        )

@@ -1,0 +1,1 @@
+"""Solvers of the labeling, each behind `solve(problem) -> Labeling`."""

@@ -1,0 +1,52 @@
+"""Compiling with Numba: the only file that imports it, and the key of its cache."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+# Numba's stubs leave out the options that spare the wrappers for calls from Python.
+_njit: Any = numba.njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# IEEE division (no Python exception to test for) in every kernel.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def kernel(function: Function) -> Function:
+    """Compile `function` as a part of an entry point; it has no cache of its own.
+
+    Numba keys a cached function by its own file alone. A cached part would survive a change of the parts that it calls,
+    so only `entry_point` caches.
+    """
+    compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    return compiled
+
+
+def entry_point(function: Function) -> Function:
+    """Compile `function` with a cache on disk, or without one where no folder can be written."""
+    try:
+        compiled: Function = _njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:
+        # Numba found neither the package's folder nor the user's cache folder writable.
+        compiled = _njit(**_OPTIONS)(function)
+    return compiled
+
+
+def source_fingerprint() -> int:
+    """Return a number that changes with every line of code of the compiled files.
+
+    An entry point that closes over it is compiled anew when any kernel changes, not only its own file.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"^@(kernel|entry_point)$", text, flags=re.MULTILINE):
+            digest.update(text.encode())
+    return int.from_bytes(digest.digest()[:4], "big")

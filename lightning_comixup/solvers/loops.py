@@ -1,0 +1,32 @@
+"""Copying and filling, as plain loops: Numba compiles slice assignments, with their broadcasting, many times slower."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lightning_comixup.solvers.jit import kernel
+
+
+@kernel
+def copy_row(target: NDArray[Any], source: NDArray[Any], size: int) -> None:
+    """Set the first `size` entries of a vector from another."""
+    for index in range(size):
+        target[index] = source[index]
+
+
+@kernel
+def copy_rows(target: NDArray[Any], source: NDArray[Any]) -> None:
+    """Set a matrix from another of its shape."""
+    for row in range(target.shape[0]):
+        for index in range(target.shape[1]):
+            target[row, index] = source[row, index]
+
+
+@kernel
+def fill_rows(target: NDArray[Any], value: float) -> None:
+    """Set every entry of a matrix to one number."""
+    for row in range(target.shape[0]):
+        for index in range(target.shape[1]):
+            target[row, index] = value
