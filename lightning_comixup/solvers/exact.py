@@ -20,8 +20,9 @@ from lightning_comixup.unary import add_prior
 
 # The sweeps stop when the energy changes by less than this, relatively (the authors' value).
 ENERGY_TOLERANCE = 1e-6
-# Table entries beyond which a component goes to the second method: a megabyte, a fraction of a millisecond. Heuristic.
-TABLE_CAP = 1 << 17
+# Table entries beyond which a component goes to the second method: 8 MB, a few milliseconds. Heuristic: every
+# subproblem of the recorded groups at 4 x 4 cells fits, also with a smoothness of 1.
+TABLE_CAP = 1 << 20
 
 
 def _compile(fingerprint: int) -> Callable[..., Any]:

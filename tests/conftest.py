@@ -1,0 +1,26 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+# Warnings that Lightning raises in its own code or about the test set-up itself; every other warning is an error.
+_THIRD_PARTY = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    r".*does not have many workers",
+    r"The number of training batches .* is smaller than the logging interval",
+    r".*`torch.jit.* is deprecated",
+    r"You are trying to `self.log\(\)` but the `self.trainer` reference is not registered",
+    r".*Checkpoint directory .* exists and is not empty",
+)
+
+
+@pytest.fixture(autouse=True)
+def third_party_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in _THIRD_PARTY:
+            warnings.filterwarnings("ignore", message=message)
+        yield

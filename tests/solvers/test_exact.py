@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lightning_comixup.draws import draw_starts
+from lightning_comixup.energy import energy
+from lightning_comixup.grid import lattice
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.solvers.block import Group
+from lightning_comixup.solvers.exact import TABLE_CAP, solve
+from tests.golden_groups import GoldenGroup, load_golden_groups
+from tests.random_problems import random_group
+from tests.solvers.brute_force import all_labeling_costs, half_square_distances
+from tests.solvers.single_output import solve_first_output
+
+_BONUS = 5e-4
+# Grid and number of inputs, so that all labelings, half labels included, can be listed.
+_SMALL = [
+    ((2, 2), 4),
+    ((3, 2), 3),
+    ((3, 3), 3),
+    ((3, 3), 2),
+    ((4,), 4),
+    ((7,), 3),
+    ((1,), 4),
+    ((2, 2, 2), 2),
+    ((3, 1), 4),
+]
+
+
+class Solved(NamedTuple):
+    reached: float
+    lowest: float
+    proven: bool
+
+
+def _group(unary: NDArray[np.float64], grid: tuple[int, ...], smoothness: float, penalty: float, cap: int) -> Group:
+    inputs, cells = unary.shape[1], unary.shape[0]
+    return Group(unary, np.eye(inputs), *lattice(grid), smoothness, penalty, 0.3 * cells, False, 1, False, 0.0, cap)
+
+
+def _solve_one_output(
+    unary: NDArray[np.float64],
+    grid: tuple[int, ...],
+    start: NDArray[np.int32],
+    use_halves: bool,
+    smoothness: float,
+    penalty: float = 0.0,
+    cap: int = TABLE_CAP,
+) -> Solved:
+    """Solve output 0 of a group and compare with all labelings, their costs computed here from the definition."""
+    cells, inputs = unary.shape
+    group = _group(unary, grid, smoothness, penalty, cap)
+    solution, halves, proven, _ = solve_first_output(group, start, use_halves, np.empty((cells, inputs + 3)))
+    others = np.bincount(start[1:].ravel(), minlength=inputs)
+    modular = 2 * penalty * np.where(others > 0.3 * cells, others, 0.0)
+    pairs = [tuple(pair) for pair in halves.T if pair[0] >= 0]
+    vectors = np.concatenate([np.eye(inputs), *(0.5 * np.eye(inputs)[[pair]].sum(1) for pair in pairs)])
+    cost = (unary + modular) @ vectors.T
+    cost[:, inputs:] -= _BONUS
+    label_of = {(i, i): i for i in range(inputs)} | {pair: inputs + k for k, pair in enumerate(pairs)}
+    listed = all_labeling_costs(cost, smoothness * half_square_distances(vectors), grid)
+    reached = listed[tuple(label_of[tuple(pair)] for pair in solution.T)]
+    return Solved(float(reached), float(listed.min()), bool(proven))
+
+
+def _costs(draws: np.random.Generator, shape: tuple[int, ...], kind: str) -> NDArray[np.float64]:
+    if kind == "ties":
+        return draws.integers(0, 3, size=shape).astype(np.float64) / 4
+    if kind == "equal":
+        return np.zeros(shape)
+    return draws.normal(size=shape)
+
+
+@given(
+    case=st.sampled_from(_SMALL),
+    kind=st.sampled_from(["normal", "ties", "equal"]),
+    smoothness=st.sampled_from([0.0, 0.01, 0.25, 0.5, 1.0, 5.0]),
+    penalty=st.sampled_from([0.0, 0.05, 100.0]),
+    use_halves=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=250, deadline=None, derandomize=True)
+def test_one_output_is_at_the_minimum_over_all_labelings(
+    case: tuple[tuple[int, ...], int], kind: str, smoothness: float, penalty: float, use_halves: bool, seed: int
+) -> None:
+    grid, inputs = case
+    draws = np.random.default_rng(seed)
+    cells = int(np.prod(grid))
+    unary = _costs(draws, (cells, inputs), kind)
+    most_inputs = 2 if cells > 6 else inputs  # three inputs in use make three half labels: too many to list
+    start = draws.integers(0, most_inputs, size=(3, cells), dtype=np.int32)
+    solved = _solve_one_output(unary, grid, start, use_halves, smoothness, penalty)
+    assert solved.proven
+    assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
+
+
+@given(seed=st.integers(0, 10**6), smoothness=st.sampled_from([0.1, 0.5, 2.0]), use_halves=st.booleans())
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_beyond_the_cap_the_result_is_no_worse_than_its_starts(seed: int, smoothness: float, use_halves: bool) -> None:
+    draws = np.random.default_rng(seed)
+    grid, inputs, cells = (3, 3), 3, 9
+    unary = 0.3 * draws.normal(size=(cells, inputs))
+    start = draws.integers(0, 2, size=(1, cells), dtype=np.int32)
+    solved = _solve_one_output(unary, grid, start, use_halves, smoothness, cap=8)
+    listed = all_labeling_costs(unary, smoothness * half_square_distances(np.eye(inputs)), grid)
+    held = listed[tuple(start[0])]
+    assert solved.lowest - 1e-12 <= solved.reached <= held + 1e-12
+    if solved.proven:
+        assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
+
+
+def test_moves_beyond_the_cap_come_close_to_the_minimum() -> None:
+    """On average over hard cases the moves close most of the gap between the cheapest labels and the minimum."""
+    gaps, unproven = [], 0
+    for seed in range(60):
+        draws = np.random.default_rng(seed)
+        unary = 0.3 * draws.normal(size=(9, 3))
+        start = draws.integers(0, 3, size=(1, 9), dtype=np.int32)
+        solved = _solve_one_output(unary, (3, 3), start, False, 0.3, cap=128)
+        unproven += not solved.proven
+        gaps.append(solved.reached - solved.lowest)
+    assert unproven >= 20
+    assert np.mean(gaps) < 0.02
+    assert np.mean(np.array(gaps) < 1e-12) > 0.8
+
+
+def _problem(group: GoldenGroup, starts: NDArray[np.int32]) -> Problem:
+    return Problem(group.unary, group.compatibility, group.prior, starts, Hyperparameters(**group.hyperparameters))
+
+
+def test_every_subproblem_of_the_golden_groups_is_proven_at_grids_2_and_4() -> None:
+    groups = [group for group in load_golden_groups() if group.grid <= 4]
+    assert len(groups) == 64
+    for group in groups:
+        labeling = solve(_problem(group, group.start[None].astype(np.int32)))
+        assert labeling.proven == labeling.subproblems > 0, group.name
+
+
+def test_energy_reported_is_the_energy_of_the_labeling_returned() -> None:
+    for group in load_golden_groups():
+        labeling = solve(_problem(group, group.start[None].astype(np.int32)))
+        inputs = len(group.unary)
+        arguments = (group.unary, group.compatibility)
+        found = energy(masks_of(labeling, inputs), *arguments, prior=group.prior, **group.hyperparameters)
+        assert labeling.energy == pytest.approx(found, rel=1e-9)
+
+
+def test_mean_energy_from_one_start_is_not_above_the_authors() -> None:
+    """Per group the difference is noise of the block-wise descent; its mean over many starts must not be positive."""
+    differences = []
+    for group in load_golden_groups():
+        if group.grid != 4 or len(group.unary) != 20:
+            continue
+        starts = draw_starts(np.random.default_rng(0), 8, 20, (4, 4))
+        ours = [solve(_problem(group, start[None])).energy for start in starts]
+        theirs = energy(group.masks, group.unary, group.compatibility, prior=group.prior, **group.hyperparameters)
+        differences.append(np.mean(ours) - theirs)
+    noise = np.std(differences) / np.sqrt(len(differences))
+    assert np.mean(differences) < 2 * noise
+
+
+def _solve_random(grid: tuple[int, ...], **changes: object) -> tuple[Problem, Labeling]:
+    draws = np.random.default_rng(3)
+    unary, matrix, prior = random_group(draws, 8, grid)
+    starts = draw_starts(draws, 5, 8, grid)
+    problem = Problem(unary, matrix, prior, starts, Hyperparameters(**changes))  # type: ignore[arg-type]
+    return problem, solve(problem)
+
+
+@pytest.mark.parametrize("grid", [(6,), (4, 4), (3, 5), (2, 3, 2)])
+def test_result_is_the_lowest_of_all_sweeps_and_starts(grid: tuple[int, ...]) -> None:
+    problem, labeling = _solve_random(grid, sweeps=5)
+    single = []
+    for start in problem.starts:
+        # Without duplicates to resolve, the first k sweeps of a run are the run of k sweeps.
+        for sweeps in range(1, 6):
+            parameters = Hyperparameters(sweeps=sweeps, resolve_duplicates=False)
+            alone = Problem(problem.unary, problem.compatibility, problem.prior, start[None], parameters)
+            single.append(solve(alone).energy)
+    problem = Problem(
+        problem.unary,
+        problem.compatibility,
+        problem.prior,
+        problem.starts,
+        Hyperparameters(sweeps=5, resolve_duplicates=False),
+    )
+    assert solve(problem).energy == min(single)
+    assert labeling.energy <= min(single) + 1  # resolving acts on the last sweep only
+
+
+def test_more_sweeps_never_raise_the_energy() -> None:
+    reached = [_solve_random((4, 4), sweeps=sweeps, resolve_duplicates=False)[1].energy for sweeps in range(1, 8)]
+    assert all(later <= earlier for earlier, later in itertools.pairwise(reached))
+    assert reached[-1] < reached[0]
+
+
+def test_problem_is_left_as_it_is() -> None:
+    problem, _ = _solve_random((4, 4))
+    copies = [problem.unary.copy(), problem.compatibility.copy(), problem.prior.copy(), problem.starts.copy()]
+    solve(problem)
+    originals = [problem.unary, problem.compatibility, problem.prior, problem.starts]
+    assert all((a == b).all() for a, b in zip(copies, originals, strict=True))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from lightning_comixup.compatibility import compatibility_of, locate_peaks
+
+
+def test_matrix_is_identity_plus_normalised_distances() -> None:
+    peaks = np.array([[0.0, 0.0], [3.0, 1.0], [0.0, 2.0]])
+    distance = np.array([[0, 4, 2], [4, 0, 4], [2, 4, 0]])
+    expected = 0.9 * np.eye(3) + 0.1 * distance / 20 * 3
+    np.testing.assert_allclose(compatibility_of(peaks, 0.1), expected)
+
+
+def test_matrix_of_peaks_that_coincide_is_the_identity() -> None:
+    assert (compatibility_of(np.ones((4, 2)), 0.001) == np.eye(4)).all()
+
+
+@pytest.mark.parametrize(("window", "stride"), [(8, 1), (8, 8), (3, 2)])
+def test_peaks_are_those_of_average_pooling(window: int, stride: int) -> None:
+    saliency = torch.rand(6, 24, 32, dtype=torch.float64)
+    pooled = F.avg_pool2d(saliency, window, stride)
+    flat = pooled.flatten(1).argmax(1)
+    expected = torch.stack([flat // pooled.shape[2], flat % pooled.shape[2]], 1)
+    assert torch.equal(locate_peaks(saliency, window, stride), expected)
+
+
+def test_a_window_wider_than_a_map_is_the_map() -> None:
+    saliency = torch.rand(3, 4, 20)
+    peaks = locate_peaks(saliency, 8, 1)
+    assert peaks.shape == (3, 2)
+    assert (peaks[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize("spatial", [(40,), (12, 12, 12)])
+def test_any_number_of_dimensions(spatial: tuple[int, ...]) -> None:
+    saliency = torch.zeros(1, *spatial)
+    saliency[(0, *(slice(2, 10) for _ in spatial))] = 1.0
+    assert locate_peaks(saliency, 8, 1).tolist() == [[2] * len(spatial)]
