@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lightning_comixup import comixup_batch, energy
+from lightning_comixup.hyperparameters import Hyperparameters
+from tests.random_problems import blob_saliency
+
+
+def _batch(size: int, spatial: tuple[int, ...] = (16, 16)) -> tuple[Tensor, Tensor, Tensor]:
+    draws = np.random.default_rng(0)
+    inputs = torch.from_numpy(draws.normal(size=(size, 3, *spatial))).float()
+    saliency = torch.from_numpy(blob_saliency(draws, size, spatial)).float()
+    return inputs, torch.from_numpy(draws.integers(0, 4, size=size)), saliency
+
+
+@pytest.mark.parametrize("size", [1, 2, 19, 20, 21, 22, 45])
+@pytest.mark.parametrize("spatial", [(40,), (16, 16), (9, 13), (8, 6, 5)])
+def test_a_batch_of_any_size_and_dimension(size: int, spatial: tuple[int, ...]) -> None:
+    inputs, targets, saliency = _batch(size, spatial)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    assert mixed.inputs.shape == inputs.shape
+    assert mixed.targets.shape == (size, 4)
+    assert mixed.targets.dtype == mixed.mixing_weights.dtype == torch.float32
+    torch.testing.assert_close(mixed.targets.sum(1), torch.ones(size))
+    torch.testing.assert_close(mixed.mixing_weights.sum(1), torch.ones(size))
+    sizes = [20] * (size // 20) + [size % 20] * (size % 20 > 0)
+    assert [mask.shape for mask in mixed.masks] == [(n, n, *(4,) * len(spatial)) for n in sizes]
+    torch.testing.assert_close(mixed.targets, mixed.mixing_weights @ F.one_hot(targets, 4).float())
+
+
+def test_nothing_is_mixed_across_groups_and_weights_are_the_masks() -> None:
+    inputs, targets, saliency = _batch(45)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    expected = torch.block_diag(*(torch.from_numpy(mask).flatten(2).mean(2) for mask in mixed.masks))
+    torch.testing.assert_close(mixed.mixing_weights, expected)
+    assert (mixed.mixing_weights.count_nonzero(1) > 1).float().mean() > 0.5
+
+
+def test_outputs_are_the_masks_applied() -> None:
+    inputs, targets, saliency = _batch(20)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    masks = F.interpolate(torch.from_numpy(mixed.masks[0]), size=(16, 16), mode="nearest")
+    torch.testing.assert_close(mixed.inputs, torch.einsum("mnhw,nchw->mchw", masks, inputs))
+
+
+def test_a_single_sample_comes_back_unmixed() -> None:
+    inputs, targets, saliency = _batch(1)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    assert torch.equal(mixed.inputs, inputs)
+    assert torch.equal(mixed.targets, F.one_hot(targets, 4).float())
+    assert mixed.mixing_weights.tolist() == [[1.0]]
+
+
+def test_outputs_keep_what_is_salient() -> None:
+    """The salience kept is far above a random labeling's, which keeps 1/N of it."""
+    inputs, targets, saliency = _batch(20)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    share = F.avg_pool2d(saliency, 4)
+    share = share / share.flatten(1).sum(1).reshape(-1, 1, 1)
+    kept = float((torch.from_numpy(mixed.masks[0]) * share).sum()) / 20
+    assert kept > 5 / 20
+
+
+@pytest.mark.parametrize("kind", ["integer", "int32", "one-hot", "soft", "double"])
+def test_targets_of_every_kind(kind: str) -> None:
+    inputs, targets, saliency = _batch(20)
+    soft = torch.softmax(torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), 1)
+    given = {
+        "integer": targets,
+        "int32": targets.int(),
+        "one-hot": F.one_hot(targets, 4),
+        "soft": soft,
+        "double": soft.double(),
+    }[kind]
+    mixed = comixup_batch(inputs, given, saliency, num_classes=4, generator=0)
+    rows = soft if kind in ("soft", "double") else F.one_hot(targets, 4).float()
+    torch.testing.assert_close(mixed.targets, mixed.mixing_weights @ rows)
+    assert mixed.targets.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_inputs_keep_their_dtype_and_memory_format(dtype: torch.dtype) -> None:
+    inputs, targets, saliency = _batch(20)
+    inputs = inputs.to(dtype, memory_format=torch.channels_last)
+    mixed = comixup_batch(inputs, targets, saliency.to(dtype), num_classes=4, generator=0)
+    assert mixed.inputs.dtype == dtype
+    assert mixed.inputs.is_contiguous(memory_format=torch.channels_last)
+    assert mixed.targets.dtype == torch.float32
+
+
+def test_arguments_are_left_as_they_are() -> None:
+    arguments = _batch(20)
+    copies = [argument.clone() for argument in arguments]
+    comixup_batch(*arguments, num_classes=4, generator=0)
+    assert all(torch.equal(a, b) for a, b in zip(arguments, copies, strict=True))
+
+
+def test_the_scale_of_the_saliency_does_not_matter() -> None:
+    inputs, targets, saliency = _batch(20)
+    one = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    scaled = comixup_batch(inputs, targets, saliency * 2**16, num_classes=4, generator=0)
+    assert torch.equal(one.inputs, scaled.inputs)
+
+
+def test_random_grids() -> None:
+    inputs, targets, saliency = _batch(20)
+    grids = {
+        comixup_batch(inputs, targets, saliency, num_classes=4, generator=seed, grid_size="random").masks[0].shape[2:]
+        for seed in range(20)
+    }
+    assert grids == {(2, 2), (4, 4), (8, 8), (16, 16)}
+
+
+def test_hyperparameters_reach_the_solver() -> None:
+    """A higher smoothness gives fewer edges, no diversity the cheapest input everywhere."""
+    inputs, targets, saliency = _batch(20)
+
+    def edges(smoothness: float) -> float:
+        masks = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0, smoothness=smoothness).masks[0]
+        return float(np.abs(np.diff(masks, axis=2)).sum() + np.abs(np.diff(masks, axis=3)).sum())
+
+    assert edges(2.0) < edges(0.32) < edges(0.0)
+    alike = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0, diversity=0.0)
+    assert len(torch.unique(alike.mixing_weights, dim=0)) == 1
+
+
+def test_energy_of_the_masks_is_low() -> None:
+    inputs, targets, saliency = _batch(20)
+    mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
+    unary = -F.avg_pool2d(saliency, 4).double().numpy()
+    unary /= -unary.reshape(20, -1).sum(1).reshape(-1, 1, 1)
+    draws = np.random.default_rng(0)
+    random = np.eye(20)[draws.integers(0, 20, size=(20, 4, 4))].transpose(0, 3, 1, 2)
+    assert energy(mixed.masks[0], unary, np.eye(20)) < energy(random, unary, np.eye(20)) - 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"inputs": torch.zeros(4, 3, 8, 8, dtype=torch.uint8)},
+            TypeError,
+            "inputs must be floating, found torch.uint8",
+        ),
+        ({"inputs": torch.zeros(4, 8)}, ValueError, r"inputs must be \(B, C, \*spatial\).*\(4, 8\)"),
+        ({"inputs": np.zeros((4, 3, 8, 8))}, TypeError, "inputs must be a tensor, found ndarray"),
+        ({"saliency": torch.rand(4, 3, 8, 8)}, ValueError, r"saliency must be .* = \(4, 8, 8\).*\(4, 3, 8, 8\)"),
+        ({"saliency": torch.ones(4, 8, 8).long()}, TypeError, "saliency must be a floating tensor, found torch.int64"),
+        ({"saliency": -torch.rand(4, 8, 8)}, ValueError, "saliency must not be negative"),
+        ({"saliency": torch.full((4, 8, 8), float("nan"))}, ValueError, "saliency must be finite.*in 4 of 4 maps"),
+        ({"targets": torch.tensor([0, 1])}, ValueError, r"one row per input: found shape \(2,\) for 4"),
+        ({"targets": torch.tensor([0, 1, 2, 3]), "num_classes": None}, ValueError, "num_classes must be given"),
+        ({"targets": torch.tensor([0, 1, 2, 9])}, ValueError, r"lie in \[0, 4\), found 0 to 9"),
+        ({"targets": torch.tensor([0, 1, 2, -100])}, ValueError, "found -100 to 2"),
+        ({"targets": torch.rand(4, 4) + 1}, ValueError, "must sum to 1, found sums from"),
+        ({"targets": torch.eye(4)[:, :3]}, ValueError, "targets have 3 classes, but num_classes is 4"),
+        ({"targets": torch.rand(4)}, ValueError, r"\(B,\) integer or \(B, K\)"),
+        ({"targets": [0, 1, 2, 3]}, TypeError, "targets must be a tensor, found list"),
+        ({"num_classes": 0}, ValueError, "num_classes must be an integer of at least 1, found 0"),
+        ({"beta": 0.3}, TypeError, "Unknown hyper-parameter 'beta'"),
+        ({"grid_size": 9}, ValueError, r"found \(9, 9\) cells for \(8, 8\)"),
+        ({"generator": "0"}, TypeError, "generator must be"),
+    ],
+)
+def test_bad_arguments_are_named(changes: dict[str, Any], error: type[Exception], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "inputs": torch.rand(4, 3, 8, 8),
+        "targets": torch.tensor([0, 1, 2, 3]),
+        "saliency": torch.rand(4, 8, 8),
+        "num_classes": 4,
+    } | changes
+    with pytest.raises(error, match=message):
+        comixup_batch(**arguments)
+
+
+def test_importing_the_package_imports_neither_gco_nor_the_compiler() -> None:
+    code = "import sys, lightning_comixup; print([name for name in ('gco', 'numba') if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_defaults_are_the_authors() -> None:
+    defaults = Hyperparameters()
+    found = (defaults.alpha, defaults.smoothness, defaults.diversity, defaults.penalty_threshold, defaults.prior_weight)
+    assert found == (2.0, 0.32, 1.0, 0.83, 0.05)
+    assert (defaults.grid_size, defaults.partition_size, defaults.sweeps) == (4, 20, 4)
+    assert (defaults.compatibility_weight, defaults.thresholding, defaults.resolve_duplicates) == (0.001, "hard", True)
