@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from typing import Any
 
+from torch import Tensor
+
 Getter = Callable[[Any], Any]
 Setter = Callable[[Any, Any], Any]
 BatchKey = int | str | tuple[Getter, Setter]
@@ -39,6 +41,8 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
             return key[0](batch)
         if isinstance(key, str) and not isinstance(batch, Mapping):
             return getattr(batch, key)
+        if isinstance(batch, Tensor):
+            raise TypeError("a tensor has no parts")
         return batch[key]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(

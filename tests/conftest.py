@@ -15,6 +15,9 @@ _THIRD_PARTY = (
     r".*`torch.jit.* is deprecated",
     r"You are trying to `self.log\(\)` but the `self.trainer` reference is not registered",
     r".*Checkpoint directory .* exists and is not empty",
+    r"`training_step` returned `None`",
+    r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
+    r"You are using the `dataloader_iter` step flavor",
 )
 
 

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import namedtuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from lightning_comixup import CoMixup
+from lightning_comixup.plan import NonFiniteSaliencyError
+from tests.tiny import CLASSES, Items, Plain, Tiny, fit, make_data, make_loader, make_trainer
+
+
+class Pair(NamedTuple):
+    image: Tensor
+    label: Tensor
+
+
+@dataclasses.dataclass
+class Record:
+    image: Tensor
+    label: Tensor
+
+
+LegacyPair = namedtuple("LegacyPair", ["image", "label", "path"])
+
+
+def _collate_records(items: list[Any]) -> Record:
+    return Record(torch.stack([item[0] for item in items]), torch.stack([item[1] for item in items]))
+
+
+class AnyBatch(Tiny):
+    """Reads a batch by the callback's keys and notes what every hook gets."""
+
+    def __init__(self, read: Any) -> None:
+        super().__init__()
+        self.read = read
+        self.batches: list[Any] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        self.batches.append(batch)
+        return super().training_step(self.read(batch), batch_idx)
+
+
+_CONTAINERS: list[tuple[str, Any, dict[str, Any], Any]] = [
+    ("list", lambda x, y: [x, y, "extra"], {}, lambda batch: batch[:2]),
+    ("tuple", lambda x, y: (x, y), {}, tuple),
+    ("named tuple", Pair, {}, tuple),
+    ("named tuple by name", Pair, {"input_key": "image", "target_key": "label"}, tuple),
+    ("named tuple with more", lambda x, y: LegacyPair(x, y, "path"), {}, lambda batch: (batch.image, batch.label)),
+    (
+        "dict",
+        lambda x, y: {"image": x, "label": y, "id": 3},
+        {"input_key": "image", "target_key": "label"},
+        lambda batch: (batch["image"], batch["label"]),
+    ),
+    (
+        "nested, by getter and setter",
+        lambda x, y: {"data": {"image": x}, "label": y},
+        {
+            "input_key": (lambda batch: batch["data"]["image"], lambda batch, value: batch["data"].update(image=value)),
+            "target_key": "label",
+        },
+        lambda batch: (batch["data"]["image"], batch["label"]),
+    ),
+    (
+        "setter that returns a new batch",
+        lambda x, y: (y, x),
+        {
+            "input_key": (lambda batch: batch[1], lambda batch, value: (batch[0], value)),
+            "target_key": (lambda batch: batch[0], lambda batch, value: (value, batch[1])),
+        },
+        lambda batch: (batch[1], batch[0]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrap", "keys", "read"), [case[1:] for case in _CONTAINERS], ids=[c[0] for c in _CONTAINERS])
+def test_every_container_gets_the_same_mixed_batch(wrap: Any, keys: dict[str, Any], read: Any) -> None:
+    module = AnyBatch(read)
+    fit(module, CoMixup(seed=0, **keys), loader=DataLoader(Items(wrap), batch_size=10), max_epochs=1)
+    expected = Tiny()
+    fit(expected, loader=DataLoader(Items(lambda x, y: (x, y)), batch_size=10), max_epochs=1)
+    for found, wanted in zip(module.seen, expected.seen, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_dataclass_batches() -> None:
+    module = AnyBatch(lambda batch: (batch.image, batch.label))
+    loader = DataLoader(Items(lambda x, y: (x, y)), batch_size=10, collate_fn=_collate_records)
+    fit(module, CoMixup(seed=0, input_key="image", target_key="label"), loader=loader, max_epochs=1)
+    assert all(batch.label.shape == (10, CLASSES) for batch in module.batches)
+
+
+def test_containers_keep_their_type_and_what_else_they_hold() -> None:
+    module = AnyBatch(lambda batch: (batch.image, batch.label))
+    loader = DataLoader(Items(lambda x, y: LegacyPair(x, y, 7)), batch_size=10)
+    fit(module, loader=loader, max_epochs=1)
+    assert all(type(batch) is LegacyPair and (batch.path == 7).all() for batch in module.batches)
+
+
+def test_a_batch_without_the_part_named() -> None:
+    loader = DataLoader(Items(lambda x, y: {"x": x, "y": y}), batch_size=10)
+    with pytest.raises(ValueError, match=r"input_key must name a part .* 0 for a dict with keys \['x', 'y'\]"):
+        fit(AnyBatch(None), loader=loader)
+
+
+def test_a_module_without_the_mixin() -> None:
+    module = Plain()
+    fit(module)
+    assert all(targets.shape[1] == CLASSES for targets in module.targets_seen)
+
+
+def test_a_module_whose_forward_gives_no_logits_is_told_what_to_do() -> None:
+    class Several(Plain):
+        def forward(self, inputs: Tensor) -> Any:
+            return {"logits": super().forward(inputs)}
+
+    with pytest.raises(TypeError, match=r"must return logits .* found dict\. Inherit from CoMixupMixin"):
+        fit(Several())
+
+
+def test_number_of_classes_from_argument_logits_or_soft_targets() -> None:
+    class NoForward(Tiny):
+        def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+            return F.cross_entropy(self.network(inputs), targets)
+
+    with pytest.raises(ValueError, match="num_classes must be given"):
+        fit(NoForward())
+    module = NoForward()
+    fit(module, CoMixup(seed=0, num_classes=CLASSES))
+    inputs, targets = make_data(20)
+    soft = NoForward()
+    loader = DataLoader(list(zip(inputs, F.one_hot(targets, CLASSES).float(), strict=True)), batch_size=10)
+    fit(soft, loader=loader)
+    assert soft.seen[0][1].shape == (10, CLASSES)
+
+
+def _is_mixed(targets: Tensor) -> bool:
+    return targets.ndim == 2
+
+
+def test_epochs_outside_the_range_are_left_alone() -> None:
+    module = Tiny()
+    fit(module, CoMixup(seed=0, start_epoch=1, stop_epoch=3), max_epochs=4)
+    assert [_is_mixed(targets) for _, targets in module.seen] == [False] * 4 + [True] * 8 + [False] * 4
+
+
+def test_share_of_the_batches() -> None:
+    module = Tiny()
+    fit(module, CoMixup(seed=0, prob=0.3), max_epochs=25)
+    mixed = [_is_mixed(targets) for _, targets in module.seen]
+    assert 15 <= sum(mixed) <= 45
+    never = Tiny()
+    fit(never, CoMixup(seed=0, prob=0))
+    assert not any(_is_mixed(targets) for _, targets in never.seen)
+
+
+def test_the_seed_decides_all_draws() -> None:
+    runs = []
+    for seed in (0, 0, 1):
+        module = Tiny()
+        fit(module, CoMixup(seed=seed))
+        runs.append(torch.cat([inputs for inputs, _ in module.seen]))
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_without_a_seed_that_of_seed_everything_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_GLOBAL_SEED", "17")
+    callback = CoMixup()
+    fit(Tiny(), callback)
+    assert callback.seed == 17
+    monkeypatch.delenv("PL_GLOBAL_SEED")
+    fresh = [CoMixup(), CoMixup()]
+    for callback in fresh:
+        fit(Tiny(), callback)
+    assert fresh[0].seed != fresh[1].seed
+
+
+@pytest.mark.parametrize("seed", [5, None])
+def test_a_resumed_run_draws_the_same_masks(seed: int | None, tmp_path: Path) -> None:
+    """Interrupted in the middle of an epoch; the data are read in order, so batches can be compared."""
+    first = Tiny()
+    checkpoint = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
+    fit(first, CoMixup(seed=seed), checkpoint, max_epochs=3, enable_checkpointing=True, root=tmp_path)
+    resumed = Tiny()
+    trainer = make_trainer(CoMixup(), max_epochs=3, root=tmp_path)
+    trainer.fit(resumed, make_loader(), ckpt_path=str(tmp_path / "step=8.ckpt"))
+    assert len(resumed.seen) == 4
+    for found, wanted in zip(resumed.seen, first.seen[8:], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_the_state_is_plain_and_loads_as_weights_only(tmp_path: Path) -> None:
+    trainer = fit(Tiny(), CoMixup(seed=3), max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    states = torch.load(tmp_path / "run.ckpt", weights_only=True)["callbacks"]
+    assert states["CoMixup"] == {"seed": 3}
+
+
+def test_two_callbacks_are_refused() -> None:
+    class Own(CoMixup):
+        """Another state key: Lightning itself refuses two of one class."""
+
+    with pytest.raises(ValueError, match="one CoMixup callback, found 2"):
+        fit(Tiny(), CoMixup(), Own())
+
+
+def test_steps_that_fetch_their_batches_are_refused() -> None:
+    class Fetching(Plain):
+        def training_step(self, dataloader_iter: Any) -> Tensor:  # type: ignore[override]
+            batch, _, _ = next(dataloader_iter)
+            return F.cross_entropy(self(batch[0]), batch[1])
+
+    with pytest.raises(ValueError, match=r"found training_step\(dataloader_iter\)"):
+        fit(Fetching())
+
+
+class Poisoned(Tiny):
+    """Its second batch has a NaN."""
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        self.count = getattr(self, "count", 0) + 1
+        inputs, targets = batch
+        return [inputs.clone().index_fill_(0, torch.tensor([1]), float("nan")) if self.count == 2 else inputs, targets]
+
+
+def test_a_non_finite_saliency_raises_by_default() -> None:
+    with pytest.raises(NonFiniteSaliencyError, match="saliency must be finite"):
+        fit(Poisoned())
+
+
+def test_a_non_finite_saliency_can_leave_the_batch_unmixed() -> None:
+    module = Poisoned(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, CLASSES)))
+
+    def nan_safe_step(batch: Any, batch_idx: int) -> Any:
+        loss = Tiny.training_step(module, batch, batch_idx)
+        return None if bool(loss.isnan()) else loss
+
+    module.training_step = nan_safe_step  # type: ignore[method-assign]
+    with pytest.warns(UserWarning, match="this batch is left unmixed"):
+        fit(module, CoMixup(seed=0, on_nonfinite="skip"), max_epochs=1)
+    assert [_is_mixed(targets) for _, targets in module.seen] == [True, False, True, True]
+    assert all(bool(parameter.isfinite().all()) for parameter in module.parameters())
+
+
+class Raising(Tiny):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if batch_idx == 1:
+            raise RuntimeError("user code")
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("module_type", [Raising, Tiny])
+def test_nothing_stays_wrapped(module_type: type[Tiny]) -> None:
+    module = module_type()
+    trainer = make_trainer(CoMixup(seed=0))
+    loader = DataLoader(Items(lambda x, y: (x, y)), batch_size=5)
+    if module_type is Raising:
+        with pytest.raises(RuntimeError, match="user code"):
+            trainer.fit(module, loader)
+    else:
+        trainer.fit(module, loader)
+    assert "training_step" not in vars(trainer.strategy)
+    assert not module._forward_hooks
+
+
+def test_fitting_twice() -> None:
+    callback, module = CoMixup(seed=0), Tiny()
+    fit(module, callback, max_epochs=1)
+    fit(module, callback, max_epochs=1)
+    assert [_is_mixed(targets) for _, targets in module.seen] == [True] * 8
+
+
+def test_validation_gets_its_own_batches() -> None:
+    class Validated(Tiny):
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            assert batch[1].ndim == 1
+            self.comixup_loss(self(batch[0]), batch[1])
+
+    trainer = make_trainer(CoMixup(seed=0), val_check_interval=2)
+    trainer.fit(Validated(), make_loader(), make_loader())
+
+
+def test_other_callbacks_see_the_mixed_batch_in_a_mutable_container() -> None:
+    shapes = []
+
+    class Watching(pl.Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            shapes.append(batch[1].shape)
+
+    loader = DataLoader(Items(lambda x, y: [x, y]), batch_size=10)
+    fit(Tiny(), CoMixup(seed=0), Watching(), loader=loader, max_epochs=1)
+    assert shapes == [(10, CLASSES)] * 2
+
+
+def test_phases_are_profiled_by_name() -> None:
+    trainer = fit(Tiny(), profiler="simple")
+    names = trainer.profiler.recorded_durations  # type: ignore[attr-defined]
+    phases = ["[CoMixup].saliency", "[CoMixup].labeling", "[CoMixup].mixing"]
+    assert [len(names[phase]) for phase in phases] == [8, 8, 8]
+
+
+def test_the_solver_reports() -> None:
+    callback = CoMixup(seed=0)
+    fit(Tiny(), callback, loader=make_loader(48))
+    report = callback.last_report
+    assert report is not None
+    assert report.proven == report.subproblems > 0
+    assert 1 < report.inputs_per_output <= 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"clean_weight": -1}, ValueError, "clean_weight must be a finite number, at least 0"),
+        ({"prob": 1.5}, ValueError, "prob must be a finite number, from 0 to 1, found 1.5"),
+        ({"start_epoch": -1}, ValueError, "start_epoch"),
+        ({"stop_epoch": "3"}, TypeError, "stop_epoch must be a number"),
+        ({"num_classes": 0}, ValueError, "num_classes"),
+        ({"input_key": 1.5}, TypeError, "input_key must be an index, a key, or a"),
+        ({"target_key": (1, 2)}, TypeError, "target_key"),
+        ({"on_nonfinite": "ignore"}, ValueError, "'raise', 'skip', found 'ignore'"),
+        ({"solver": "cplex"}, ValueError, "solver must be one of"),
+        ({"seed": -1}, ValueError, "seed"),
+    ],
+)
+def test_bad_settings_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        CoMixup(**arguments)
+
+
+def _grid_of(mixed: Tensor) -> int:
+    """Return the coarsest grid on whose cells images mixed from constant ones are constant."""
+    for grid in (1, 2, 4):
+        cell = 8 // grid
+        if torch.equal(mixed, F.interpolate(mixed[..., ::cell, ::cell], scale_factor=cell)):
+            return grid
+    return 8
+
+
+def test_random_grids_are_drawn_for_each_batch() -> None:
+    module = Tiny(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 20)))
+    images = torch.arange(20.0).reshape(20, 1, 1, 1).expand(20, 1, 8, 8) / 20
+    loader = DataLoader(list(zip(images, torch.arange(20), strict=True)), batch_size=20)
+    fit(module, CoMixup(seed=0, grid_size="random", smoothness=0.0), loader=loader, max_epochs=12)
+    assert {_grid_of(inputs) for inputs, _ in module.seen} == {2, 4, 8}
+
+
+def test_an_unknown_batch_type_is_named() -> None:
+    module = AnyBatch(None)
+    loader = DataLoader(Items(lambda x, y: x), batch_size=10)
+    with pytest.raises(ValueError, match="input_key must name a part of the batch: found 0 for a Tensor"):
+        fit(module, loader=loader)

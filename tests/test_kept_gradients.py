@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lightning_comixup.kept_gradients import KeptGradients, own_copy
+
+
+def test_each_parameter_gets_its_own_tensor() -> None:
+    """One gradient tensor for two parameters, as autograd may return it."""
+    parameters = [nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))]
+    shared = torch.ones(3)
+    KeptGradients(parameters, [shared, shared]).add()
+    assert parameters[0].grad is not None
+    parameters[0].grad.mul_(5)
+    assert parameters[1].grad is not None
+    assert parameters[1].grad.tolist() == [1, 1, 1]
+    assert shared.tolist() == [1, 1, 1]
+
+
+def test_copies_have_the_parameters_strides() -> None:
+    parameter = nn.Parameter(torch.zeros(4, 3).t())
+    expanded = torch.ones(1).expand(3, 4)
+    copy = own_copy(parameter, expanded)
+    assert copy.stride() == parameter.stride()
+    assert (copy == 1).all()
+
+
+def test_gradients_add_to_what_is_there() -> None:
+    parameter = nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.full((3,), 2.0)
+    KeptGradients([parameter], [torch.ones(3)]).add()
+    assert parameter.grad.tolist() == [3, 3, 3]
+
+
+def test_sparse_gradients() -> None:
+    embedding = nn.Embedding(5, 2, sparse=True)
+    for _ in range(2):
+        (gradient,) = torch.autograd.grad(embedding(torch.tensor([1, 3])).sum(), [embedding.weight])
+        KeptGradients([embedding.weight], [gradient]).add()
+    assert embedding.weight.grad is not None
+    assert embedding.weight.grad.to_dense().sum(1).tolist() == [0, 4, 0, 4, 0]
