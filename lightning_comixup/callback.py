@@ -26,7 +26,7 @@ from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
 from lightning_comixup.setup_checks import check_optimization, check_single, check_strategy, check_training_step
 from lightning_comixup.training_batch import MixingSettings, mix_training_batch
 
-Default = Hyperparameters
+_Default = Hyperparameters  # each default is written there, once
 
 
 class CoMixup(pl.Callback):
@@ -43,21 +43,21 @@ class CoMixup(pl.Callback):
         self,
         *,
         num_classes: int | None = None,
-        alpha: float = Default.alpha,
-        grid_size: GridSize = Default.grid_size,
-        partition_size: int = Default.partition_size,
-        smoothness: float = Default.smoothness,
-        diversity: float = Default.diversity,
-        penalty_threshold: float = Default.penalty_threshold,
-        thresholding: Thresholding = Default.thresholding,
-        prior_weight: float = Default.prior_weight,
-        compatibility_weight: float = Default.compatibility_weight,
-        compatibility_window: int = Default.compatibility_window,
-        compatibility_stride: int = Default.compatibility_stride,
-        sweeps: int = Default.sweeps,
-        restarts: int = Default.restarts,
-        resolve_duplicates: bool = Default.resolve_duplicates,
-        solver: Solver = Default.solver,
+        alpha: float = _Default.alpha,
+        grid_size: GridSize = _Default.grid_size,
+        partition_size: int = _Default.partition_size,
+        smoothness: float = _Default.smoothness,
+        diversity: float = _Default.diversity,
+        penalty_threshold: float = _Default.penalty_threshold,
+        thresholding: Thresholding = _Default.thresholding,
+        prior_weight: float = _Default.prior_weight,
+        compatibility_weight: float = _Default.compatibility_weight,
+        compatibility_window: int = _Default.compatibility_window,
+        compatibility_stride: int = _Default.compatibility_stride,
+        sweeps: int = _Default.sweeps,
+        restarts: int = _Default.restarts,
+        resolve_duplicates: bool = _Default.resolve_duplicates,
+        solver: Solver = _Default.solver,
         clean_weight: float = 1.0,
         prob: float = 1.0,
         start_epoch: int = 0,
@@ -72,21 +72,22 @@ class CoMixup(pl.Callback):
 
         Args:
             num_classes: K. None: taken from soft targets, or from the logits of the clean pass.
-            alpha: See `Hyperparameters`, as for all up to `solver`.
-            grid_size: "
-            partition_size: "
-            smoothness: "
-            diversity: "
-            penalty_threshold: "
-            thresholding: "
-            prior_weight: "
-            compatibility_weight: "
-            compatibility_window: "
-            compatibility_stride: "
-            sweeps: "
-            restarts: "
-            resolve_duplicates: "
-            solver: "
+            alpha: Concentration α of the Dirichlet prior, above 0.
+            grid_size: Cells along each side of the label grid; a tuple for each side; "random": a power of two
+                up to 16, drawn for each batch (the authors' -1).
+            partition_size: Inputs optimised together; nothing is mixed across these groups.
+            smoothness: Weight β of the smoothness term.
+            diversity: Weight γ of the diversity term.
+            penalty_threshold: Over-penalisation threshold τ, as a share of the cells.
+            thresholding: "hard" or "soft" φ, see `lightning_comixup.energy`.
+            prior_weight: Weight η of the prior.
+            compatibility_weight: Weight ω of the distances in the compatibility matrix, from 0 to 1.
+            compatibility_window: Side of the window that averages the saliency before its peak is located.
+            compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
+            sweeps: Sweeps over the outputs of a group.
+            restarts: Independent starts of the labeling, the one of lowest energy kept (the authors: 1).
+            resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep.
+            solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
             prob: Share of the batches that are mixed; the same on every rank.
             start_epoch: First epoch that is mixed.

@@ -12,26 +12,7 @@ GridSize = int | tuple[int, ...] | Literal["random"]
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """The hyper-parameters of one batch's mixing; defaults are the authors' for CIFAR and Tiny-ImageNet.
-
-    Attributes:
-        alpha: Concentration α of the Dirichlet prior, above 0.
-        grid_size: Cells along each side of the label grid; a tuple for each side by itself, or "random": a power of
-            two up to 16, drawn for each batch (the authors' -1).
-        partition_size: Inputs optimised together.
-        smoothness: Weight β of the smoothness term.
-        diversity: Weight γ of the diversity term.
-        penalty_threshold: Over-penalisation threshold τ, as a share of the cells.
-        thresholding: "hard" or "soft" φ, see `lightning_comixup.energy`.
-        prior_weight: Weight η of the prior.
-        compatibility_weight: Weight ω of the distances in the compatibility matrix, in [0, 1].
-        compatibility_window: Side of the window that averages the saliency before its peak is located.
-        compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
-        sweeps: Sweeps over the outputs of a group.
-        restarts: Independent starts of the labeling, the one of lowest energy kept (the authors: 1).
-        resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep.
-        solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
-    """
+    """The hyper-parameters of one batch's mixing, described in `CoMixup`; defaults are the authors' for CIFAR."""
 
     alpha: float = 2.0
     grid_size: GridSize = 4

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from lightning_comixup import CoMixup
 from lightning_comixup.plan import NonFiniteSaliencyError
-from tests.tiny import CLASSES, Items, Plain, Tiny, fit, make_data, make_loader, make_trainer
+from tests.tiny import CLASSES, Items, Listed, Plain, Tiny, fit, make_data, make_loader, make_trainer
 
 
 class Pair(NamedTuple):
@@ -138,7 +138,7 @@ def test_number_of_classes_from_argument_logits_or_soft_targets() -> None:
     fit(module, CoMixup(seed=0, num_classes=CLASSES))
     inputs, targets = make_data(20)
     soft = NoForward()
-    loader = DataLoader(list(zip(inputs, F.one_hot(targets, CLASSES).float(), strict=True)), batch_size=10)
+    loader = DataLoader(Listed(inputs, F.one_hot(targets, CLASSES).float()), batch_size=10)
     fit(soft, loader=loader)
     assert soft.seen[0][1].shape == (10, CLASSES)
 
@@ -350,7 +350,7 @@ def _grid_of(mixed: Tensor) -> int:
 def test_random_grids_are_drawn_for_each_batch() -> None:
     module = Tiny(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 20)))
     images = torch.arange(20.0).reshape(20, 1, 1, 1).expand(20, 1, 8, 8) / 20
-    loader = DataLoader(list(zip(images, torch.arange(20), strict=True)), batch_size=20)
+    loader = DataLoader(Listed(images, torch.arange(20)), batch_size=20)
     fit(module, CoMixup(seed=0, grid_size="random", smoothness=0.0), loader=loader, max_epochs=12)
     assert {_grid_of(inputs) for inputs, _ in module.seen} == {2, 4, 8}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -38,5 +40,6 @@ def test_a_window_wider_than_a_map_is_the_map() -> None:
 @pytest.mark.parametrize("spatial", [(40,), (12, 12, 12)])
 def test_any_number_of_dimensions(spatial: tuple[int, ...]) -> None:
     saliency = torch.zeros(1, *spatial)
-    saliency[(0, *(slice(2, 10) for _ in spatial))] = 1.0
+    block: Any = (0, *(slice(2, 10) for _ in spatial))
+    saliency[block] = 1.0
     assert locate_peaks(saliency, 8, 1).tolist() == [[2] * len(spatial)]

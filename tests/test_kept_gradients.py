@@ -37,6 +37,6 @@ def test_sparse_gradients() -> None:
     embedding = nn.Embedding(5, 2, sparse=True)
     for _ in range(2):
         (gradient,) = torch.autograd.grad(embedding(torch.tensor([1, 3])).sum(), [embedding.weight])
-        KeptGradients([embedding.weight], [gradient]).add()
+        KeptGradients(list(embedding.parameters()), [gradient]).add()
     assert embedding.weight.grad is not None
     assert embedding.weight.grad.to_dense().sum(1).tolist() == [0, 4, 0, 4, 0]

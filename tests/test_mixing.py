@@ -85,7 +85,7 @@ def test_no_array_over_pairs_of_outputs_and_inputs_is_built() -> None:
     with torch.profiler.profile(profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         mix_inputs(inputs, plan)
     live = peak = 0
-    for event in profile.profiler.kineto_results.events():  # type: ignore[union-attr]
+    for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":
             live += event.nbytes()
             peak = max(peak, live)

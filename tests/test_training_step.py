@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lightning_comixup import CoMixup
 from tests.tiny import (
     CLASSES,
+    Listed,
     Tiny,
     fit,
     largest_difference,
@@ -53,7 +54,7 @@ def test_the_clean_pass_differentiates_the_clean_loss() -> None:
 
     class CleanOnly(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-            return super().training_step(batch, batch_idx) * 0  # type: ignore[no-any-return]
+            return super().training_step(batch, batch_idx) * 0
 
     module = CleanOnly(nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES)))
     reference = copy.deepcopy(module)
@@ -144,7 +145,7 @@ def test_the_data_set_is_not_written_to() -> None:
     copies = inputs.clone(), targets.clone()
     fit(
         Tiny(),
-        loader=torch.utils.data.DataLoader([(x, y) for x, y in zip(inputs, targets, strict=True)], batch_size=16),
+        loader=torch.utils.data.DataLoader(Listed(inputs, targets), batch_size=16),
     )
     assert torch.equal(inputs, copies[0])
     assert torch.equal(targets, copies[1])

@@ -25,9 +25,9 @@ def test_saliency_maps_that_are_zero(dead: int) -> None:
 
 
 def test_a_dead_network_gives_zero_saliency_and_still_mixes() -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 3))
-    with torch.no_grad():
-        network[1].bias.fill_(-1e6)
+    hidden = nn.Linear(64, 4)
+    nn.init.constant_(hidden.bias, -1e6)
+    network = nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(4, 3))
     inputs, targets = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
     saliency = compute_saliency(network, inputs, targets)
     assert (saliency == 0).all()

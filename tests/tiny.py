@@ -40,7 +40,7 @@ class Tiny(CoMixupMixin, pl.LightningModule):
 
     def __init__(self, network: nn.Module | None = None) -> None:
         super().__init__()
-        self.network = network or make_network()
+        self.network: Any = network or make_network()
         self.seen: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -76,18 +76,28 @@ class Plain(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-class Items(Dataset[Any]):
-    """The data in whatever container `wrap` makes of (inputs, target)."""
+class Listed(Dataset[Any]):
+    """Samples with their targets; the tensors given are the data set's memory."""
 
-    def __init__(self, wrap: Any, size: int = 20) -> None:
-        self.inputs, self.targets = make_data(size)
-        self.wrap = wrap
+    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
+        self.inputs, self.targets = inputs, targets
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, index: int) -> Any:
-        return self.wrap(self.inputs[index], self.targets[index])
+        return self.inputs[index], self.targets[index]
+
+
+class Items(Listed):
+    """The data in whatever container `wrap` makes of (inputs, target)."""
+
+    def __init__(self, wrap: Any, size: int = 20) -> None:
+        super().__init__(*make_data(size))
+        self.wrap = wrap
+
+    def __getitem__(self, index: int) -> Any:
+        return self.wrap(*super().__getitem__(index))
 
 
 def make_trainer(*callbacks: pl.Callback, root: Path | None = None, **settings: Any) -> pl.Trainer:
