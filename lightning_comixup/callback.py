@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -10,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.batch_access import BatchKey, check_key
 from lightning_comixup.batch_swap import BatchSwap
+from lightning_comixup.clean_pass import CleanGradient
 from lightning_comixup.hyperparameters import (
     GridSize,
     Hyperparameters,
@@ -23,8 +25,15 @@ from lightning_comixup.kept_gradients import KeptGradients
 from lightning_comixup.labeling import warm_up
 from lightning_comixup.plan import LabelingReport
 from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
-from lightning_comixup.setup_checks import check_optimization, check_single, check_strategy, check_training_step
-from lightning_comixup.training_batch import MixingSettings, mix_training_batch
+from lightning_comixup.setup_checks import (
+    check_clean_gradient,
+    check_optimization,
+    check_single,
+    check_strategy,
+    check_training_step,
+)
+from lightning_comixup.step_log import step_log
+from lightning_comixup.training_batch import MixedStep, MixingSettings, SaliencyFunction, mix_training_batch
 
 _Default = Hyperparameters  # each default is written there, once
 
@@ -64,8 +73,14 @@ class CoMixup(pl.Callback):
         stop_epoch: int | None = None,
         input_key: BatchKey = 0,
         target_key: BatchKey = 1,
+        also_mix: Sequence[BatchKey] = (),
+        also_average: Sequence[BatchKey] = (),
+        linear_targets: bool = False,
+        saliency: SaliencyFunction | None = None,
         seed: int | None = None,
+        log: bool = True,
         on_nonfinite: Literal["raise", "skip"] = "raise",
+        clean_gradient: CleanGradient = "grad",
         manual_optimization: bool = False,
     ) -> None:
         """Check and keep the settings.
@@ -94,8 +109,15 @@ class CoMixup(pl.Callback):
             stop_epoch: First epoch after it that is not; None: none.
             input_key: Where a batch has its inputs: an index, a key or attribute name, or a (getter, setter) pair.
             target_key: Where it has its targets.
+            also_mix: Other inputs (B, C, *spatial) of a batch, mixed by the same masks.
+            also_average: Other parts (B, ...) of a batch, such as loss weights, averaged as the targets are.
+            linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by the
+                mixing weights, and `comixup_clean_loss` must be overridden for them.
+            saliency: Gives the saliency instead of the clean pass: (module, inputs, targets) to (B, *spatial).
             seed: Seed of all draws. None: that of `seed_everything`, or else fresh; a checkpoint keeps it.
+            log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
             on_nonfinite: With a saliency that is NaN or infinite "raise", or "skip": leave the batch unmixed and warn.
+            clean_gradient: How the clean loss is differentiated: "grad"; or "backward", for re-entrant checkpointing.
             manual_optimization: With clean_weight > 0: the module optimizes manually, with one manual_backward a batch.
 
         Raises:
@@ -128,18 +150,37 @@ class CoMixup(pl.Callback):
             check_number("stop_epoch", stop_epoch, lowest=0)
         check_key("input_key", input_key)
         check_key("target_key", target_key)
+        for key in also_mix:
+            check_key("also_mix", key)
+        for key in also_average:
+            check_key("also_average", key)
+        check_choice("clean_gradient", clean_gradient, ("grad", "backward"))
+        if saliency is not None and not callable(saliency):
+            raise TypeError(f"saliency must be a function of (module, inputs, targets), found {saliency!r}.")
         if seed is not None:
             check_number("seed", seed, lowest=0)
         check_choice("on_nonfinite", on_nonfinite, ("raise", "skip"))
         self.settings = MixingSettings(
-            self.hyperparameters, num_classes, clean_weight, input_key, target_key, on_nonfinite
+            self.hyperparameters,
+            num_classes,
+            clean_weight,
+            input_key,
+            target_key,
+            tuple(also_mix),
+            tuple(also_average),
+            saliency,
+            linear_targets,
+            clean_gradient,
+            on_nonfinite,
         )
         self.prob = prob
         self.start_epoch = start_epoch
         self.stop_epoch = stop_epoch
         self.seed = seed
         self.manual_optimization = manual_optimization
+        self.log = log
         self.last_report: LabelingReport | None = None  # of the last mixed batch
+        self.clean_targets: Any = None  # of the batch at hand, as they came
         self._kept: KeptGradients | None = None  # of the batch at hand
         self._swap = BatchSwap()
 
@@ -150,6 +191,7 @@ class CoMixup(pl.Callback):
         check_single(trainer, CoMixup)
         check_training_step(pl_module)
         check_strategy(trainer, self.settings.clean_weight)
+        check_clean_gradient(trainer, self.settings.clean_gradient)
         check_optimization(pl_module, self.settings.clean_weight, self.manual_optimization)
         if self.seed is None:
             self.seed = trainer.strategy.broadcast(choose_seed())
@@ -169,8 +211,9 @@ class CoMixup(pl.Callback):
         if self._is_mixed(trainer, batch_idx):
             draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
-            self._kept, self.last_report = step.kept, step.report
-            self._swap.replace(batch, step.batch)
+            self._take(step, batch)
+            if self.log:
+                pl_module.log_dict(step_log(step), batch_size=len(step.clean_inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Put the clean gradient where the mixed backward adds to it."""
@@ -219,6 +262,12 @@ class CoMixup(pl.Callback):
 
     def _place(self, trainer: pl.Trainer, batch_idx: int) -> BatchPlace:
         return BatchPlace(trainer.global_rank, trainer.current_epoch, batch_idx)
+
+    def _take(self, step: MixedStep, batch: Any) -> None:
+        self._kept = None if step.clean is None else step.clean.kept
+        self.last_report = step.report
+        self.clean_targets = step.clean_targets
+        self._swap.replace(batch, step.batch)
 
     def _release(self) -> None:
         self._swap.remove()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
 
 from lightning_comixup.kept_gradients import KeptGradients
@@ -22,17 +23,27 @@ from lightning_comixup.saliency import (
     saliency_of_gradient,
 )
 
+CleanGradient = Literal["grad", "backward"]
+
 
 class CleanPass(NamedTuple):
     """What the clean pass leaves."""
 
-    saliency: Tensor  # (B, *spatial)
+    saliency: Tensor | None  # (B, *spatial); None if it was not asked for
     kept: KeptGradients | None  # None with clean_weight = 0
+    loss: Tensor  # the clean loss before its weight, detached
     logits: Tensor | None  # (B, K) if the module was called and gave them
 
 
 def run_clean_pass(
-    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor, clean_weight: float
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    clean_weight: float,
+    clean_gradient: CleanGradient,
+    with_saliency: bool,
 ) -> CleanPass:
     """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the optimizers' parameters.
 
@@ -42,17 +53,17 @@ def run_clean_pass(
     is scaled as Lightning scales the mixed one (accumulation, GradScaler): small fp16 gradients would be lost.
     """
     parameters = trained_parameters(trainer) if clean_weight > 0 else []
-    leaf = differentiable_copy(inputs)
+    leaf = differentiable_copy(inputs) if with_saliency else inputs
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
     outputs: list[Any] = []
     with modes, trainer.precision_plugin.forward_context(), torch.enable_grad(), _record_outputs(module, outputs):
-        loss = _clean_loss(module, as_nonleaf(leaf), targets)
+        loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
         check_clean_loss(loss)
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
-        gradients = torch.autograd.grad(scaled, [leaf, *parameters], allow_unused=True)
-    kept = KeptGradients(parameters, gradients[1:]) if clean_weight > 0 else None
-    saliency = saliency_of_gradient(require_gradient(gradients[0]))
-    return CleanPass(saliency, kept, _logits(outputs, len(inputs)))
+        gradients = _differentiate(scaled, [leaf] if with_saliency else [], parameters, module, clean_gradient)
+    kept = KeptGradients(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
+    saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
+    return CleanPass(saliency, kept, loss.detach(), _logits(outputs, len(inputs)))
 
 
 def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
@@ -62,16 +73,51 @@ def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
     return list(found.values())
 
 
-def _clean_loss(module: pl.LightningModule, inputs: Tensor, targets: Tensor) -> Tensor:
+def _clean_loss(trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor) -> Tensor:
     if isinstance(module, CoMixupMixin):
-        return module.comixup_clean_loss(inputs, targets)
-    logits = module(inputs)
+        loss: Tensor = _call(trainer, module, "comixup_clean_loss", inputs, targets)
+        return loss
+    logits = _call(trainer, module, "forward", inputs)
     if not isinstance(logits, Tensor):
         raise TypeError(
             f"module(inputs) must return logits (B, K), found {type(logits).__name__}. Inherit from CoMixupMixin and "
             "override comixup_clean_loss(inputs, targets)."
         )
     return soft_target_loss(logits, targets, "ce")
+
+
+def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *arguments: Tensor) -> Any:
+    """Call a method of the module, with its hooks; under FSDP through the wrapper, which gathers the parameters."""
+    if isinstance(trainer.strategy, FSDPStrategy):
+        wrapper = trainer.strategy.model
+        assert wrapper is not None
+        return trainer.strategy._forward_redirection(wrapper, module, method, *arguments)
+    return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
+
+
+def _differentiate(
+    loss: Tensor, leaves: list[Tensor], parameters: Sequence[nn.Parameter], module: nn.Module, how: CleanGradient
+) -> Sequence[Tensor | None]:
+    """Return the gradients of the loss with respect to leaves and parameters; no `.grad` changes."""
+    if how == "grad":
+        try:
+            return torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
+        except RuntimeError as error:
+            if "use_reentrant" not in str(error):
+                raise
+            raise RuntimeError(
+                "Checkpointing must be non-reentrant for the clean pass, found use_reentrant=True in the module. Pass "
+                'use_reentrant=False to torch.utils.checkpoint, or CoMixup(clean_gradient="backward").'
+            ) from error
+    held = [(parameter, parameter.grad) for parameter in module.parameters()]
+    try:
+        for parameter, _ in held:
+            parameter.grad = None
+        loss.backward()
+        return [leaf.grad for leaf in leaves] + [parameter.grad for parameter in parameters]
+    finally:
+        for parameter, gradient in held:
+            parameter.grad = gradient
 
 
 def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> Tensor:

@@ -9,16 +9,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LossKind = Literal["ce", "bce"]
+Reduction = Literal["mean", "sum", "none"]
 
 
-def soft_target_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
+def soft_target_loss(
+    logits: Tensor,
+    targets: Tensor,
+    kind: LossKind,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
     """Return the loss of logits against integer or soft targets, at least in float32.
 
     Args:
         logits: (B, K).
         targets: (B,) integer, or (B, K) class probabilities.
-        kind: "ce": cross-entropy (the authors on ImageNet); "bce": mean over batch and classes of the binary
-            cross-entropy of the softmax (the authors on CIFAR and Tiny-ImageNet).
+        kind: "ce": cross-entropy (the authors on ImageNet); "bce": binary cross-entropy of the softmax, averaged over
+            the classes (the authors on CIFAR and Tiny-ImageNet).
+        label_smoothing: Share ε of each target that is spread evenly over the classes.
+        class_weights: (K,) weight of each class's term.
+        reduction: "mean" or "sum" over the batch, or "none": (B,). As in PyTorch the mean with `class_weights` and
+            integer targets divides by the targets' weights, with class probabilities by the batch size.
 
     Raises:
         ValueError: If the shapes do not fit or the kind is unknown.
@@ -32,13 +45,25 @@ def soft_target_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
             f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}."
         )
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    weights = None if class_weights is None else class_weights.to(wide)
     if targets.ndim == 2:
         targets = targets.to(wide.dtype)
     if kind == "ce":
-        return F.cross_entropy(wide, targets)
-    rows = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1]).to(wide.dtype)
+        return F.cross_entropy(wide, targets, weights, reduction=reduction, label_smoothing=label_smoothing)
+    return _softmax_bce(wide, targets, label_smoothing, weights, reduction)
+
+
+def _softmax_bce(
+    logits: Tensor, targets: Tensor, label_smoothing: float, class_weights: Tensor | None, reduction: Reduction
+) -> Tensor:
+    rows = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1]).to(logits.dtype)
+    if label_smoothing > 0:
+        rows = rows * (1 - label_smoothing) + label_smoothing / logits.shape[1]
     with torch.autocast(logits.device.type, enabled=False):  # which refuses this function, unsafe in half precision
-        return F.binary_cross_entropy(wide.softmax(1), rows)
+        if reduction == "mean":
+            return F.binary_cross_entropy(logits.softmax(1), rows, class_weights)
+        losses = F.binary_cross_entropy(logits.softmax(1), rows, class_weights, reduction="none").mean(1)
+    return losses.sum() if reduction == "sum" else losses
 
 
 def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:

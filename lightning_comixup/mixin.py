@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from lightning_comixup.losses import LossKind, clean_loss, soft_target_loss
+from lightning_comixup.losses import LossKind, Reduction, clean_loss, soft_target_loss
 
 
 class CoMixupMixin:
@@ -23,7 +23,16 @@ class CoMixupMixin:
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Call the module."""
 
-    def comixup_loss(self, logits: Tensor, targets: Tensor, kind: LossKind | None = None) -> Tensor:
+    def comixup_loss(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        kind: LossKind | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
+        reduction: Reduction = "mean",
+    ) -> Tensor:
         """Return the loss for mixed and for clean batches alike; use it in training, validation and test steps.
 
         Args:
@@ -31,11 +40,21 @@ class CoMixupMixin:
             targets: (B,) integer, or (B, K) class probabilities.
             kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
                 the softmax averaged over batch and classes. None: `comixup_loss_kind`.
+            label_smoothing: Share of each target that is spread evenly over the classes.
+            class_weights: (K,) weight of each class.
+            reduction: "mean", "sum", or "none" for one loss per sample.
 
         Returns:
-            A scalar, at least float32.
+            A scalar, or (B,) with `reduction="none"`; at least float32.
         """
-        return soft_target_loss(logits, targets, kind or self.comixup_loss_kind)
+        return soft_target_loss(
+            logits,
+            targets,
+            kind or self.comixup_loss_kind,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            reduction=reduction,
+        )
 
     def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return what the clean pass differentiates, before `clean_weight`; override for other heads or losses.

@@ -60,11 +60,11 @@ def _gather(inputs: Tensor, source: Tensor) -> Tensor:
 def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
     """Return the soft targets: mixing_weights @ targets, (B, K) in float32 (or the targets' dtype if wider).
 
-    Any targets that may be averaged will do; rows of class probabilities give rows of class probabilities.
+    Any (B, ...) targets that may be averaged will do; rows of class probabilities give rows of class probabilities.
     """
     wide = targets.to(torch.promote_types(targets.dtype, torch.float32))
     with torch.autocast(targets.device.type, enabled=False):  # it would round the weights to half precision
-        return plan.mixing_weights.to(wide.dtype) @ wide
+        return (plan.mixing_weights.to(wide.dtype) @ wide.reshape(len(wide), -1)).reshape(targets.shape)
 
 
 def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:

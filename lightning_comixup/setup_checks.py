@@ -45,6 +45,20 @@ def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
         )
 
 
+def check_clean_gradient(trainer: pl.Trainer, clean_gradient: str) -> None:
+    """Check that the fallback of the clean gradient is exact with the strategy.
+
+    Raises:
+        ValueError: If DistributedDataParallel was told that its graph is static.
+    """
+    settings = getattr(trainer.strategy, "_ddp_kwargs", {})
+    if clean_gradient == "backward" and settings.get("static_graph"):
+        raise ValueError(
+            'clean_gradient="backward" must not be used with static_graph=True: the clean backward would count as '
+            'one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing.'
+        )
+
+
 def check_optimization(module: pl.LightningModule, clean_weight: float, manual_optimization: bool) -> None:
     """Check that manual optimization was thought of.
 

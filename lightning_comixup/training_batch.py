@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_comixup.batch_access import BatchKey, get_part, with_part
-from lightning_comixup.clean_pass import CleanPass, run_clean_pass
-from lightning_comixup.functional import target_rows
+from lightning_comixup.clean_pass import CleanGradient, CleanPass, run_clean_pass
+from lightning_comixup.functional import MixedBatch, check_saliency, target_rows
 from lightning_comixup.grid import resolve_grid
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.kept_gradients import KeptGradients
-from lightning_comixup.mixing import mix_inputs, mix_targets
+from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
 from lightning_comixup.saliency import check_inputs
 from lightning_comixup.seeding import BatchDraws
+
+SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -32,60 +36,140 @@ class MixingSettings:
     clean_weight: float
     input_key: BatchKey
     target_key: BatchKey
+    also_mix: tuple[BatchKey, ...]
+    also_average: tuple[BatchKey, ...]
+    saliency: SaliencyFunction | None
+    linear_targets: bool
+    clean_gradient: CleanGradient
     on_nonfinite: Literal["raise", "skip"]
 
 
-class StepMix(NamedTuple):
-    """What one training batch becomes."""
+@dataclass(frozen=True)
+class MixedStep:
+    """What one training batch becomes, and what it was."""
 
-    batch: Any
-    kept: KeptGradients | None
-    report: LabelingReport | None  # None where the batch was left unmixed
+    batch: Any  # to hand to `training_step`
+    clean: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
+    clean_inputs: Tensor
+    clean_targets: Tensor
+    saliency: Tensor
+    mixed: MixedBatch | None  # None where the batch was left unmixed
+    report: LabelingReport | None
+    milliseconds: dict[str, float] = field(default_factory=dict)  # of the phases, on the host
+
+
+class _Mixture(NamedTuple):
+    inputs: Tensor
+    targets: Tensor
 
 
 def mix_training_batch(
     trainer: pl.Trainer, module: pl.LightningModule, batch: Any, settings: MixingSettings, draws: BatchDraws
-) -> StepMix:
+) -> MixedStep:
     """Run the clean pass on a batch and mix it.
 
     A list, dict or dataclass is changed in place (the loop's own container), never its tensors; a tuple is replaced.
     """
-    profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
+    phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
     inputs = get_part(batch, "input_key", settings.input_key)
     targets = get_part(batch, "target_key", settings.target_key)
     check_inputs(inputs)
-    with profiler.profile("[CoMixup].saliency"):
-        clean = run_clean_pass(trainer, module, inputs, targets, settings.clean_weight)
-    rows = target_rows(targets, len(inputs), _class_count(targets, clean, settings))
+    with phases.time("saliency"):
+        clean, saliency = _find_saliency(trainer, module, inputs, targets, settings)
+    rows = _target_rows(targets, len(inputs), clean, settings)
     grid = resolve_grid(settings.hyperparameters.grid_size, tuple(inputs.shape[2:]), draws.decisions("grid"))
     try:
-        with profiler.profile("[CoMixup].labeling"):
-            plan = plan_batch(clean.saliency, settings.hyperparameters, draws.masks(), grid)
+        with phases.time("labeling"):
+            plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid)
     except NonFiniteSaliencyError as error:
-        return _unmixed(trainer, batch, clean, settings, error)
-    with profiler.profile("[CoMixup].mixing"), torch.no_grad():
-        batch = with_part(batch, settings.input_key, mix_inputs(inputs, plan.mixing))
-        batch = with_part(batch, settings.target_key, mix_targets(rows, plan.mixing))
-    return StepMix(batch, clean.kept, plan.report)
+        clean = _without_mixing(trainer, clean, settings, error)
+        return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
+    with phases.time("mixing"), torch.no_grad():
+        mixture = _Mixture(mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing))
+        batch = _replace_parts(batch, mixture, plan.mixing, settings)
+    mixed = MixedBatch(*mixture, plan.mixing.mixing_weights, plan.masks)
+    return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan.report, phases.milliseconds)
 
 
-def _class_count(targets: Tensor, clean: CleanPass, settings: MixingSettings) -> int | None:
-    if settings.num_classes is None and clean.logits is not None and getattr(targets, "ndim", 0) == 1:
-        return clean.logits.shape[1]
-    return settings.num_classes
+class _Phases:
+    """Times the phases of a step, for Lightning's profiler by name and for the log."""
+
+    def __init__(self, profiler: Profiler) -> None:
+        self._profiler = profiler
+        self.milliseconds: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        with self._profiler.profile(f"[CoMixup].{name}"):
+            yield
+        self.milliseconds[name] = 1e3 * (time.perf_counter() - start)
 
 
-def _unmixed(
-    trainer: pl.Trainer, batch: Any, clean: CleanPass, settings: MixingSettings, error: NonFiniteSaliencyError
-) -> StepMix:
-    """Leave a batch with a non-finite saliency as it is, if that may be.
+def _find_saliency(
+    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor, settings: MixingSettings
+) -> tuple[CleanPass | None, Tensor]:
+    """Return the clean pass, where one is needed, and the saliency: its own or the user's."""
+    clean = None
+    if settings.saliency is None or settings.clean_weight > 0:
+        clean = run_clean_pass(
+            trainer,
+            module,
+            inputs,
+            targets,
+            clean_weight=settings.clean_weight,
+            clean_gradient=settings.clean_gradient,
+            with_saliency=settings.saliency is None,
+        )
+    if settings.saliency is None:
+        assert clean is not None
+        assert clean.saliency is not None
+        return clean, clean.saliency
+    with trainer.precision_plugin.forward_context(), torch.enable_grad():
+        saliency = settings.saliency(module, inputs, targets)
+    check_saliency(saliency, inputs)
+    return clean, saliency.detach()
+
+
+def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, settings: MixingSettings) -> Tensor:
+    """Return what is mixed linearly: class probabilities, or with `linear_targets` the targets as they are."""
+    if not settings.linear_targets:
+        classes = settings.num_classes
+        if classes is None and clean is not None and clean.logits is not None and getattr(targets, "ndim", 0) == 1:
+            classes = clean.logits.shape[1]
+        return target_rows(targets, batch_size, classes)
+    if not isinstance(targets, Tensor) or not targets.is_floating_point() or targets.shape[:1] != (batch_size,):
+        found = f"{tuple(targets.shape)} of {targets.dtype}" if isinstance(targets, Tensor) else type(targets).__name__
+        raise ValueError(
+            f"With linear_targets=True targets must be floating with one row per input, found {found} for {batch_size}."
+        )
+    return targets
+
+
+def _replace_parts(batch: Any, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings) -> Any:
+    """Return the batch with all its mixed parts."""
+    parts = [(settings.input_key, mixture.inputs), (settings.target_key, mixture.targets)]
+    for key in settings.also_mix:
+        other = get_part(batch, "also_mix", key)
+        check_inputs(other)
+        parts.append((key, mix_inputs(other, plan)))
+    parts += [(key, mix_targets(get_part(batch, "also_average", key), plan)) for key in settings.also_average]
+    for key, value in parts:
+        batch = with_part(batch, key, value)
+    return batch
+
+
+def _without_mixing(
+    trainer: pl.Trainer, clean: CleanPass | None, settings: MixingSettings, error: NonFiniteSaliencyError
+) -> CleanPass | None:
+    """Return the clean pass of a batch that is left as it is because its saliency is not finite, if that may be.
 
     Under a GradScaler an overflow is part of finding the scale: the clean gradient, which overflowed as well, is kept
     so that the scaler sees it and skips the step. Elsewhere it would poison the parameters and is dropped.
     """
     if getattr(trainer.precision_plugin, "scaler", None) is not None:
-        return StepMix(batch, clean.kept, None)
+        return clean
     if settings.on_nonfinite == "raise":
         raise error
     rank_zero_warn("CoMixup: the saliency is NaN or infinite; this batch is left unmixed.", stacklevel=2)
-    return StepMix(batch, None, None)
+    return None if clean is None else clean._replace(kept=None)

@@ -1,0 +1,73 @@
+"""A metric for soft targets, for training accuracy on mixed batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class SoftTargetAccuracy(Metric):
+    """The mean target mass of the predicted class.
+
+    For integer or one-hot targets this is the accuracy; for soft targets the share of a sample's target that its
+    predicted class holds. (torchmetrics' own accuracy takes integer targets only.)
+
+    >>> import torch
+    >>> metric = SoftTargetAccuracy()
+    >>> metric.update(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([[0.7, 0.3], [0.6, 0.4]]))
+    >>> round(float(metric.compute()), 3)
+    0.55
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    mass: Tensor
+    samples: Tensor
+
+    def __init__(self, **settings: Any) -> None:
+        """Start with no samples.
+
+        Args:
+            **settings: Of `torchmetrics.Metric`.
+        """
+        super().__init__(**settings)
+        self.add_state("mass", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("samples", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            preds: (B, K) logits or probabilities.
+            target: (B,) integer or (B, K) class probabilities.
+
+        Raises:
+            ValueError: If the shapes do not fit.
+        """
+        self.mass = self.mass + predicted_mass(preds, target).sum()
+        self.samples = self.samples + len(preds)
+
+    def compute(self) -> Tensor:
+        """Return the mean over all samples, float32."""
+        return (self.mass / self.samples).to(torch.float32)
+
+
+def predicted_mass(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Return the target mass of each sample's predicted class: (B,) float32.
+
+    Raises:
+        ValueError: If the predictions are not (B, K) or the targets neither (B,) nor (B, K).
+    """
+    if predictions.ndim != 2 or targets.shape not in (predictions.shape, predictions.shape[:1]):
+        raise ValueError(
+            f"preds must be (B, K) and target (B,) or (B, K), found {tuple(predictions.shape)} and "
+            f"{tuple(targets.shape)}."
+        )
+    predicted = predictions.argmax(1)
+    if targets.ndim == 1:
+        return (predicted == targets).to(torch.float32)
+    return targets.gather(1, predicted.unsqueeze(1)).squeeze(1).to(torch.float32)
