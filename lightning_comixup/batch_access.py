@@ -54,6 +54,9 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
 def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
     """Return the batch with one part replaced: the same container where it can change, else a new one.
 
+    A list, dict or dataclass is the one that Lightning's transfer to the device has made, so changing it is seen by the
+    other callbacks; a module that overrides `transfer_batch_to_device` must not return the data set's own container.
+
     The part's own tensor is never written to: on the CPU it may be the data set's memory.
 
     Raises:

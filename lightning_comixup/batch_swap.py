@@ -17,6 +17,7 @@ class BatchSwap:
     def __init__(self) -> None:
         """Start with nothing wrapped."""
         self._strategy: Strategy | None = None
+        self._earlier: dict[str, Any] = {}
         self._pending: tuple[Any, Any] | None = None  # (the batch the loop holds, the batch to hand on)
 
     def install(self, strategy: Strategy) -> None:
@@ -30,6 +31,8 @@ class BatchSwap:
                 args = (pending[1], *args[1:])
             return original(*args, **kwargs)
 
+        # Another tool may have wrapped this instance already.
+        self._earlier = {name: value for name, value in vars(strategy).items() if name == "training_step"}
         vars(strategy)["training_step"] = training_step
         self._strategy = strategy
 
@@ -40,6 +43,8 @@ class BatchSwap:
     def remove(self) -> None:
         """Unwrap the strategy; forget what was pending. Safe to call at any time."""
         if self._strategy is not None:
-            vars(self._strategy).pop("training_step", None)
+            own = vars(self._strategy)
+            own.pop("training_step", None)
+            own.update(self._earlier)
         self._strategy = None
         self._pending = None

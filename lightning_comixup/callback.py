@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_info
 
-from lightning_comixup.batch_access import BatchKey, check_key
+from lightning_comixup.batch_access import BatchKey
 from lightning_comixup.batch_swap import BatchSwap
-from lightning_comixup.clean_pass import CleanGradient
 from lightning_comixup.hyperparameters import (
     GridSize,
     Hyperparameters,
     Solver,
     Thresholding,
-    check_choice,
     check_count,
-    check_number,
+    check_flag,
 )
 from lightning_comixup.kept_gradients import KeptGradients
 from lightning_comixup.labeling import warm_up
 from lightning_comixup.plan import LabelingReport
 from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
+from lightning_comixup.settings import CleanGradient, MixingSettings, OnNonfinite, SaliencyFunction, Schedule
 from lightning_comixup.setup_checks import (
     check_clean_gradient,
     check_optimization,
@@ -33,7 +32,7 @@ from lightning_comixup.setup_checks import (
     check_training_step,
 )
 from lightning_comixup.step_log import step_log
-from lightning_comixup.training_batch import MixedStep, MixingSettings, SaliencyFunction, mix_training_batch
+from lightning_comixup.training_batch import MixedStep, mix_training_batch
 
 _Default = Hyperparameters  # each default is written there, once
 
@@ -79,7 +78,7 @@ class CoMixup(pl.Callback):
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
         log: bool = True,
-        on_nonfinite: Literal["raise", "skip"] = "raise",
+        on_nonfinite: OnNonfinite = "raise",
         clean_gradient: CleanGradient = "grad",
         manual_optimization: bool = False,
     ) -> None:
@@ -101,7 +100,8 @@ class CoMixup(pl.Callback):
             compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
             sweeps: Sweeps over the outputs of a group.
             restarts: Independent starts of the labeling, the one of lowest energy kept (the authors: 1).
-            resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep.
+            resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep; with "exact" that
+                labeling must still have the lowest energy to be returned, and seldom has.
             solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
             prob: Share of the batches that are mixed; the same on every rank.
@@ -111,8 +111,8 @@ class CoMixup(pl.Callback):
             target_key: Where it has its targets.
             also_mix: Other inputs (B, C, *spatial) of a batch, mixed by the same masks.
             also_average: Other parts (B, ...) of a batch, such as loss weights, averaged as the targets are.
-            linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by the
-                mixing weights, and `comixup_clean_loss` must be overridden for them.
+            linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by
+                the mixing weights, and `comixup_clean_loss` must be overridden for them.
             saliency: Gives the saliency instead of the clean pass: (module, inputs, targets) to (B, *spatial).
             seed: Seed of all draws. None: that of `seed_everything`, or else fresh; a checkpoint keeps it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
@@ -141,46 +141,29 @@ class CoMixup(pl.Callback):
             resolve_duplicates=resolve_duplicates,
             solver=solver,
         )
-        if num_classes is not None:
-            check_count("num_classes", num_classes)
-        check_number("clean_weight", clean_weight, lowest=0.0)
-        check_number("prob", prob, lowest=0.0, highest=1.0)
-        check_number("start_epoch", start_epoch, lowest=0)
-        if stop_epoch is not None:
-            check_number("stop_epoch", stop_epoch, lowest=0)
-        check_key("input_key", input_key)
-        check_key("target_key", target_key)
-        for key in also_mix:
-            check_key("also_mix", key)
-        for key in also_average:
-            check_key("also_average", key)
-        check_choice("clean_gradient", clean_gradient, ("grad", "backward"))
-        if saliency is not None and not callable(saliency):
-            raise TypeError(f"saliency must be a function of (module, inputs, targets), found {saliency!r}.")
-        if seed is not None:
-            check_number("seed", seed, lowest=0)
-        check_choice("on_nonfinite", on_nonfinite, ("raise", "skip"))
         self.settings = MixingSettings(
-            self.hyperparameters,
-            num_classes,
-            clean_weight,
-            input_key,
-            target_key,
-            tuple(also_mix),
-            tuple(also_average),
-            saliency,
-            linear_targets,
-            clean_gradient,
-            on_nonfinite,
+            hyperparameters=self.hyperparameters,
+            num_classes=num_classes,
+            clean_weight=clean_weight,
+            input_key=input_key,
+            target_key=target_key,
+            also_mix=tuple(also_mix),
+            also_average=tuple(also_average),
+            linear_targets=linear_targets,
+            saliency=saliency,
+            clean_gradient=clean_gradient,
+            on_nonfinite=on_nonfinite,
         )
-        self.prob = prob
-        self.start_epoch = start_epoch
-        self.stop_epoch = stop_epoch
+        self.schedule = Schedule(prob=prob, start_epoch=start_epoch, stop_epoch=stop_epoch)
+        if seed is not None:
+            check_count("seed", seed, lowest=0)
+        check_flag("log", log)
+        check_flag("manual_optimization", manual_optimization)
         self.seed = seed
         self.manual_optimization = manual_optimization
         self.log = log
         self.last_report: LabelingReport | None = None  # of the last mixed batch
-        self.clean_targets: Any = None  # of the batch at hand, as they came
+        self.clean_targets: Any = None  # of the batch at hand, as they came; None if it is not mixed
         self._kept: KeptGradients | None = None  # of the batch at hand
         self._swap = BatchSwap()
 
@@ -207,7 +190,7 @@ class CoMixup(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Mix the batch."""
-        self._kept = None
+        self._forget_batch()
         if self._is_mixed(trainer, batch_idx):
             draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
@@ -232,6 +215,10 @@ class CoMixup(pl.Callback):
                 "clean_weight=0."
             )
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Hold nothing of the last batch."""
+        self._forget_batch()
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the strategy as it was."""
         self._release()
@@ -254,11 +241,10 @@ class CoMixup(pl.Callback):
 
     def _is_mixed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
         """Whether to mix this batch: the same on every rank, or synchronised layers would wait for ever."""
-        epoch = trainer.current_epoch
-        if epoch < self.start_epoch or (self.stop_epoch is not None and epoch >= self.stop_epoch):
+        if not self.schedule.includes(trainer.current_epoch):
             return False
         draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
-        return self.prob == 1 or bool(draws.decisions("mix").random() < self.prob)
+        return bool(draws.decisions("mix").random() < self.schedule.prob)
 
     def _place(self, trainer: pl.Trainer, batch_idx: int) -> BatchPlace:
         return BatchPlace(trainer.global_rank, trainer.current_epoch, batch_idx)
@@ -269,9 +255,12 @@ class CoMixup(pl.Callback):
         self.clean_targets = step.clean_targets
         self._swap.replace(batch, step.batch)
 
+    def _forget_batch(self) -> None:
+        self._kept = self.clean_targets = None
+
     def _release(self) -> None:
         self._swap.remove()
-        self._kept = None
+        self._forget_batch()
 
 
 def _step_was_skipped(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -22,8 +22,7 @@ from lightning_comixup.saliency import (
     require_gradient,
     saliency_of_gradient,
 )
-
-CleanGradient = Literal["grad", "backward"]
+from lightning_comixup.settings import CleanGradient
 
 
 class CleanPass(NamedTuple):
@@ -56,14 +55,17 @@ def run_clean_pass(
     leaf = differentiable_copy(inputs) if with_saliency else inputs
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
     outputs: list[Any] = []
-    with modes, trainer.precision_plugin.forward_context(), torch.enable_grad(), _record_outputs(module, outputs):
-        loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
+    with modes, torch.enable_grad():
+        # The forward alone is autocast, as in Lightning itself: a backward would be cast where the module opted out.
+        with trainer.precision_plugin.forward_context(), _record_outputs(module, outputs):
+            loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
         check_clean_loss(loss)
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
         gradients = _differentiate(scaled, [leaf] if with_saliency else [], parameters, module, clean_gradient)
     kept = KeptGradients(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
     saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
-    return CleanPass(saliency, kept, loss.detach(), _logits(outputs, len(inputs)))
+    logits = _logits(outputs, len(inputs)) if _gives_logits(module) else None
+    return CleanPass(saliency, kept, loss.detach(), logits)
 
 
 def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
@@ -98,7 +100,10 @@ def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *argumen
 def _differentiate(
     loss: Tensor, leaves: list[Tensor], parameters: Sequence[nn.Parameter], module: nn.Module, how: CleanGradient
 ) -> Sequence[Tensor | None]:
-    """Return the gradients of the loss with respect to leaves and parameters; no `.grad` changes."""
+    """Return the gradients of the loss with respect to leaves and parameters; every `.grad` stays what it was.
+
+    "backward" fires the parameters' own hooks, as any backward does.
+    """
     if how == "grad":
         try:
             return torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
@@ -109,7 +114,8 @@ def _differentiate(
                 "Checkpointing must be non-reentrant for the clean pass, found use_reentrant=True in the module. Pass "
                 'use_reentrant=False to torch.utils.checkpoint, or CoMixup(clean_gradient="backward").'
             ) from error
-    held = [(parameter, parameter.grad) for parameter in module.parameters()]
+    reached = {id(parameter): parameter for parameter in (*module.parameters(), *parameters)}
+    held = [(parameter, parameter.grad) for parameter in reached.values()]
     try:
         for parameter, _ in held:
             parameter.grad = None
@@ -136,6 +142,13 @@ def _record_outputs(module: nn.Module, outputs: list[Any]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _gives_logits(module: pl.LightningModule) -> bool:
+    """Whether what the module returns is what the clean loss takes: not known if that was overridden."""
+    if not isinstance(module, CoMixupMixin):
+        return True
+    return type(module).comixup_clean_loss is CoMixupMixin.comixup_clean_loss
 
 
 def _logits(outputs: list[Any], batch_size: int) -> Tensor | None:

@@ -119,8 +119,7 @@ def target_rows(targets: Tensor, batch_size: int, num_classes: int | None) -> Te
     if num_classes is not None and targets.shape[1] != num_classes:
         raise ValueError(f"targets have {targets.shape[1]} classes, but num_classes is {num_classes}.")
     rows = targets.to(torch.float32)
-    if targets.device.type == "cpu":  # elsewhere the check would wait for the device
-        _check_rows(rows)
+    _check_rows(rows)
     return rows
 
 
@@ -129,13 +128,12 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None) -> Tensor:
         raise ValueError(
             "num_classes must be given for integer targets: a batch need not hold every class. Pass num_classes=K."
         )
-    if targets.device.type == "cpu":  # elsewhere the check would wait for the device
-        lowest, highest = int(targets.min()), int(targets.max())
-        if lowest < 0 or highest >= num_classes:
-            raise ValueError(
-                f"Integer targets must lie in [0, {num_classes}), found {lowest} to {highest}. Raise num_classes, or "
-                "leave out samples without a class."
-            )
+    lowest, highest = (int(bound) for bound in torch.aminmax(targets))
+    if lowest < 0 or highest >= num_classes:
+        raise ValueError(
+            f"Integer targets must lie in [0, {num_classes}), found {lowest} to {highest}. Raise num_classes, or leave "
+            "out samples without a class."
+        )
     return one_hot_targets(targets, num_classes)
 
 
@@ -143,5 +141,6 @@ def _check_rows(rows: Tensor) -> None:
     sums = rows.sum(1)
     if not bool(((sums - 1).abs() <= _SUM_TOLERANCE).all()):  # NaN fails as well
         raise ValueError(
-            f"Rows of soft targets must sum to 1, found sums from {sums.min():.4g} to {sums.max():.4g}. Normalise them."
+            f"Rows of soft targets must sum to 1, found sums from {sums.min():.4g} to {sums.max():.4g}. Normalise "
+            "them; for targets that are no class probabilities use CoMixup(linear_targets=True)."
         )

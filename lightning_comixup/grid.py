@@ -88,7 +88,7 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
 
 @lru_cache(maxsize=64)
 def lattice(grid: tuple[int, ...]) -> Lattice:
-    """Return the graph of a grid, each cell next to the 2·d cells beside it (read-only arrays)."""
+    """Return the graph of a grid, each cell next to the 2·d cells beside it; not to be written to."""
     index = np.arange(np.prod(grid)).reshape(grid)
     neighbours = np.full((index.size, 2 * len(grid)), -1, np.int32)
     for axis in range(len(grid)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 Thresholding = Literal["hard", "soft"]
@@ -49,8 +50,7 @@ class Hyperparameters:
             raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
         check_choice("thresholding", self.thresholding, get_args(Thresholding))
         check_choice("solver", self.solver, get_args(Solver))
-        if not isinstance(self.resolve_duplicates, bool):
-            raise TypeError(f"resolve_duplicates must be True or False, found {self.resolve_duplicates!r}.")
+        check_flag("resolve_duplicates", self.resolve_duplicates)
         self._check_grid_size()
 
     def _check_grid_size(self) -> None:
@@ -77,17 +77,17 @@ def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
     return Hyperparameters(**values)
 
 
-def check_count(name: str, value: object) -> None:
-    """Check that `value` is an integer of at least 1.
+def check_count(name: str, value: object, lowest: int = 1) -> None:
+    """Check that `value` is an integer of at least `lowest`.
 
     Raises:
         TypeError: If it is no integer.
-        ValueError: If it is below 1.
+        ValueError: If it is lower.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer of at least 1, found {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, found {value}.")
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}.")
+    if value < lowest:
+        raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}.")
 
 
 def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf")) -> None:
@@ -97,11 +97,21 @@ def check_number(name: str, value: object, *, lowest: float, highest: float = fl
         TypeError: If it is no number.
         ValueError: If it is not finite or out of bounds.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, found {value!r}.")
-    if not lowest <= value <= highest or value == float("inf"):
+    if not lowest <= float(value) <= highest or value == float("inf"):
         bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
         raise ValueError(f"{name} must be a finite number, {bounds}, found {value}.")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Check that `value` is True or False.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, found {value!r}.")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -32,8 +32,8 @@ class KeptGradients:
         if parameters and not self._pairs:
             raise RuntimeError(
                 f"The clean loss must reach the parameters, but all of their {len(parameters)} gradients are missing. "
-                "The optimizer holds other parameters than the module's forward uses (as sharded strategies do). Use "
-                "clean_weight=0, which needs no parameter gradients."
+                "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
+                "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
             )
         self.added = False
 

@@ -38,16 +38,19 @@ def soft_target_loss(
     """
     if kind not in ("ce", "bce"):
         raise ValueError(f"The loss kind must be 'ce' or 'bce', found {kind!r}.")
-    if logits.ndim != 2:
-        raise ValueError(f"logits must be (B, K), found shape {tuple(logits.shape)}.")
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(
+            f"logits must be a tensor (B, K), found {found}. Pass the logits alone; where module(inputs) gives more, "
+            "override comixup_clean_loss(inputs, targets) of CoMixupMixin."
+        )
     if targets.shape not in ((len(logits),), logits.shape):
         raise ValueError(
             f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}."
         )
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     weights = None if class_weights is None else class_weights.to(wide)
-    if targets.ndim == 2:
-        targets = targets.to(wide.dtype)
+    targets = targets.to(wide.dtype) if targets.ndim == 2 else targets.long()
     if kind == "ce":
         return F.cross_entropy(wide, targets, weights, reduction=reduction, label_smoothing=label_smoothing)
     return _softmax_bce(wide, targets, label_smoothing, weights, reduction)

@@ -78,7 +78,8 @@ def _describe(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor."""
     wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
-    pooled = pool_to_grid(wide, grid).flatten(1)
+    with torch.autocast(saliency.device.type, enabled=False):  # small saliencies would vanish in half precision
+        pooled = pool_to_grid(wide, grid).flatten(1)
     peaks = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
     packed = torch.cat([pooled, peaks.to(wide.dtype)], dim=1).cpu().numpy().astype(np.float64)
     values = packed[:, : pooled.shape[1]]
@@ -125,7 +126,7 @@ def _to_device(
     sent = torch.from_numpy(packed).to(device)
     columns = sent[:, 2 * cells + width :]
     shares = sent[:, 2 * cells : 2 * cells + width].to(torch.float32) / (2 * cells)
-    weights = torch.zeros(batch, batch, device=device).scatter_(1, columns, shares)
+    weights = torch.zeros(batch, batch, dtype=torch.float32, device=device).scatter_(1, columns, shares)
     first = sent[:, :cells].reshape(batch, *grid)
     second = sent[:, cells : 2 * cells].reshape(batch, *grid)
     has_halves = any((labeling.first != labeling.second).any() for labeling in labelings)

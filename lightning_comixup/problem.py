@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters
 
+# What a half label costs less than the mean of its two (the authors' value; the paper gives no reason).
+HALF_LABEL_BONUS = 5e-4
+# The sweeps stop when the energy watched changes by less than this, relatively (the authors' value).
+ENERGY_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True)
 class Problem:

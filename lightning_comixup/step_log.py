@@ -14,9 +14,9 @@ def step_log(step: MixedStep) -> dict[str, Tensor | float]:
     """Return names and values to log: tensors stay on their device, so that nothing waits for them.
 
     Of the clean pass: the loss before its weight, and the accuracy, which costs nothing because the logits exist. Of
-    the solver: the mean energy of a group, the share of subproblems proven optimal, the mean number of inputs in a mixed
-    sample. Of the host's time: milliseconds for saliency, labeling and mixing (on a GPU the labeling's include waiting
-    for the saliency).
+    the solver: the mean energy of a group, the share of subproblems proven optimal, the mean number of inputs in a
+    mixed sample. Of the host's time: milliseconds for saliency, labeling and mixing (on a GPU the labeling's include
+    waiting for the saliency).
     """
     values: dict[str, Tensor | float] = {}
     if step.clean is not None:

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.profilers import Profiler
-from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_comixup.batch_access import BatchKey, get_part, with_part
-from lightning_comixup.clean_pass import CleanGradient, CleanPass, run_clean_pass
+from lightning_comixup.batch_access import get_part, with_part
+from lightning_comixup.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.functional import MixedBatch, check_saliency, target_rows
 from lightning_comixup.grid import resolve_grid
-from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
 from lightning_comixup.saliency import check_inputs
 from lightning_comixup.seeding import BatchDraws
-
-SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class MixingSettings:
-    """How the callback mixes a batch; see `CoMixup`."""
-
-    hyperparameters: Hyperparameters
-    num_classes: int | None
-    clean_weight: float
-    input_key: BatchKey
-    target_key: BatchKey
-    also_mix: tuple[BatchKey, ...]
-    also_average: tuple[BatchKey, ...]
-    saliency: SaliencyFunction | None
-    linear_targets: bool
-    clean_gradient: CleanGradient
-    on_nonfinite: Literal["raise", "skip"]
+from lightning_comixup.settings import MixingSettings
 
 
 @dataclass(frozen=True)
@@ -164,12 +145,15 @@ def _without_mixing(
 ) -> CleanPass | None:
     """Return the clean pass of a batch that is left as it is because its saliency is not finite, if that may be.
 
-    Under a GradScaler an overflow is part of finding the scale: the clean gradient, which overflowed as well, is kept
-    so that the scaler sees it and skips the step. Elsewhere it would poison the parameters and is dropped.
+    Under a GradScaler an overflow of the backward, the loss itself being finite, is part of finding the scale: the
+    clean gradient, which overflowed as well, is kept so that the scaler sees it and skips the step. Elsewhere it would
+    poison the parameters and is dropped.
     """
-    if getattr(trainer.precision_plugin, "scaler", None) is not None:
+    scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+    if scaled and clean is not None and bool(clean.loss.isfinite()):
         return clean
     if settings.on_nonfinite == "raise":
         raise error
-    rank_zero_warn("CoMixup: the saliency is NaN or infinite; this batch is left unmixed.", stacklevel=2)
+    rank = trainer.global_rank  # each rank has its own saliency, so each warns of its own
+    warnings.warn(f"CoMixup: the saliency is NaN or infinite; rank {rank} leaves this batch unmixed.", stacklevel=2)
     return None if clean is None else clean._replace(kept=None)

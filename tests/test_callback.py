@@ -187,15 +187,18 @@ def test_without_a_seed_that_of_seed_everything_counts(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("seed", [5, None])
 def test_a_resumed_run_draws_the_same_masks(seed: int | None, tmp_path: Path) -> None:
-    """Interrupted in the middle of an epoch; the data are read in order, so batches can be compared."""
+    """Interrupted within an epoch; its batches are equal because Lightning restarts plain loaders."""
+    inputs, targets = make_data(16)
+    loader = DataLoader(Listed(inputs.repeat(4, 1, 1, 1), targets.repeat(4)), batch_size=16)
     first = Tiny()
     checkpoint = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
-    fit(first, CoMixup(seed=seed), checkpoint, max_epochs=3, enable_checkpointing=True, root=tmp_path)
+    settings: dict[str, Any] = {"max_epochs": 3, "root": tmp_path}
+    fit(first, CoMixup(seed=seed), checkpoint, loader=loader, enable_checkpointing=True, **settings)
     resumed = Tiny()
-    trainer = make_trainer(CoMixup(), max_epochs=3, root=tmp_path)
-    trainer.fit(resumed, make_loader(), ckpt_path=str(tmp_path / "step=8.ckpt"))
-    assert len(resumed.seen) == 4
-    for found, wanted in zip(resumed.seen, first.seen[8:], strict=True):
+    trainer = make_trainer(CoMixup(), **settings)
+    trainer.fit(resumed, loader, ckpt_path=str(tmp_path / "step=6.ckpt"))
+    assert len(resumed.seen) == 6
+    for found, wanted in zip(resumed.seen, first.seen[6:], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
@@ -204,6 +207,34 @@ def test_the_state_is_plain_and_loads_as_weights_only(tmp_path: Path) -> None:
     trainer.save_checkpoint(tmp_path / "run.ckpt")
     states = torch.load(tmp_path / "run.ckpt", weights_only=True)["callbacks"]
     assert states["CoMixup"] == {"seed": 3}
+
+
+def test_the_clean_targets_of_the_batch_at_hand_are_reachable() -> None:
+    class Metered(Tiny):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            callback: CoMixup = self.trainer.callbacks[0]  # type: ignore[attr-defined]
+            clean = make_data()[1][16 * batch_idx : 16 * batch_idx + 16]
+            assert callback.clean_targets is None if batch[1].ndim == 1 else torch.equal(callback.clean_targets, clean)
+            return super().training_step(batch, batch_idx)
+
+    callback = CoMixup(seed=0, prob=0.5)
+    module = Metered()
+    fit(module, callback, max_epochs=4)
+    assert 0 < sum(_is_mixed(targets) for _, targets in module.seen) < 16
+    assert callback.clean_targets is None
+
+
+def test_the_number_of_classes_is_not_read_from_features() -> None:
+    class Featured(Tiny):
+        def forward(self, inputs: Tensor) -> Tensor:
+            features: Tensor = self.network[:4](inputs)
+            return features
+
+        def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+            return F.cross_entropy(self.network[4](self(inputs)), targets)
+
+    with pytest.raises(ValueError, match="num_classes must be given"):
+        fit(Featured())
 
 
 def test_two_callbacks_are_refused() -> None:
@@ -246,7 +277,7 @@ def test_a_non_finite_saliency_can_leave_the_batch_unmixed() -> None:
         return None if bool(loss.isnan()) else loss
 
     module.training_step = nan_safe_step  # type: ignore[method-assign]
-    with pytest.warns(UserWarning, match="this batch is left unmixed"):
+    with pytest.warns(UserWarning, match="rank 0 leaves this batch unmixed"):
         fit(module, CoMixup(seed=0, on_nonfinite="skip"), max_epochs=1)
     assert [_is_mixed(targets) for _, targets in module.seen] == [True, False, True, True]
     assert all(bool(parameter.isfinite().all()) for parameter in module.parameters())
@@ -324,7 +355,14 @@ def test_the_solver_reports() -> None:
         ({"clean_weight": -1}, ValueError, "clean_weight must be a finite number, at least 0"),
         ({"prob": 1.5}, ValueError, "prob must be a finite number, from 0 to 1, found 1.5"),
         ({"start_epoch": -1}, ValueError, "start_epoch"),
-        ({"stop_epoch": "3"}, TypeError, "stop_epoch must be a number"),
+        ({"start_epoch": 3, "stop_epoch": 1}, ValueError, "stop_epoch must be after start_epoch, found 1 and 3"),
+        ({"seed": 1.5}, TypeError, "seed must be an integer"),
+        ({"log": 1}, TypeError, "log must be True or False"),
+        ({"linear_targets": "yes"}, TypeError, "linear_targets must be True or False"),
+        ({"also_mix": [1.5]}, TypeError, "also_mix must be an index"),
+        ({"saliency": 3}, TypeError, "saliency must be a function"),
+        ({"clean_gradient": "adjoint"}, ValueError, "clean_gradient must be one of"),
+        ({"stop_epoch": "3"}, TypeError, "stop_epoch must be an integer"),
         ({"num_classes": 0}, ValueError, "num_classes"),
         ({"input_key": 1.5}, TypeError, "input_key must be an index, a key, or a"),
         ({"target_key": (1, 2)}, TypeError, "target_key"),

@@ -97,6 +97,28 @@ def test_inputs_keep_their_dtype_and_memory_format(dtype: torch.dtype) -> None:
     assert mixed.targets.dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_default_dtype_does_not_matter(dtype: torch.dtype) -> None:
+    arguments = _batch(20)
+    expected = comixup_batch(*arguments, num_classes=4, generator=0)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(dtype)
+        found = comixup_batch(*arguments, num_classes=4, generator=0)
+    finally:
+        torch.set_default_dtype(before)
+    assert all(torch.equal(a, b) for a, b in zip(found[:3], expected[:3], strict=True))
+    assert found.mixing_weights.dtype == torch.float32
+
+
+def test_autocast_does_not_matter() -> None:
+    inputs, targets, saliency = _batch(20, (9, 13))
+    expected = comixup_batch(inputs, targets, saliency * 1e-6, num_classes=4, generator=0)
+    with torch.autocast("cpu", torch.float16):
+        found = comixup_batch(inputs, targets, saliency * 1e-6, num_classes=4, generator=0)
+    assert all(torch.equal(a, b) for a, b in zip(found[:3], expected[:3], strict=True))
+
+
 def test_arguments_are_left_as_they_are() -> None:
     arguments = _batch(20)
     copies = [argument.clone() for argument in arguments]

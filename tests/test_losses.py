@@ -46,6 +46,23 @@ def test_logits_of_any_precision(kind: str, dtype: torch.dtype) -> None:
         assert soft_target_loss(logits.to(dtype), soft, kind).isfinite()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["ce", "bce"])
+def test_smoothing_weights_and_reductions(kind: str) -> None:
+    logits, integers, soft = _case()
+    weights = torch.tensor([0.5, 1.0, 2.0, 4.0])
+    smoothed = soft * 0.9 + 0.1 / 4
+    found = soft_target_loss(logits, soft, kind, label_smoothing=0.1, class_weights=weights, reduction="none")  # type: ignore[arg-type]
+    p = logits.softmax(1)
+    terms = smoothed * p.log() if kind == "ce" else smoothed * p.log() + (1 - smoothed) * (1 - p).log()
+    by_hand = -(weights * terms).sum(1) if kind == "ce" else -(weights * terms).mean(1)
+    torch.testing.assert_close(found, by_hand)
+    total = soft_target_loss(logits, soft, kind, label_smoothing=0.1, class_weights=weights, reduction="sum")  # type: ignore[arg-type]
+    torch.testing.assert_close(total, by_hand.sum())
+    mean = soft_target_loss(logits, soft, kind, label_smoothing=0.1, class_weights=weights)  # type: ignore[arg-type]
+    torch.testing.assert_close(mean, by_hand.mean())
+    assert torch.equal(soft_target_loss(logits, integers.int(), kind), soft_target_loss(logits, integers, kind))  # type: ignore[arg-type]
+
+
 def test_extreme_logits_have_finite_loss_and_gradient() -> None:
     logits = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
     soft_target_loss(logits, torch.tensor([[0.5, 0.5, 0.0]]), "bce").backward()
@@ -65,5 +82,5 @@ def test_what_does_not_fit_is_named() -> None:
         soft_target_loss(logits, soft, "mse")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"found \(6, 3\)"):
         soft_target_loss(logits, soft[:, :3], "ce")
-    with pytest.raises(ValueError, match=r"logits must be \(B, K\)"):
+    with pytest.raises(ValueError, match=r"logits must be a tensor \(B, K\), found shape \(1, 6, 4\)"):
         soft_target_loss(logits[None], integers, "ce")

@@ -131,7 +131,7 @@ def test_batch_norm_sees_both_batches_only_with_a_clean_loss() -> None:
 
 
 def test_global_random_numbers_are_not_used() -> None:
-    """A run whose batches are mixed and one that only runs the clean pass end with the same global state."""
+    """A run whose batches are mixed and one whose are not end with the same global state."""
     states = []
     for prob in (0.0, 1.0):
         torch.manual_seed(3)
@@ -166,8 +166,24 @@ def test_gradient_clipping_acts_on_the_sum() -> None:
     assert largest_difference(module, reference) == 0
 
 
-def test_bfloat16_autocast() -> None:
-    module = Tiny()
+class OptedOut(nn.Module):
+    """A head that leaves autocast: its backward must not be cast either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(64, 32)
+        self.head = nn.Linear(32, CLASSES)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        features = torch.tanh(self.body(inputs.flatten(1)))
+        with torch.autocast("cpu", enabled=False):
+            logits: Tensor = self.head(features.float())
+        return logits
+
+
+@pytest.mark.parametrize("network", [make_network, OptedOut])
+def test_bfloat16_autocast(network: Any) -> None:
+    module = Tiny(network())
     start = copy.deepcopy(module)
     fit(module, max_epochs=1, precision="bf16-mixed")
     reference = copy.deepcopy(start)

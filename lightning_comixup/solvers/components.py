@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.solvers.bounds import tighten_component
 from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
 from lightning_comixup.solvers.jit import kernel
@@ -22,6 +23,8 @@ from lightning_comixup.solvers.subproblem import (
 
 # A first order this cheap (in table entries) is not worth comparing with others. Heuristic.
 _CHEAP_PROGRAMME = 256
+# Beyond this many table entries bounds, which cost about as much, are tried first. Heuristic.
+_WIDE_PROGRAMME = 2048
 
 
 @kernel
@@ -75,19 +78,21 @@ def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
 
 @kernel
 def _absorb_decided(cell: int, sub: Subproblem) -> None:
-    """Add to the costs of an undecided cell what its decided neighbours cost."""
+    """Set the own costs of an undecided cell: with what its decided neighbours cost."""
+    for place in range(sub.alive[cell]):
+        sub.own[cell, place] = sub.cost[cell, place]
     for direction in range(sub.neighbours.shape[1]):
         neighbour = sub.neighbours[cell, direction]
         if neighbour >= 0 and sub.alive[neighbour] == 1:
             for place in range(sub.alive[cell]):
-                sub.cost[cell, place] += sub.pairwise[sub.label[cell, place], sub.label[neighbour, 0]]
+                sub.own[cell, place] += sub.pairwise[sub.label[cell, place], sub.label[neighbour, 0]]
 
 
 @kernel
 def _take_cheapest(cell: int, sub: Subproblem) -> None:
     best = 0
     for place in range(1, sub.alive[cell]):
-        if sub.cost[cell, place] < sub.cost[cell, best]:
+        if sub.own[cell, place] < sub.own[cell, best]:
             best = place
     sub.work[LABELING, cell] = sub.label[cell, best]
 
@@ -112,7 +117,7 @@ def _edges_cost_nothing(size: int, sub: Subproblem) -> bool:
 @kernel
 def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
     """Minimise over the component listed in work[ORDER]; False, and cheapest labels, if it is beyond the cap."""
-    order = sub.work[ORDER]
+    order, labeling = sub.work[ORDER], sub.work[LABELING]
     for index in range(size):
         _take_cheapest(order[index], sub)
     # Each cell at its cheapest and no edge that costs anything: no labeling can be cheaper.
@@ -123,8 +128,55 @@ def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
     minimise_component(size, sub)
     for index in range(size):
         cell = order[index]
-        sub.work[LABELING, cell] = sub.label[cell, sub.work[DIGIT, cell]]
+        labeling[cell] = sub.label[cell, sub.work[DIGIT, cell]]
     return True
+
+
+@kernel
+def _find_decided(sub: Subproblem) -> None:
+    """Take the only label of each decided cell, and set the own costs of the others."""
+    for cell in range(sub.neighbours.shape[0]):
+        sub.work[COMPONENT, cell] = DECIDED
+        sub.work[LABELING, cell] = sub.label[cell, 0]
+        if sub.alive[cell] > 1:
+            _absorb_decided(cell, sub)
+
+
+@kernel
+def _solve_components(cap: int, tighten: bool, sub: Subproblem) -> int:
+    """Solve every component within the cap; return how many cells are beyond it.
+
+    Those cells take the cheapest label of their domain and are marked BEYOND_CAP, or with `tighten` have their domains
+    reduced by bounds. Cells that are solved keep no other label.
+    """
+    _find_decided(sub)
+    component, order = sub.work[COMPONENT], sub.work[ORDER]
+    beyond = 0
+    for cell in range(sub.neighbours.shape[0]):
+        if sub.alive[cell] == 1 or component[cell] != DECIDED:
+            continue
+        size = _collect_component(cell, sub)
+        solved = _solve_component(size, cap, sub)
+        if solved:
+            for index in range(size):
+                _decide(order[index], sub)
+        else:
+            beyond += size
+            if tighten:
+                tighten_component(size, sub)
+            for index in range(size):
+                component[order[index]] = BEYOND_CAP
+    return beyond
+
+
+@kernel
+def _decide(cell: int, sub: Subproblem) -> None:
+    """Leave a cell only the label that it took."""
+    for place in range(sub.alive[cell]):
+        if sub.label[cell, place] == sub.work[LABELING, cell]:
+            sub.label[cell, 0] = sub.label[cell, place]
+            sub.cost[cell, 0] = sub.cost[cell, place]
+    sub.alive[cell] = 1
 
 
 @kernel
@@ -135,20 +187,7 @@ def solve_domains(cap: int, sub: Subproblem) -> int:
     labeling is a proven minimum.
     """
     eliminate_dead_ends(sub)
-    component = sub.work[COMPONENT]
-    cells = sub.neighbours.shape[0]
-    for cell in range(cells):
-        component[cell] = DECIDED
-        sub.work[LABELING, cell] = sub.label[cell, 0]
-        if sub.alive[cell] > 1:
-            _absorb_decided(cell, sub)
-    beyond = 0
-    for cell in range(cells):
-        if sub.alive[cell] == 1 or component[cell] != DECIDED:
-            continue
-        size = _collect_component(cell, sub)
-        if not _solve_component(size, cap, sub):
-            beyond += size
-            for index in range(size):
-                component[sub.work[ORDER, index]] = BEYOND_CAP
-    return beyond
+    if _solve_components(min(_WIDE_PROGRAMME, cap), True, sub) == 0:
+        return 0
+    eliminate_dead_ends(sub)
+    return _solve_components(cap, False, sub)

@@ -27,6 +27,10 @@ def fill_domains(cost: NDArray[np.float64], label_count: int, sub: Subproblem) -
                 sub.label[cell, kept] = label
                 sub.cost[cell, kept] = cost[cell, label]
                 kept += 1
+        if kept == 0:  # only where costs are NaN
+            sub.label[cell, 0] = 0
+            sub.cost[cell, 0] = cost[cell, 0]
+            kept = 1
         sub.alive[cell] = kept
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.grid import lattice
-from lightning_comixup.problem import Labeling, Problem
+from lightning_comixup.problem import ENERGY_TOLERANCE, Labeling, Problem
 from lightning_comixup.solvers.block import Group, new_state
 from lightning_comixup.solvers.descent import descend
 from lightning_comixup.solvers.half_labels import MOST_HALVES
@@ -18,8 +18,6 @@ from lightning_comixup.solvers.loops import copy_rows
 from lightning_comixup.solvers.subproblem import new_subproblem
 from lightning_comixup.unary import add_prior
 
-# The sweeps stop when the energy changes by less than this, relatively (the authors' value).
-ENERGY_TOLERANCE = 1e-6
 # Table entries beyond which a component goes to the second method: 8 MB, a few milliseconds. Heuristic: every
 # subproblem of the recorded groups at 4 x 4 cells fits, also with a smoothness of 1.
 TABLE_CAP = 1 << 20
@@ -69,13 +67,14 @@ def solve(problem: Problem) -> Labeling:
         problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight
     ).reshape(inputs, -1)
     cells = cost.shape[1]
+    # Exactly these types and writable contiguous arrays: any other would be compiled for anew.
     group = Group(
-        np.ascontiguousarray(cost.T),
-        np.ascontiguousarray(problem.compatibility, np.float64),
+        np.array(cost.T, order="C"),
+        np.array(problem.compatibility, np.float64, order="C"),
         *lattice(grid),
-        parameters.smoothness / cells,
-        parameters.diversity / cells,
-        parameters.penalty_threshold * cells,
+        float(parameters.smoothness / cells),
+        float(parameters.diversity / cells),
+        float(parameters.penalty_threshold * cells),
         parameters.thresholding == "soft",
         parameters.sweeps,
         parameters.resolve_duplicates,
@@ -83,7 +82,7 @@ def solve(problem: Problem) -> Labeling:
         TABLE_CAP,
     )
     tally = np.zeros(3, np.int64)
-    starts = np.ascontiguousarray(problem.starts, np.int32).reshape(*problem.starts.shape[:2], cells)
+    starts = np.array(problem.starts, np.int32, order="C").reshape(*problem.starts.shape[:2], cells)
     best, lowest = best_descent(group, starts, tally)
     shape = (starts.shape[1], *grid)
     return Labeling(best[0].reshape(shape), best[1].reshape(shape), float(lowest), int(tally[0]), int(tally[1]))

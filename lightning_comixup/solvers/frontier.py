@@ -67,7 +67,7 @@ def _add_cell(cell: int, states: int, sub: Subproblem) -> int:
     for state in range(states - 1, -1, -1):
         cost = sub.table[state]
         for place in range(radix):
-            sub.table[state * radix + place] = cost + sub.cost[cell, place]
+            sub.table[state * radix + place] = cost + sub.own[cell, place]
     return states * radix
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.problem import HALF_LABEL_BONUS
 from lightning_comixup.solvers.jit import kernel
 
-# What a half label costs less than the mean of its two (the authors' value, without a reason given in the paper).
-HALF_LABEL_BONUS = 5e-4
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
 

@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 
 from lightning_comixup.energy import energy
 from lightning_comixup.grid import lattice
-from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem, masks_of
 from lightning_comixup.unary import add_prior
 
 Floats = NDArray[np.float32]
 
-# What a half label costs less than the mean of its two, and between halves: the authors' values.
-_HALF_LABEL_BONUS = np.float32(5e-4)
+# The pairwise cost between a half label and its two; all others cost 1 (the authors' table).
 _HALF_TO_CONSTITUENT = 0.25
-_STOPPING_TOLERANCE = 1e-6
 # The pairs among three inputs in use, in the authors' order; for two inputs only the first is meant.
 _PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
 
@@ -85,7 +83,7 @@ def _half_label_pairs(counts: Floats) -> NDArray[np.int64]:
 def _with_halves(cost: Floats, pairs: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Append the half labels to costs (cells, inputs); return costs and pairwise costs."""
     inputs = cost.shape[1]
-    halves: Floats = (cost[:, pairs[:, 0]] + cost[:, pairs[:, 1]]) * np.float32(0.5) - _HALF_LABEL_BONUS
+    halves: Floats = (cost[:, pairs[:, 0]] + cost[:, pairs[:, 1]]) * np.float32(0.5) - np.float32(HALF_LABEL_BONUS)
     labels = inputs + len(pairs)
     pairwise = 1 - np.eye(labels, dtype=np.float32)
     for half, pair in enumerate(pairs):
@@ -149,10 +147,11 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
     pairs = np.stack([start.reshape(-1, cells)] * 2, axis=1).astype(np.int32)
     counts = np.stack([_counts(pair, inputs) for pair in pairs])
     extra = np.zeros_like(counts)
+    cuts = 0
 
     def labeling() -> Labeling:
         shape = (len(pairs), *grid)
-        return Labeling(pairs[:, 0].reshape(shape), pairs[:, 1].reshape(shape), 0.0, 0, 0)
+        return Labeling(pairs[:, 0].reshape(shape), pairs[:, 1].reshape(shape), 0.0, 0, cuts)
 
     previous = _stopping_energy(masks_of(labeling(), inputs), unary, smoothness, diversity)
     for sweep in range(parameters.sweeps):
@@ -162,10 +161,11 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
             halves = _half_label_pairs(counts[output] if sweep > 0 else np.zeros_like(others))
             _solve_output(pairs[output], flat + added, halves, smoothness, grid)
             counts[output] = _counts(pairs[output], inputs)
+            cuts += 1
         if parameters.resolve_duplicates and sweep == parameters.sweeps - 2:
             extra = _separating_cost(counts)
         reached = _stopping_energy(masks_of(labeling(), inputs), unary, smoothness, diversity)
-        if abs(previous - reached) < _STOPPING_TOLERANCE * abs(reached):
+        if abs(previous - reached) < ENERGY_TOLERANCE * abs(reached):
             break
         previous = reached
     return labeling()
@@ -181,12 +181,13 @@ def solve(problem: Problem) -> Labeling:
     """
     parameters = problem.hyperparameters
     best: Labeling | None = None
+    cuts = 0
     for start in problem.starts:
         labeling = _descend(start, problem)
+        cuts += labeling.subproblems
         masks = masks_of(labeling, problem.unary.shape[0])
         reached = energy(masks, problem.unary, problem.compatibility, prior=problem.prior, **vars(parameters))
         if best is None or reached < best.energy:
             best = labeling._replace(energy=reached)
     assert best is not None
-    cuts = len(problem.starts) * problem.starts.shape[1] * parameters.sweeps
     return best._replace(subproblems=cuts)

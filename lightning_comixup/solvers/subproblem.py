@@ -40,6 +40,9 @@ class Subproblem(NamedTuple):
     label: NDArray[np.int32]  # (cells, labels)
     cost: NDArray[np.float64]  # (cells, labels)
     alive: NDArray[np.int32]  # (cells,)
+    own: NDArray[np.float64]  # (cells, labels) cost with what the decided neighbours add, for undecided cells
+    total: NDArray[np.float64]  # (cells, labels) own cost plus the shares of the edges
+    message: NDArray[np.float64]  # (cells, 2 d, labels) the share of each edge
     work: NDArray[np.int32]  # (_WORK_ROWS, 2 cells)
     table: NDArray[np.float64]  # (cap,) cheapest cost of each assignment of the frontier
     choices: NDArray[np.uint16]  # (cap,) the digit taken where a cell was minimised out
@@ -69,6 +72,9 @@ def new_subproblem(
         np.empty((cells, labels), np.int32),
         np.empty((cells, labels), np.float64),
         np.empty(cells, np.int32),
+        np.empty((cells, labels), np.float64),
+        np.empty((cells, labels), np.float64),
+        np.empty((cells, neighbours.shape[1], labels), np.float64),
         np.empty((_WORK_ROWS, 2 * cells), np.int32),
         np.empty(cap, np.float64),
         np.empty(cap, np.uint16),

@@ -1,0 +1,84 @@
+"""How the callback mixes a batch: its settings and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from lightning_comixup.batch_access import BatchKey, check_key
+from lightning_comixup.hyperparameters import Hyperparameters, check_choice, check_count, check_flag, check_number
+
+SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Tensor]
+CleanGradient = Literal["grad", "backward"]
+OnNonfinite = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingSettings:
+    """How one batch is mixed, described in `CoMixup`."""
+
+    hyperparameters: Hyperparameters
+    num_classes: int | None
+    clean_weight: float
+    input_key: BatchKey
+    target_key: BatchKey
+    also_mix: tuple[BatchKey, ...]
+    also_average: tuple[BatchKey, ...]
+    linear_targets: bool
+    saliency: SaliencyFunction | None
+    clean_gradient: CleanGradient
+    on_nonfinite: OnNonfinite
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ValueError: If a value is out of its range.
+            TypeError: If a value has the wrong type.
+        """
+        if self.num_classes is not None:
+            check_count("num_classes", self.num_classes)
+        check_number("clean_weight", self.clean_weight, lowest=0.0)
+        for name in ("input_key", "target_key"):
+            check_key(name, getattr(self, name))
+        for name in ("also_mix", "also_average"):
+            for key in getattr(self, name):
+                check_key(name, key)
+        if self.saliency is not None and not callable(self.saliency):
+            raise TypeError(f"saliency must be a function of (module, inputs, targets), found {self.saliency!r}.")
+        check_flag("linear_targets", self.linear_targets)
+        check_choice("clean_gradient", self.clean_gradient, ("grad", "backward"))
+        check_choice("on_nonfinite", self.on_nonfinite, ("raise", "skip"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Which batches are mixed."""
+
+    prob: float
+    start_epoch: int
+    stop_epoch: int | None
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ValueError: If a value is out of its range.
+            TypeError: If a value has the wrong type.
+        """
+        check_number("prob", self.prob, lowest=0.0, highest=1.0)
+        check_count("start_epoch", self.start_epoch, lowest=0)
+        if self.stop_epoch is not None:
+            check_count("stop_epoch", self.stop_epoch, lowest=0)
+            if self.stop_epoch <= self.start_epoch:
+                raise ValueError(
+                    f"stop_epoch must be after start_epoch, found {self.stop_epoch} and {self.start_epoch}: no epoch "
+                    "would be mixed. Leave stop_epoch=None to mix up to the end."
+                )
+
+    def includes(self, epoch: int) -> bool:
+        """Whether batches of an epoch are mixed at all."""
+        return self.start_epoch <= epoch and (self.stop_epoch is None or epoch < self.stop_epoch)
