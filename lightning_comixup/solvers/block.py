@@ -11,7 +11,7 @@ from lightning_comixup.solvers.components import solve_domains
 from lightning_comixup.solvers.dead_ends import fill_domains
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.half_labels import MOST_HALVES, append_halves, choose_halves
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import inlined, kernel
 from lightning_comixup.solvers.loops import copy_row, fill_rows
 from lightning_comixup.solvers.moves import improve_by_expansion, labeling_cost
 from lightning_comixup.solvers.subproblem import BEYOND_CAP, COMPONENT, LABELING, Subproblem
@@ -118,7 +118,7 @@ def _find_held(output: int, labels: int, state: State) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _solve_beyond_cap(output: int, labels: int, cap: int, state: State, sub: Subproblem) -> None:
     """Improve what the programme left undecided by moves, from the better of two starts.
 
@@ -157,7 +157,7 @@ def _write_back(output: int, state: State) -> None:
         state.totals[label] += counts[label]
 
 
-@kernel
+@inlined
 def solve_output(output: int, use_halves: bool, group: Group, state: State, sub: Subproblem) -> bool:
     """Minimise over one output with the others held; True if the minimum is proven.
 

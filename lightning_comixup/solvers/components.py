@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lightning_comixup.solvers.bounds import tighten_component
 from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import inlined, kernel
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.subproblem import (
     BEYOND_CAP,
@@ -114,7 +114,7 @@ def _edges_cost_nothing(size: int, sub: Subproblem) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
     """Minimise over the component listed in work[ORDER]; False, and cheapest labels, if it is beyond the cap."""
     order, labeling = sub.work[ORDER], sub.work[LABELING]
@@ -132,7 +132,7 @@ def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _find_decided(sub: Subproblem) -> None:
     """Take the only label of each decided cell, and set the own costs of the others."""
     for cell in range(sub.neighbours.shape[0]):
@@ -179,15 +179,18 @@ def _decide(cell: int, sub: Subproblem) -> None:
     sub.alive[cell] = 1
 
 
-@kernel
+@inlined
 def solve_domains(cap: int, sub: Subproblem) -> int:
     """Solve the subproblem into work[LABELING]; return how many cells lie in components beyond `cap` table entries.
 
     Those cells take the cheapest label of their domain and are marked BEYOND_CAP in work[COMPONENT]; without any, the
     labeling is a proven minimum.
     """
-    eliminate_dead_ends(sub)
-    if _solve_components(min(_WIDE_PROGRAMME, cap), True, sub) == 0:
-        return 0
-    eliminate_dead_ends(sub)
-    return _solve_components(cap, False, sub)
+    beyond = 0
+    for attempt in range(2):
+        eliminate_dead_ends(sub)
+        limit = min(_WIDE_PROGRAMME, cap) if attempt == 0 else cap
+        beyond = _solve_components(limit, attempt == 0, sub)
+        if beyond == 0:
+            break
+    return beyond

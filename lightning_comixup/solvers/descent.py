@@ -9,7 +9,7 @@ from lightning_comixup.solvers.block import Group, State, recount, solve_output
 from lightning_comixup.solvers.diversity import total_diversity
 from lightning_comixup.solvers.duplicates import separate_duplicates
 from lightning_comixup.solvers.half_labels import half_square_distance
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import inlined, kernel
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
 from lightning_comixup.solvers.subproblem import Subproblem
 
@@ -33,7 +33,7 @@ def group_energy(group: Group, state: State) -> float:
     return total
 
 
-@kernel
+@inlined
 def descend(
     group: Group,
     state: State,

@@ -29,6 +29,16 @@ def kernel(function: Function) -> Function:
     return compiled
 
 
+def inlined(function: Function) -> Function:
+    """Compile `function` only within its callers.
+
+    Numba optimises a kernel with everything below it once more for each kernel above it. The upper levels, each called
+    from one or two places, are spared that: the whole compiles twice as fast.
+    """
+    compiled: Function = _njit(inline="always", **_OPTIONS)(function)
+    return compiled
+
+
 def entry_point(function: Function) -> Function:
     """Compile `function` with a cache on disk, or without one where no folder can be written."""
     try:
@@ -47,6 +57,6 @@ def source_fingerprint() -> int:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if re.search(r"^@(kernel|entry_point)$", text, flags=re.MULTILINE):
+        if re.search(r"^@(kernel|inlined|entry_point)$", text, flags=re.MULTILINE):
             digest.update(text.encode())
     return int.from_bytes(digest.digest()[:4], "big")

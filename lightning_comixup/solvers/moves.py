@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.components import solve_domains
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import inlined, kernel
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.subproblem import BEYOND_CAP, COMPONENT, LABELING, Subproblem
 
@@ -48,7 +48,7 @@ def _offer(
     return offered
 
 
-@kernel
+@inlined
 def improve_by_expansion(
     labeling: NDArray[np.int32],
     free: NDArray[np.bool_],
