@@ -161,7 +161,7 @@ class CoMixup(pl.Callback):
         check_flag("manual_optimization", manual_optimization)
         self.seed = seed
         self.manual_optimization = manual_optimization
-        self.log = log
+        self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
         self.last_report: LabelingReport | None = None  # of the last mixed batch
         self.clean_targets: Any = None  # of the batch at hand, as they came; None if it is not mixed
         self._kept: KeptGradients | None = None  # of the batch at hand
@@ -195,7 +195,7 @@ class CoMixup(pl.Callback):
             draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
-            if self.log:
+            if self._logs_steps and not trainer.barebones:
                 pl_module.log_dict(step_log(step), batch_size=len(step.clean_inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:

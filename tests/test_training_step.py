@@ -166,40 +166,6 @@ def test_gradient_clipping_acts_on_the_sum() -> None:
     assert largest_difference(module, reference) == 0
 
 
-class OptedOut(nn.Module):
-    """A head that leaves autocast: its backward must not be cast either."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Linear(64, 32)
-        self.head = nn.Linear(32, CLASSES)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        features = torch.tanh(self.body(inputs.flatten(1)))
-        with torch.autocast("cpu", enabled=False):
-            logits: Tensor = self.head(features.float())
-        return logits
-
-
-@pytest.mark.parametrize("network", [make_network, OptedOut])
-def test_bfloat16_autocast(network: Any) -> None:
-    module = Tiny(network())
-    start = copy.deepcopy(module)
-    fit(module, max_epochs=1, precision="bf16-mixed")
-    reference = copy.deepcopy(start)
-    optimizer = reference.configure_optimizers()
-    for (inputs, targets), (mixed, soft) in zip(make_loader(), module.seen, strict=True):
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = reference.comixup_clean_loss(inputs, targets)
-        loss.backward()
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = reference.comixup_loss(reference(mixed), soft)
-        loss.backward()
-        optimizer.step()
-    assert largest_difference(module, reference) == 0
-
-
 class Manual(Tiny):
     def __init__(self, announces: bool = True) -> None:
         super().__init__()
