@@ -21,9 +21,11 @@ Floats = NDArray[np.float64]
 
 # A row shows at most this many sources, those of the largest weight.
 _MOST_SOURCES = 3
-# One colour per source in every row (blue, orange, green of the colour-blind-safe Okabe-Ito palette), then grey.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#999999")
-_COLUMN_INCHES, _ROW_INCHES, _TITLE_INCHES = 1.7, 1.85, 0.5
+# One colour per source in every row (of Okabe and Ito, for the colour-blind as well), then of all others.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#999999")
+_COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.7)  # the sources, masks, mixed, target
+_INCHES = 1.75  # the side of an image
+_NOTE = "A cell in two colours averages both sources. Each source's share of the cells is its share of the target."
 # Classes are named under the bars up to this many.
 _MOST_NAMED_CLASSES = 12
 
@@ -36,29 +38,39 @@ class _Row(NamedTuple):
     masks: Floats  # (sources + 1, *grid), the last: all other inputs
 
 
+class _Extras(NamedTuple):
+    """What else is known of the inputs."""
+
+    saliency: Tensor | None
+    classes: list[int | None]  # of each input
+    class_names: Sequence[str]
+
+
 def plot_mixed_batch(
     inputs: Tensor,
     mixed: MixedBatch,
     *,
+    targets: Tensor | None = None,
     saliency: Tensor | None = None,
     class_names: Sequence[str] | None = None,
     rows: int = 4,
 ) -> Figure:
-    """Draw mixed samples beside their sources, saliency, masks and targets.
+    """Draw mixed samples beside their sources, masks and targets.
 
     Args:
         inputs: (B, C, H, W) the clean inputs, in any range; (B, C, L) signals are drawn as curves.
         mixed: Their mixed batch.
+        targets: (B,) the clean integer targets: they name the sources and colour the bars.
         saliency: (B, H, W) or (B, L); drawn over the sources.
-        class_names: (K) names for the targets' bars.
+        class_names: (K) names; None: numbers.
         rows: Mixed samples to draw: the first of those with several sources, then others.
 
     Returns:
-        A matplotlib figure, not attached to pyplot.
+        A matplotlib figure, not attached to pyplot; `figure.savefig(path)` writes it.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the inputs have more than two spatial dimensions or do not fit the mixed batch.
+        ValueError: If the inputs are neither images nor signals or do not fit the mixed batch.
     """
     figure_type = _matplotlib_figure()
     check_count("rows", rows)
@@ -67,13 +79,17 @@ def plot_mixed_batch(
             "inputs must be the clean signals or images, (B, C, L) or (B, C, H, W), of the mixed batch: found "
             f"{tuple(inputs.shape)} and {tuple(mixed.inputs.shape)}."
         )
+    names = [str(k) for k in range(mixed.targets.shape[1])] if class_names is None else class_names
+    is_integer = targets is not None and targets.ndim == 1 and not targets.is_floating_point()
+    classes = targets.tolist() if targets is not None and is_integer else [None] * len(inputs)
+    extras = _Extras(saliency, classes, names)
     shown = _choose_rows(mixed, rows)
-    figure = figure_type(
-        figsize=((_MOST_SOURCES + 3) * _COLUMN_INCHES, len(shown) * _ROW_INCHES + _TITLE_INCHES), layout="constrained"
-    )
-    axes = figure.subplots(len(shown), _MOST_SOURCES + 3, squeeze=False)
-    for number, (row, row_axes) in enumerate(zip(shown, axes, strict=True)):
-        _draw_row(row_axes, row, inputs, mixed, saliency, class_names, is_first=number == 0)
+    width, height = sum(_COLUMN_WIDTHS) * _INCHES, (len(shown) + 0.5) * _INCHES
+    figure = figure_type(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(len(shown), len(_COLUMN_WIDTHS), squeeze=False, width_ratios=_COLUMN_WIDTHS)
+    for row, row_axes in zip(shown, axes, strict=True):
+        _draw_row(row_axes, row, inputs, mixed, extras)
+    _draw_headings(figure, axes[0])
     return figure
 
 
@@ -114,30 +130,29 @@ def _group_of(mixed: MixedBatch, output: int) -> tuple[NDArray[np.float32], int]
     raise ValueError(f"The masks must cover the batch, found {start} outputs for output {output}.")
 
 
-def _draw_row(
-    axes: NDArray[Any],
-    row: _Row,
-    inputs: Tensor,
-    mixed: MixedBatch,
-    saliency: Tensor | None,
-    class_names: Sequence[str] | None,
-    *,
-    is_first: bool,
-) -> None:
-    for place in range(_MOST_SOURCES):
-        axis = axes[place]
-        if place >= len(row.sources):
-            axis.set_axis_off()
-            continue
-        source = row.sources[place]
-        _draw_input(axis, inputs[source], None if saliency is None else saliency[source], _COLOURS[place])
-        axis.set_title(f"source: {float(mixed.mixing_weights[row.output, source]):.0%}", fontsize=9)
+def _draw_row(axes: NDArray[Any], row: _Row, inputs: Tensor, mixed: MixedBatch, extras: _Extras) -> None:
+    for axis in axes[len(row.sources) : _MOST_SOURCES]:
+        axis.set_axis_off()
+    classes = [extras.classes[source] for source in row.sources]
+    for axis, source, target_class, colour in zip(axes, row.sources, classes, _COLOURS, strict=False):
+        _draw_input(axis, inputs[source], None if extras.saliency is None else extras.saliency[source], colour)
+        share = f"{float(mixed.mixing_weights[row.output, source]):.0%}"
+        title = share if target_class is None else f"{extras.class_names[target_class]}: {share}"
+        axis.set_title(title, color=colour, fontsize=10, fontweight="bold")
     _draw_masks(axes[-3], row.masks)
     _draw_input(axes[-2], mixed.inputs[row.output], None, "black")
-    _draw_targets(axes[-1], mixed.targets[row.output], class_names)
-    if is_first:
-        for axis, title in zip(axes[-3:], ("masks", "mixed", "target"), strict=True):
-            axis.set_title(title, fontsize=9)
+    shares = mixed.mixing_weights[row.output, row.sources].tolist()
+    _draw_targets(axes[-1], mixed.targets[row.output], list(zip(classes, shares, strict=True)), extras.class_names)
+
+
+def _draw_headings(figure: Figure, axes: NDArray[Any]) -> None:
+    """Say above the columns what they show."""
+    for column, heading in ((1, "sources"), (-3, "masks"), (-2, "mixed"), (-1, "target")):
+        # The sources' own titles stand between.
+        axes[column].annotate(
+            heading, (0.5, 1.0), (0, 24), "axes fraction", textcoords="offset points", ha="center", fontsize=11
+        )
+    figure.supxlabel(_NOTE, fontsize=9, color="0.35")
 
 
 def _draw_input(axis: Axes, sample: Tensor, saliency: Tensor | None, colour: str) -> None:
@@ -169,28 +184,35 @@ def _scaled(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _draw_masks(axis: Axes, masks: Floats) -> None:
-    """Draw the cells in their sources' colours, half cells in the mean of both."""
-    from matplotlib.colors import to_rgb
+    """Draw the cells in their sources' colours, a cell that averages two sources in both."""
+    from matplotlib.patches import Polygon, Rectangle
 
-    palette = np.array([to_rgb(colour) for colour in (*_COLOURS[: len(masks) - 1], _COLOURS[-1])])
-    cells = np.tensordot(np.moveaxis(masks, 0, -1), palette, axes=1)
-    if cells.ndim == 2:  # a signal's cells, as a strip
-        cells = cells[None]
-    axis.imshow(cells, aspect="auto" if cells.shape[0] == 1 else "equal")
-    axis.set_xticks(np.arange(-0.5, cells.shape[1]), [])
-    axis.set_yticks(np.arange(-0.5, cells.shape[0]), [])
-    axis.tick_params(length=0)
-    axis.grid(color="white", linewidth=1.0)
+    if masks.ndim == 2:  # a signal's cells, as a strip
+        masks = masks[:, None]
+    height, width = masks.shape[1:]
+    axis.set(xlim=(0, width), ylim=(height, 0), aspect="auto" if height == 1 else "equal")
+    axis.set_axis_off()
+    for y, x in np.ndindex(height, width):
+        used = np.flatnonzero(masks[:, y, x])
+        axis.add_patch(Rectangle((x, y), 1, 1, facecolor=_COLOURS[used[0]], edgecolor="white"))
+        for other in used[1:]:
+            corner = [(x + 1, y), (x + 1, y + 1), (x, y + 1)]
+            axis.add_patch(Polygon(corner, facecolor=_COLOURS[other], edgecolor="white"))
 
 
-def _draw_targets(axis: Axes, target: Tensor, class_names: Sequence[str] | None) -> None:
-    """Draw the class probabilities as bars; with many classes only those above zero are named."""
-    shares = target.detach().cpu().numpy()
-    names = list(class_names) if class_names is not None else [str(k) for k in range(len(shares))]
+def _draw_targets(
+    axis: Axes, target: Tensor, sources: list[tuple[int | None, float]], class_names: Sequence[str]
+) -> None:
+    """Draw the class probabilities as bars, each source's part in its colour where its class is known."""
+    shares = target.detach().to(torch.float32).cpu().numpy()
     kept = np.arange(len(shares)) if len(shares) <= _MOST_NAMED_CLASSES else np.flatnonzero(shares > 0)
-    axis.bar(np.arange(len(kept)), shares[kept], color="0.35")
-    axis.set_xticks(np.arange(len(kept)), [names[k] for k in kept], fontsize=7)
-    axis.set_ylim(0, 1)
-    axis.set_yticks([0, 0.5, 1], ["0", "", "1"], fontsize=7)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    axis.bar(np.arange(len(kept)), shares[kept], color=_COLOURS[-1])
+    tops = dict.fromkeys(kept.tolist(), 0.0)
+    for (target_class, share), colour in zip(sources, _COLOURS, strict=False):
+        if target_class is not None:
+            axis.bar(kept.tolist().index(target_class), share, bottom=tops[target_class], color=colour)
+            tops[target_class] += share
+    axis.set_xticks(np.arange(len(kept)), [class_names[int(k)] for k in kept], fontsize=8)
+    axis.set(xlim=(-0.6, len(kept) - 0.4), ylim=(0, 1))
+    axis.set_yticks([0, 0.5, 1], ["0", "½", "1"], fontsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
