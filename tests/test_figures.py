@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lightning_comixup import MixedBatch, comixup_batch, plot_mixed_batch
+
+
+def _mixed(channels: int, spatial: tuple[int, ...], classes: int = 10) -> tuple[torch.Tensor, torch.Tensor, MixedBatch]:
+    draws = torch.Generator().manual_seed(0)
+    inputs, targets = torch.randn(12, channels, *spatial, generator=draws), torch.arange(12) % classes
+    saliency = inputs.abs().mean(1) ** 4
+    return inputs, targets, comixup_batch(inputs, targets, saliency, num_classes=classes, generator=0)
+
+
+@pytest.mark.parametrize(("channels", "spatial"), [(1, (8, 8)), (3, (8, 12)), (2, (30,)), (5, (9, 9))])
+def test_rows_of_sources_masks_mixed_and_target(channels: int, spatial: tuple[int, ...]) -> None:
+    inputs, targets, mixed = _mixed(channels, spatial)
+    figure = plot_mixed_batch(inputs, mixed, targets=targets, saliency=inputs.abs().mean(1), rows=3)
+    figure.canvas.draw()
+    assert len(figure.axes) == 3 * 6
+
+
+def test_bars_are_the_targets() -> None:
+    inputs, targets, mixed = _mixed(1, (8, 8))
+    for axis in plot_mixed_batch(inputs, mixed, targets=targets, rows=12).axes[5::6]:
+        heights = np.zeros(10)
+        for bar in axis.patches[10:]:  # after the grey bars: the sources' parts
+            heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
+        grey = np.array([bar.get_height() for bar in axis.patches[:10]])
+        assert (heights <= grey + 1e-6).all()
+        assert heights.sum() > 0.8
+
+
+def test_many_classes_show_those_above_zero_by_name() -> None:
+    inputs, targets, mixed = _mixed(1, (8, 8), classes=40)
+    figure = plot_mixed_batch(inputs, mixed, targets=targets, class_names=[f"class {k}" for k in range(40)], rows=1)
+    labels = [label.get_text() for label in figure.axes[5].get_xticklabels()]
+    assert 2 <= len(labels) <= 12
+    assert all(label.startswith("class ") for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inputs": torch.zeros(12, 1, 4, 4)}, r"of the mixed batch: found \(12, 1, 4, 4\) and \(12, 1, 8, 8\)"),
+        ({"rows": 0}, "rows must be an integer of at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> None:
+    inputs, _, mixed = _mixed(1, (8, 8))
+    with pytest.raises(ValueError, match=message):
+        plot_mixed_batch(**({"inputs": inputs, "mixed": mixed} | changes))
