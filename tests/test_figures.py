@@ -32,7 +32,7 @@ def test_bars_are_the_targets() -> None:
             heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
         grey = np.array([bar.get_height() for bar in axis.patches[:10]])
         assert (heights <= grey + 1e-6).all()
-        assert heights.sum() > 0.8
+        assert heights.sum() >= 0.5  # up to three sources are told apart
 
 
 def test_many_classes_show_those_above_zero_by_name() -> None:
@@ -52,5 +52,6 @@ def test_many_classes_show_those_above_zero_by_name() -> None:
 )
 def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> None:
     inputs, _, mixed = _mixed(1, (8, 8))
+    arguments: dict[str, Any] = {"inputs": inputs, "mixed": mixed} | changes
     with pytest.raises(ValueError, match=message):
-        plot_mixed_batch(**({"inputs": inputs, "mixed": mixed} | changes))
+        plot_mixed_batch(**arguments)
