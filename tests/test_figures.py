@@ -28,9 +28,10 @@ def test_bars_are_the_targets() -> None:
     inputs, targets, mixed = _mixed(1, (8, 8))
     for axis in plot_mixed_batch(inputs, mixed, targets=targets, rows=12).axes[5::6]:
         heights = np.zeros(10)
-        for bar in axis.patches[10:]:  # after the grey bars: the sources' parts
+        bars: list[Any] = list(axis.patches)
+        for bar in bars[10:]:  # after the grey bars: the sources' parts
             heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
-        grey = np.array([bar.get_height() for bar in axis.patches[:10]])
+        grey = np.array([bar.get_height() for bar in bars[:10]])
         assert (heights <= grey + 1e-6).all()
         assert heights.sum() >= 0.5  # up to three sources are told apart
 
