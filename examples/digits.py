@@ -127,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     torch.set_num_threads(1)  # the network is too small to gain from more, and threads that share a core wait for it
+    # A network this small gains nothing from threads, and loses much where another program wants the cores.
+    torch.set_num_threads(1)
     console = Console()
     runs = train_all(options, console)
     console.print(results_table(runs))

@@ -18,6 +18,7 @@ _THIRD_PARTY = (
     r"`training_step` returned `None`",
     r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
     r"You are using the `dataloader_iter` step flavor",
+    r"You're resuming from a checkpoint that ended before the epoch ended",
 )
 
 
