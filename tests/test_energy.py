@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from lightning_comixup import energy
 from tests.random_problems import random_group
 
-
 _THRESHOLD = 2.0  # so that some inputs exceed it, and others do not, in the groups drawn here
 
 

@@ -26,6 +26,7 @@ _BONUS = 5e-4
 _SMALL = [
     ((2, 2), 4),
     ((3, 2), 3),
+    ((3, 3), 4),
     ((3, 3), 3),
     ((3, 3), 2),
     ((4,), 4),
@@ -93,6 +94,7 @@ def test_one_output_is_at_the_minimum_over_all_labelings(
     case: tuple[tuple[int, ...], int], kind: str, smoothness: float, penalty: float, use_halves: bool, seed: int
 ) -> None:
     grid, inputs = case
+    use_halves = use_halves and case != ((3, 3), 4)  # five labels on nine cells: too many to list often
     draws = np.random.default_rng(seed)
     cells = int(np.prod(grid))
     unary = _costs(draws, (cells, inputs), kind)
