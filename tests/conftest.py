@@ -18,6 +18,7 @@ _THIRD_PARTY = (
     r"`training_step` returned `None`",
     r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
     r"You are using the `dataloader_iter` step flavor",
+    r"The \.grad attribute of a Tensor that is not a leaf Tensor is being accessed",  # by torch.compile
     r"You're resuming from a checkpoint that ended before the epoch ended",
 )
 
