@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lightning_comixup import CoMixup
-from tests.tiny import CLASSES, Tiny, fit, largest_difference, replay
+from lightning_comixup.setup_checks import check_clean_gradient
+from tests.tiny import CLASSES, Tiny, fit, largest_difference, make_trainer, replay
 
 
 class Checkpointed(nn.Module):
@@ -66,6 +67,8 @@ def test_re_entrant_checkpointing_is_told_what_to_do() -> None:
 
 
 def test_the_fallback_is_refused_with_a_static_graph() -> None:
-    strategy = DDPStrategy(process_group_backend="gloo", static_graph=True)
+    trainer = make_trainer()
+    trainer._accelerator_connector.strategy = DDPStrategy(static_graph=True)
     with pytest.raises(ValueError, match="must not be used with static_graph=True"):
-        fit(Module(Checkpointed(True)), CoMixup(clean_gradient="backward"), strategy=strategy, devices=1)
+        check_clean_gradient(trainer, "backward")
+    check_clean_gradient(trainer, "grad")

@@ -71,7 +71,11 @@ def _replay(module: Distributed, seen: list[list[tuple[Tensor, Tensor]]]) -> nn.
     ],
     ids=["plain", "accumulating", "find_unused_parameters", "static_graph", "gradient_as_bucket_view"],
 )
-def test_two_processes_are_one(settings: dict[str, Any], accumulate: int, tmp_path: Path) -> None:
+def test_two_processes_are_one(
+    settings: dict[str, Any], accumulate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT"):  # of an earlier run in this process
+        monkeypatch.delenv(name, raising=False)
     module = Distributed(tmp_path, accumulate)
     start = copy.deepcopy(module)
     strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn", **settings)
