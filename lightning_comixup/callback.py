@@ -32,6 +32,7 @@ from lightning_comixup.setup_checks import (
     check_training_step,
 )
 from lightning_comixup.step_log import step_log
+from lightning_comixup.strategies import data_rank
 from lightning_comixup.training_batch import MixedStep, mix_training_batch
 
 _Default = Hyperparameters  # each default is written there, once
@@ -247,7 +248,7 @@ class CoMixup(pl.Callback):
         return bool(draws.decisions("mix").random() < self.schedule.prob)
 
     def _place(self, trainer: pl.Trainer, batch_idx: int) -> BatchPlace:
-        return BatchPlace(trainer.global_rank, trainer.current_epoch, batch_idx)
+        return BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx)
 
     def _take(self, step: MixedStep, batch: Any) -> None:
         self._kept = None if step.clean is None else step.clean.kept

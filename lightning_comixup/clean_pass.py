@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
 
 from lightning_comixup.kept_gradients import KeptGradients
@@ -23,6 +22,7 @@ from lightning_comixup.saliency import (
     saliency_of_gradient,
 )
 from lightning_comixup.settings import CleanGradient
+from lightning_comixup.strategies import calls_through_wrapper, shards_in_place
 
 
 class CleanPass(NamedTuple):
@@ -52,16 +52,19 @@ def run_clean_pass(
     is scaled as Lightning scales the mixed one (accumulation, GradScaler): small fp16 gradients would be lost.
     """
     parameters = trained_parameters(trainer) if clean_weight > 0 else []
+    backward = clean_gradient == "backward" or (bool(parameters) and shards_in_place(trainer.strategy))
     leaf = differentiable_copy(inputs) if with_saliency else inputs
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
+    aside = _gradients_set_aside([*module.parameters(), *parameters]) if backward else nullcontext()
     outputs: list[Any] = []
-    with modes, torch.enable_grad():
+    with modes, aside, torch.enable_grad():
         # The forward alone is autocast, as in Lightning itself: a backward would be cast where the module opted out.
         with trainer.precision_plugin.forward_context(), _record_outputs(module, outputs):
             loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
         check_clean_loss(loss)
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
-        gradients = _differentiate(scaled, [leaf] if with_saliency else [], parameters, module, clean_gradient)
+        sources = [*([leaf] if with_saliency else []), *parameters]
+        gradients = _gradients_of_backward(scaled, sources) if backward else _gradients(scaled, sources)
     kept = KeptGradients(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
     saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
     logits = _logits(outputs, len(inputs)) if _gives_logits(module) else None
@@ -90,37 +93,43 @@ def _clean_loss(trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor,
 
 def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *arguments: Tensor) -> Any:
     """Call a method of the module, with its hooks; under FSDP through the wrapper, which gathers the parameters."""
-    if isinstance(trainer.strategy, FSDPStrategy):
+    if calls_through_wrapper(trainer.strategy):
         wrapper = trainer.strategy.model
         assert wrapper is not None
         return trainer.strategy._forward_redirection(wrapper, module, method, *arguments)
     return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
 
 
-def _differentiate(
-    loss: Tensor, leaves: list[Tensor], parameters: Sequence[nn.Parameter], module: nn.Module, how: CleanGradient
-) -> Sequence[Tensor | None]:
-    """Return the gradients of the loss with respect to leaves and parameters; every `.grad` stays what it was.
+def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """Return the gradients of the loss; no `.grad` is touched."""
+    try:
+        return torch.autograd.grad(loss, sources, allow_unused=True)
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise RuntimeError(
+            "Checkpointing must be non-reentrant for the clean pass, found use_reentrant=True in the module. Pass "
+            'use_reentrant=False to torch.utils.checkpoint, or CoMixup(clean_gradient="backward").'
+        ) from error
 
-    "backward" fires the parameters' own hooks, as any backward does.
+
+def _gradients_of_backward(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """Return the gradients that a backward leaves in each `.grad`; it fires the parameters' own hooks, as any does."""
+    loss.backward()
+    return [source.grad for source in sources]
+
+
+@contextmanager
+def _gradients_set_aside(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Clear every `.grad` for a backward, then put back what was there.
+
+    From before the forward: FSDP2 exchanges a module's parameters between forward and backward.
     """
-    if how == "grad":
-        try:
-            return torch.autograd.grad(loss, [*leaves, *parameters], allow_unused=True)
-        except RuntimeError as error:
-            if "use_reentrant" not in str(error):
-                raise
-            raise RuntimeError(
-                "Checkpointing must be non-reentrant for the clean pass, found use_reentrant=True in the module. Pass "
-                'use_reentrant=False to torch.utils.checkpoint, or CoMixup(clean_gradient="backward").'
-            ) from error
-    reached = {id(parameter): parameter for parameter in (*module.parameters(), *parameters)}
-    held = [(parameter, parameter.grad) for parameter in reached.values()]
+    held = [(parameter, parameter.grad) for parameter in {id(p): p for p in parameters}.values()]
     try:
         for parameter, _ in held:
             parameter.grad = None
-        loss.backward()
-        return [leaf.grad for leaf in leaves] + [parameter.grad for parameter in parameters]
+        yield
     finally:
         for parameter, gradient in held:
             parameter.grad = gradient

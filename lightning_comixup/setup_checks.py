@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import lightning.pytorch as pl
-from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+
+from lightning_comixup.strategies import shards_outside
 
 
 def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
@@ -35,13 +36,13 @@ def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
     """Check that the parameters' gradients can be kept.
 
     Raises:
-        ValueError: If the strategy shards the parameters and clean_weight > 0.
+        ValueError: If a wrapper shards the parameters and clean_weight > 0.
     """
-    if clean_weight > 0 and isinstance(trainer.strategy, FSDPStrategy | ModelParallelStrategy | DeepSpeedStrategy):
+    if clean_weight > 0 and shards_outside(trainer.strategy):
         raise ValueError(
-            "clean_weight must be 0 with a strategy that shards parameters, found "
-            f"{clean_weight} with {type(trainer.strategy).__name__}: the clean gradient of a shard is not seen, and "
-            "would be missing silently. Pass CoMixup(clean_weight=0)."
+            "clean_weight must be 0 with a strategy whose wrapper shards the parameters, found "
+            f"{clean_weight} with {type(trainer.strategy).__name__}: the module does not see their clean gradients, "
+            "which would be missing silently. Use ModelParallelStrategy (FSDP2), or CoMixup(clean_weight=0)."
         )
 
 

@@ -2,97 +2,132 @@
 
 from __future__ import annotations
 
-import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch.strategies import DDPStrategy
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch import Tensor
 
 from lightning_comixup import CoMixup
-from tests.tiny import CLASSES, Listed, Tiny, largest_difference, make_data, make_trainer
+from tests.distributed import CASES, EPOCHS, RANKS, Case, Distributed
+from tests.tiny import largest_difference, make_trainer
 
-_RANKS = 2
+# Float64; the order of a few sums differs.
+_LARGEST = 1e-15
+_MINUTES = 10
 
-
-class Distributed(Tiny):
-    """Gives each rank its own samples, and notes what each rank saw."""
-
-    def __init__(self, folder: Path, accumulate: int) -> None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, CLASSES)).double()
-        super().__init__(network)
-        self.folder = folder
-        self.accumulate = accumulate
-
-    def batches(self, rank: int) -> DataLoader[Any]:
-        inputs, targets = make_data(50)
-        samples = range(rank, 50, _RANKS)  # 25 each, in batches of 10, 10 and 5
-        return DataLoader(Subset(Listed(inputs.double(), targets), list(samples)), batch_size=10)
-
-    def train_dataloader(self) -> Any:
-        return self.batches(self.global_rank)
-
-    def on_train_end(self) -> None:
-        torch.save({"seen": self.seen, "state": self.state_dict()}, self.folder / f"rank{self.global_rank}.pt")
+Ranks = list[dict[str, Any]]
 
 
-def _replay(module: Distributed, seen: list[list[tuple[Tensor, Tensor]]]) -> nn.Module:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train all cases in two processes, started once, by torchrun."""
+    folder = tmp_path_factory.mktemp("ranks")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [*command, "-m", "tests.distributed", str(folder)],
+        cwd=Path(__file__).parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60 * _MINUTES,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def _replay(case: Case, ranks: Ranks) -> Distributed:
     """Step on the mean over the ranks of the sums of clean and mixed gradients."""
+    module = Distributed(case)
     optimizer = module.configure_optimizers()
-    clean = [list(module.batches(rank)) for rank in range(_RANKS)]
+    clean = [list(module.batches(rank)) * EPOCHS for rank in range(RANKS)]
     optimizer.zero_grad()
     steps = len(clean[0])
+    batches = steps // EPOCHS
     for step in range(steps):
-        for rank in range(_RANKS):
-            inputs, targets = clean[rank][step]
-            loss = module.comixup_clean_loss(inputs, targets)
-            loss = loss + module.comixup_loss(module(seen[rank][step][0]), seen[rank][step][1])
-            (loss / _RANKS / module.accumulate).backward()
-        if (step + 1) % module.accumulate == 0 or step + 1 == steps:
+        for rank in range(RANKS):
+            mixed_inputs, mixed_targets = ranks[rank]["seen"][step]
+            loss = module.comixup_loss(module(mixed_inputs), mixed_targets)
+            if case.clean_weight > 0 and _is_mixed(mixed_targets):
+                loss = loss + case.clean_weight * module.comixup_clean_loss(*clean[rank][step])
+            (loss / RANKS / case.accumulate).backward()
+        in_epoch = step % batches + 1
+        if in_epoch % case.accumulate == 0 or in_epoch == batches:
             optimizer.step()
             optimizer.zero_grad()
     return module
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("settings", "accumulate"),
-    [
-        ({}, 1),
-        ({}, 2),
-        ({"find_unused_parameters": True}, 1),
-        ({"static_graph": True}, 1),
-        ({"gradient_as_bucket_view": True}, 2),
-    ],
-    ids=["plain", "accumulating", "find_unused_parameters", "static_graph", "gradient_as_bucket_view"],
-)
-def test_two_processes_are_one(
-    settings: dict[str, Any], accumulate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("MASTER_ADDR", "MASTER_PORT"):  # of an earlier run in this process
-        monkeypatch.delenv(name, raising=False)
-    module = Distributed(tmp_path, accumulate)
-    start = copy.deepcopy(module)
-    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn", **settings)
-    trainer = make_trainer(
-        CoMixup(seed=0, log=False),
-        strategy=strategy,
-        devices=_RANKS,
-        max_epochs=1,
-        accumulate_grad_batches=accumulate,
-        use_distributed_sampler=False,
-    )
-    trainer.fit(module)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(_RANKS)]
+def _is_mixed(targets: Tensor) -> bool:
+    return targets.is_floating_point()
+
+
+def _check_ranks(case: Case, ranks: Ranks) -> None:
+    """Parameters and decisions are the same, masks are not, but for ranks that share their samples."""
     for name, value in ranks[0]["state"].items():
         assert torch.equal(value, ranks[1]["state"][name])
+    targets = [[targets for _, targets in rank["seen"]] for rank in ranks]
+    decisions = [[_is_mixed(batch) for batch in rank] for rank in targets]
+    assert decisions[0] == decisions[1]
+    assert any(decisions[0])
+    # Which inputs were mixed differs with the samples anyhow; the targets' masses do not.
+    masses = [torch.cat([batch[:1].sort().values for batch in rank if _is_mixed(batch)]) for rank in targets]
+    assert torch.equal(*masses) == (case.strategy == "tensor_parallel")
+
+
+def _check(case: Case, ranks: Ranks) -> None:
+    _check_ranks(case, ranks)
+    module = Distributed(case)
     module.load_state_dict(ranks[0]["state"])
-    assert largest_difference(module, _replay(start, [rank["seen"] for rank in ranks])) < 1e-15
-    weights = [torch.cat([targets for _, targets in rank["seen"]]) for rank in ranks]
-    assert all((weight.ndim == 2) for weight in weights)
-    assert not torch.equal(*weights)
+    assert largest_difference(module, _replay(case, ranks)) < _LARGEST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_of_torchrun_are_one(name: str, trained: Path) -> None:
+    index = list(CASES).index(name)
+    ranks = [torch.load(trained / f"case{index}_rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+    _check(CASES[name], ranks)
+
+
+@pytest.mark.slow
+def test_half_of_the_batches_are_mixed_on_both_ranks_alike(trained: Path) -> None:
+    index = list(CASES).index("half of the batches")
+    ranks = [torch.load(trained / f"case{index}_rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+    mixed = [[_is_mixed(targets) for _, targets in rank["seen"]] for rank in ranks]
+    assert mixed[0] == mixed[1]
+    assert 0 < sum(mixed[0]) < len(mixed[0])
+
+
+class _Saved(Distributed):
+    """Leaves what each rank saw in a folder."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        super().__init__(case)
+        self.folder = folder
+
+    def on_train_end(self) -> None:
+        torch.save({"seen": self.seen, "state": self.state_dict()}, self.folder / f"rank{self.global_rank}.pt")
+
+
+@pytest.mark.slow
+def test_two_spawned_processes_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT"):  # of an earlier run in this process
+        monkeypatch.delenv(name, raising=False)
+    case = Case()
+    trainer = make_trainer(
+        CoMixup(seed=0, log=False),
+        strategy=DDPStrategy(process_group_backend="gloo", start_method="spawn"),
+        devices=RANKS,
+        max_epochs=EPOCHS,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(_Saved(case, tmp_path))
+    _check(case, [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)])

@@ -236,16 +236,24 @@ def test_weight_averaging_updates_batch_norm_without_a_backward() -> None:
     fit(Tiny(), CoMixup(seed=0), averaging, max_epochs=3)
 
 
-def test_sharded_strategies_are_refused() -> None:
-    from lightning.pytorch.strategies import ModelParallelStrategy
+def test_strategies_whose_wrapper_shards_are_refused() -> None:
+    from lightning.pytorch.strategies import SingleDeviceStrategy, Strategy
 
     from lightning_comixup.setup_checks import check_strategy
 
-    trainer = make_trainer()
-    trainer._accelerator_connector.strategy = ModelParallelStrategy()
-    with pytest.raises(ValueError, match=r"clean_weight must be 0 .*1\.0 with ModelParallelStrategy"):
-        check_strategy(trainer, 1.0)
-    check_strategy(trainer, 0.0)
+    def found_at_setup(name: str, base: type[Strategy] = SingleDeviceStrategy) -> pl.Trainer:
+        trainer = make_trainer()
+        # Told by its name: `lightning` and `pytorch_lightning` have one each, and a user's class may derive from it.
+        named = type(name, (base,), {})
+        trainer._accelerator_connector.strategy = type("Users", (named,), {})()
+        return trainer
+
+    for name in ("FSDPStrategy", "DeepSpeedStrategy"):
+        trainer = found_at_setup(name)
+        with pytest.raises(ValueError, match=r"clean_weight must be 0 .*1\.0 with Users"):
+            check_strategy(trainer, 1.0)
+        check_strategy(trainer, 0.0)
+    check_strategy(found_at_setup("ModelParallelStrategy"), 1.0)
 
 
 def test_a_clean_loss_that_reaches_no_parameter_is_reported() -> None:

@@ -1,0 +1,140 @@
+"""Trains all cases of `test_distributed.py` in one of two processes: `torchrun ... -m tests.distributed FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from lightning_comixup import CoMixup
+from tests.tiny import CLASSES, Listed, Tiny, make_data, make_trainer
+
+RANKS = 2
+EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to train."""
+
+    strategy: str = "ddp"  # or "fsdp2", "tensor_parallel"
+    settings: dict[str, Any] = field(default_factory=dict)  # of DDPStrategy
+    accumulate: int = 1
+    samples: int = 50  # over both ranks, dealt out in turn
+    mixing: dict[str, Any] = field(default_factory=dict)  # of CoMixup
+
+    @property
+    def clean_weight(self) -> float:
+        return float(self.mixing.get("clean_weight", 1.0))
+
+
+CASES = {
+    "plain": Case(),
+    "accumulating": Case(accumulate=2),
+    "find_unused_parameters": Case(settings={"find_unused_parameters": True}),
+    "static_graph": Case(settings={"static_graph": True}),
+    "gradient_as_bucket_view": Case(settings={"gradient_as_bucket_view": True}, accumulate=2),
+    "uneven last batches": Case(samples=47),  # 10, 10, 4 and 10, 10, 3
+    "a last batch of one": Case(samples=43),  # 10, 10, 2 and 10, 10, 1
+    "half of the batches": Case(mixing={"prob": 0.5}),
+    "saliency alone": Case(mixing={"clean_weight": 0.0}),
+    "fsdp2, saliency alone": Case("fsdp2", mixing={"clean_weight": 0.0}),
+    "fsdp2": Case("fsdp2"),
+    "fsdp2, weighted": Case("fsdp2", mixing={"clean_weight": 0.3}),
+    "fsdp2, accumulating": Case("fsdp2", accumulate=2),
+    "fsdp2, uneven last batches": Case("fsdp2", samples=47),
+    "tensor_parallel": Case("tensor_parallel"),
+    "tensor_parallel, saliency alone": Case("tensor_parallel", mixing={"clean_weight": 0.0}),
+}
+
+
+def make_wide_network() -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, CLASSES)).double()
+
+
+class Distributed(Tiny):
+    """Gives each rank its own samples."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(make_wide_network())
+        self.case = case
+
+    def batches(self, rank: int) -> DataLoader[Any]:
+        inputs, targets = make_data(50)
+        data = Listed(inputs.double(), targets)
+        ranks = 1 if self.case.strategy == "tensor_parallel" else RANKS  # there both work on the same samples
+        return DataLoader(Subset(data, list(range(rank % ranks, self.case.samples, ranks))), batch_size=10)
+
+    def train_dataloader(self) -> Any:
+        return self.batches(self.global_rank)
+
+    def configure_model(self) -> None:
+        if self.case.strategy == "fsdp2":
+            from torch.distributed.fsdp import fully_shard
+
+            for part in (self.network[1], self.network[3], self.network):
+                fully_shard(part, mesh=self.device_mesh["data_parallel"])  # type: ignore[index]
+        if self.case.strategy == "tensor_parallel":
+            from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+
+            plan = {"1": ColwiseParallel(), "3": RowwiseParallel()}
+            parallelize_module(self.network, self.device_mesh["tensor_parallel"], plan)  # type: ignore[index]
+
+
+def _strategy(case: Case) -> Strategy:
+    if case.strategy == "ddp":
+        return DDPStrategy(process_group_backend="gloo", **case.settings)
+    sharded = case.strategy == "fsdp2"
+    return ModelParallelStrategy(
+        data_parallel_size=RANKS if sharded else 1,
+        tensor_parallel_size=1 if sharded else RANKS,
+        process_group_backend="gloo",
+    )
+
+
+def _whole(value: Tensor) -> Tensor:
+    from torch.distributed.tensor import DTensor
+
+    return (value.full_tensor() if isinstance(value, DTensor) else value).detach().clone()
+
+
+class _KeepState(CoMixup):
+    """Takes the parameters while they can still be gathered."""
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        super().on_train_end(trainer, pl_module)
+        pl_module.final = {name: _whole(value) for name, value in pl_module.state_dict().items()}
+
+
+def train(case: Case) -> dict[str, Any]:
+    module = Distributed(case)
+    trainer = make_trainer(
+        _KeepState(seed=0, log=False, **case.mixing),
+        strategy=_strategy(case),
+        devices=RANKS,
+        max_epochs=EPOCHS,
+        accumulate_grad_batches=case.accumulate,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module)
+    return {"seen": module.seen, "state": module.final}
+
+
+def main() -> None:
+    import os
+
+    torch.set_num_threads(1)
+    for index, case in enumerate(CASES.values()):
+        torch.save(train(case), Path(sys.argv[1]) / f"case{index}_rank{os.environ['RANK']}.pt")
+
+
+if __name__ == "__main__":
+    main()
