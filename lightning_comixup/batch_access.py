@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from typing import Any
 
@@ -10,19 +11,21 @@ from torch import Tensor
 
 Getter = Callable[[Any], Any]
 Setter = Callable[[Any, Any], Any]
-BatchKey = int | str | tuple[Getter, Setter]
+# An index or name, the path of those to a nested part, or functions that read and replace the part.
+BatchKey = int | str | list[int | str] | tuple[int | str, ...] | tuple[Getter, Setter]
 
 
 def check_key(name: str, key: object) -> None:
-    """Check that a key is an index, a name or a (getter, setter) pair.
+    """Check that a key is an index, a name, a path of them, or a (getter, setter) pair.
 
     Raises:
         TypeError: If it is not.
     """
-    if isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key):
+    if _is_pair(key):
         return
-    if isinstance(key, bool) or not isinstance(key, int | str):
-        raise TypeError(f"{name} must be an index, a key, or a (getter, setter) pair, found {key!r}.")
+    steps = list(key) if isinstance(key, tuple | list) else [key]
+    if not steps or any(isinstance(step, bool) or not isinstance(step, int | str) for step in steps):
+        raise TypeError(f"{name} must be an index, a key, a path of them, or a (getter, setter) pair, found {key!r}.")
 
 
 def get_part(batch: Any, name: str, key: BatchKey) -> Any:
@@ -31,24 +34,34 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
     Args:
         batch: A list, tuple, named tuple, dict or dataclass, or anything for a (getter, setter) pair.
         name: "input_key" or "target_key", for the error.
-        key: An index, a key or attribute name, or a (getter, setter) pair.
+        key: An index, a key or attribute name, a path of them, or a (getter, setter) pair.
 
     Raises:
         ValueError: If the batch has no such part.
     """
     try:
-        if isinstance(key, tuple | list):
-            return key[0](batch)
-        if isinstance(key, str) and not isinstance(batch, Mapping):
-            return getattr(batch, key)
-        if isinstance(batch, Tensor):
-            raise TypeError("a tensor has no parts")
-        return batch[key]
+        return _read(batch, key)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{name} must name a part of the batch: found {key!r} for {_describe(batch)}. Pass CoMixup({name}=...) an "
-            "index, a key, or a (getter, setter) pair."
+            'index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
         ) from error
+
+
+def _read(batch: Any, key: Any) -> Any:
+    if _is_pair(key):
+        return key[0](batch)
+    if isinstance(key, tuple | list):
+        return functools.reduce(_read, key, batch)
+    if isinstance(key, str) and not isinstance(batch, Mapping):
+        return getattr(batch, key)
+    if isinstance(batch, Tensor):
+        raise TypeError("a tensor has no parts")
+    return batch[key]
+
+
+def _is_pair(key: object) -> bool:
+    return isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key)
 
 
 def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
@@ -63,8 +76,7 @@ def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
         TypeError: If the container can neither be changed nor copied.
     """
     if isinstance(key, tuple | list):
-        changed = key[1](batch, value)
-        return batch if changed is None else changed
+        return _with_nested_part(batch, key, value)
     if isinstance(batch, MutableSequence | MutableMapping):
         batch[key] = value  # type: ignore[index]
         return batch
@@ -84,6 +96,20 @@ def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
         f"A batch must be a list, tuple, named tuple, dict or dataclass, found {_describe(batch)}. Pass input_key and "
         "target_key as (getter, setter) pairs; the setter returns the new batch, or None if it changed the old one."
     )
+
+
+def _with_nested_part(batch: Any, key: Any, value: Any) -> Any:
+    """Replace a part by its setter or by its path, outer containers only where an inner one is new."""
+    if _is_pair(key):
+        changed = key[1](batch, value)
+        return batch if changed is None else changed
+    first, *rest = key
+    if rest:
+        inner = _read(batch, first)
+        value = with_part(inner, rest, value)
+        if value is inner:
+            return batch
+    return with_part(batch, first, value)
 
 
 def _describe(batch: Any) -> str:

@@ -108,7 +108,8 @@ class CoMixup(pl.Callback):
             prob: Share of the batches that are mixed; the same on every rank.
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not; None: none.
-            input_key: Where a batch has its inputs: an index, a key or attribute name, or a (getter, setter) pair.
+            input_key: Where a batch has its inputs: an index, a key or attribute name, a path of them to a nested part
+                (`["data", "image"]`), or a (getter, setter) pair.
             target_key: Where it has its targets.
             also_mix: Other inputs (B, C, *spatial) of a batch, mixed by the same masks.
             also_average: Other parts (B, ...) of a batch, such as loss weights, averaged as the targets are.

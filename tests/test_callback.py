@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
-from collections import namedtuple
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning.pytorch as pl
 import pytest
@@ -16,100 +14,6 @@ from torch.utils.data import DataLoader
 from lightning_comixup import CoMixup
 from lightning_comixup.plan import NonFiniteSaliencyError
 from tests.tiny import CLASSES, Items, Listed, Plain, Tiny, fit, make_data, make_loader, make_trainer
-
-
-class Pair(NamedTuple):
-    image: Tensor
-    label: Tensor
-
-
-@dataclasses.dataclass
-class Record:
-    image: Tensor
-    label: Tensor
-
-
-LegacyPair = namedtuple("LegacyPair", ["image", "label", "path"])
-
-
-def _collate_records(items: list[Any]) -> Record:
-    return Record(torch.stack([item[0] for item in items]), torch.stack([item[1] for item in items]))
-
-
-class AnyBatch(Tiny):
-    """Reads a batch by the callback's keys and notes what every hook gets."""
-
-    def __init__(self, read: Any) -> None:
-        super().__init__()
-        self.read = read
-        self.batches: list[Any] = []
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        self.batches.append(batch)
-        return super().training_step(self.read(batch), batch_idx)
-
-
-_CONTAINERS: list[tuple[str, Any, dict[str, Any], Any]] = [
-    ("list", lambda x, y: [x, y, "extra"], {}, lambda batch: batch[:2]),
-    ("tuple", lambda x, y: (x, y), {}, tuple),
-    ("named tuple", Pair, {}, tuple),
-    ("named tuple by name", Pair, {"input_key": "image", "target_key": "label"}, tuple),
-    ("named tuple with more", lambda x, y: LegacyPair(x, y, "path"), {}, lambda batch: (batch.image, batch.label)),
-    (
-        "dict",
-        lambda x, y: {"image": x, "label": y, "id": 3},
-        {"input_key": "image", "target_key": "label"},
-        lambda batch: (batch["image"], batch["label"]),
-    ),
-    (
-        "nested, by getter and setter",
-        lambda x, y: {"data": {"image": x}, "label": y},
-        {
-            "input_key": (lambda batch: batch["data"]["image"], lambda batch, value: batch["data"].update(image=value)),
-            "target_key": "label",
-        },
-        lambda batch: (batch["data"]["image"], batch["label"]),
-    ),
-    (
-        "setter that returns a new batch",
-        lambda x, y: (y, x),
-        {
-            "input_key": (lambda batch: batch[1], lambda batch, value: (batch[0], value)),
-            "target_key": (lambda batch: batch[0], lambda batch, value: (value, batch[1])),
-        },
-        lambda batch: (batch[1], batch[0]),
-    ),
-]
-
-
-@pytest.mark.parametrize(("wrap", "keys", "read"), [case[1:] for case in _CONTAINERS], ids=[c[0] for c in _CONTAINERS])
-def test_every_container_gets_the_same_mixed_batch(wrap: Any, keys: dict[str, Any], read: Any) -> None:
-    module = AnyBatch(read)
-    fit(module, CoMixup(seed=0, **keys), loader=DataLoader(Items(wrap), batch_size=10), max_epochs=1)
-    expected = Tiny()
-    fit(expected, loader=DataLoader(Items(lambda x, y: (x, y)), batch_size=10), max_epochs=1)
-    for found, wanted in zip(module.seen, expected.seen, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
-
-
-def test_dataclass_batches() -> None:
-    module = AnyBatch(lambda batch: (batch.image, batch.label))
-    loader = DataLoader(Items(lambda x, y: (x, y)), batch_size=10, collate_fn=_collate_records)
-    fit(module, CoMixup(seed=0, input_key="image", target_key="label"), loader=loader, max_epochs=1)
-    assert all(batch.label.shape == (10, CLASSES) for batch in module.batches)
-
-
-def test_containers_keep_their_type_and_what_else_they_hold() -> None:
-    module = AnyBatch(lambda batch: (batch.image, batch.label))
-    loader = DataLoader(Items(lambda x, y: LegacyPair(x, y, 7)), batch_size=10)
-    fit(module, loader=loader, max_epochs=1)
-    assert all(type(batch) is LegacyPair and (batch.path == 7).all() for batch in module.batches)
-
-
-def test_a_batch_without_the_part_named() -> None:
-    loader = DataLoader(Items(lambda x, y: {"x": x, "y": y}), batch_size=10)
-    with pytest.raises(ValueError, match=r"input_key must name a part .* 0 for a dict with keys \['x', 'y'\]"):
-        fit(AnyBatch(None), loader=loader)
 
 
 def test_a_module_without_the_mixin() -> None:
@@ -349,33 +253,6 @@ def test_the_solver_reports() -> None:
     assert 1 < report.inputs_per_output <= 4
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"clean_weight": -1}, ValueError, "clean_weight must be a finite number, at least 0"),
-        ({"prob": 1.5}, ValueError, "prob must be a finite number, from 0 to 1, found 1.5"),
-        ({"start_epoch": -1}, ValueError, "start_epoch"),
-        ({"start_epoch": 3, "stop_epoch": 1}, ValueError, "stop_epoch must be after start_epoch, found 1 and 3"),
-        ({"seed": 1.5}, TypeError, "seed must be an integer"),
-        ({"log": 1}, TypeError, "log must be True or False"),
-        ({"linear_targets": "yes"}, TypeError, "linear_targets must be True or False"),
-        ({"also_mix": [1.5]}, TypeError, "also_mix must be an index"),
-        ({"saliency": 3}, TypeError, "saliency must be a function"),
-        ({"clean_gradient": "adjoint"}, ValueError, "clean_gradient must be one of"),
-        ({"stop_epoch": "3"}, TypeError, "stop_epoch must be an integer"),
-        ({"num_classes": 0}, ValueError, "num_classes"),
-        ({"input_key": 1.5}, TypeError, "input_key must be an index, a key, or a"),
-        ({"target_key": (1, 2)}, TypeError, "target_key"),
-        ({"on_nonfinite": "ignore"}, ValueError, "'raise', 'skip', found 'ignore'"),
-        ({"solver": "cplex"}, ValueError, "solver must be one of"),
-        ({"seed": -1}, ValueError, "seed"),
-    ],
-)
-def test_bad_settings_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        CoMixup(**arguments)
-
-
 def _grid_of(mixed: Tensor) -> int:
     """Return the coarsest grid on whose cells images mixed from constant ones are constant."""
     for grid in (1, 2, 4):
@@ -391,10 +268,3 @@ def test_random_grids_are_drawn_for_each_batch() -> None:
     loader = DataLoader(Listed(images, torch.arange(20)), batch_size=20)
     fit(module, CoMixup(seed=0, grid_size="random", smoothness=0.0), loader=loader, max_epochs=12)
     assert {_grid_of(inputs) for inputs, _ in module.seen} == {2, 4, 8}
-
-
-def test_an_unknown_batch_type_is_named() -> None:
-    module = AnyBatch(None)
-    loader = DataLoader(Items(lambda x, y: x), batch_size=10)
-    with pytest.raises(ValueError, match="input_key must name a part of the batch: found 0 for a Tensor"):
-        fit(module, loader=loader)

@@ -151,21 +151,6 @@ def test_the_data_set_is_not_written_to() -> None:
     assert torch.equal(targets, copies[1])
 
 
-def test_gradient_clipping_acts_on_the_sum() -> None:
-    module = Tiny()
-    start = copy.deepcopy(module)
-    fit(module, max_epochs=1, gradient_clip_val=0.05)
-    reference = copy.deepcopy(start)
-    optimizer = reference.configure_optimizers()
-    for (inputs, targets), (mixed, soft) in zip(make_loader(), module.seen, strict=True):
-        optimizer.zero_grad()
-        reference.comixup_clean_loss(inputs, targets).backward()
-        reference.comixup_loss(reference(mixed), soft).backward()
-        nn.utils.clip_grad_norm_(reference.parameters(), 0.05)
-        optimizer.step()
-    assert largest_difference(module, reference) == 0
-
-
 class Manual(Tiny):
     def __init__(self, announces: bool = True) -> None:
         super().__init__()
@@ -229,11 +214,6 @@ def test_steps_that_return_none_are_skipped() -> None:
             (clean + loss).backward()
             optimizer.step()
     assert largest_difference(module, reference) < 1e-6
-
-
-def test_weight_averaging_updates_batch_norm_without_a_backward() -> None:
-    averaging = pl.callbacks.StochasticWeightAveraging(swa_lrs=0.01, swa_epoch_start=1)
-    fit(Tiny(), CoMixup(seed=0), averaging, max_epochs=3)
 
 
 def test_strategies_whose_wrapper_shards_are_refused() -> None:

@@ -115,7 +115,7 @@ def make_trainer(*callbacks: pl.Callback, root: Path | None = None, **settings: 
 
 def fit(module: pl.LightningModule, *callbacks: pl.Callback, loader: Any = None, **settings: Any) -> pl.Trainer:
     trainer = make_trainer(*(callbacks or (CoMixup(seed=0),)), **settings)
-    trainer.fit(module, loader or make_loader())
+    trainer.fit(module, make_loader() if loader is None else loader)
     return trainer
 
 
