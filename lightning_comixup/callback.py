@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -21,6 +22,7 @@ from lightning_comixup.hyperparameters import (
 )
 from lightning_comixup.kept_gradients import KeptGradients
 from lightning_comixup.labeling import warm_up
+from lightning_comixup.picture_log import PictureLog
 from lightning_comixup.plan import LabelingReport
 from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
 from lightning_comixup.settings import CleanGradient, MixingSettings, OnNonfinite, SaliencyFunction, Schedule
@@ -31,6 +33,7 @@ from lightning_comixup.setup_checks import (
     check_strategy,
     check_training_step,
 )
+from lightning_comixup.step_end import check_taken
 from lightning_comixup.step_log import step_log
 from lightning_comixup.strategies import data_rank
 from lightning_comixup.training_batch import MixedStep, mix_training_batch
@@ -79,6 +82,8 @@ class CoMixup(pl.Callback):
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
         log: bool = True,
+        log_images_every: int | None = None,
+        images_folder: str | Path | None = None,
         on_nonfinite: OnNonfinite = "raise",
         clean_gradient: CleanGradient = "grad",
         manual_optimization: bool = False,
@@ -118,6 +123,8 @@ class CoMixup(pl.Callback):
             saliency: Gives the saliency instead of the clean pass: (module, inputs, targets) to (B, *spatial).
             seed: Seed of all draws. None: that of `seed_everything`, or else fresh; a checkpoint keeps it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
+            log_images_every: Batches from one picture of a mixed batch to the next (extra `plot`). None: no pictures.
+            images_folder: Where pictures are written. None: to the loggers, or to the run's folder if none takes them.
             on_nonfinite: With a saliency that is NaN or infinite "raise", or "skip": leave the batch unmixed and warn.
             clean_gradient: How the clean loss is differentiated: "grad"; or "backward", for re-entrant checkpointing.
             manual_optimization: With clean_weight > 0: the module optimizes manually, with one manual_backward a batch.
@@ -125,6 +132,7 @@ class CoMixup(pl.Callback):
         Raises:
             ValueError: If a value is out of range.
             TypeError: If a value has the wrong type.
+            ImportError: If pictures are wanted and matplotlib is not installed.
         """
         self.hyperparameters = Hyperparameters(
             alpha=alpha,
@@ -166,6 +174,7 @@ class CoMixup(pl.Callback):
         self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
         self.last_report: LabelingReport | None = None  # of the last mixed batch
         self.clean_targets: Any = None  # of the batch at hand, as they came; None if it is not mixed
+        self._pictures = PictureLog(log_images_every, images_folder)
         self._kept: KeptGradients | None = None  # of the batch at hand
         self._swap = BatchSwap()
 
@@ -187,6 +196,7 @@ class CoMixup(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make it possible to hand on another batch."""
         self._swap.install(trainer.strategy)
+        self._pictures.restart()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -197,6 +207,7 @@ class CoMixup(pl.Callback):
             draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
+            self._pictures.draw(trainer, step)
             if self._logs_steps and not trainer.barebones:
                 pl_module.log_dict(step_log(step), batch_size=len(step.clean_inputs))
 
@@ -208,14 +219,10 @@ class CoMixup(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Report a clean gradient that no backward took, unless the step was meant to have none."""
+        """Report a clean gradient that no backward took."""
         kept, self._kept = self._kept, None
-        if kept is not None and not kept.added and not _step_was_skipped(trainer, pl_module, outputs):
-            raise RuntimeError(
-                "The clean gradient must be taken by the backward of the mixed loss, but callbacks saw none in this "
-                "step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
-                "clean_weight=0."
-            )
+        if kept is not None:
+            check_taken(kept, trainer, pl_module, outputs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Hold nothing of the last batch."""
@@ -263,10 +270,3 @@ class CoMixup(pl.Callback):
     def _release(self) -> None:
         self._swap.remove()
         self._forget_batch()
-
-
-def _step_was_skipped(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> bool:
-    """Whether the step had no backward on purpose: it returned None, or weight averaging updates BatchNorm only."""
-    returned_nothing = outputs is None or (isinstance(outputs, dict) and not outputs)
-    skips_backward = bool(getattr(trainer.fit_loop, "_skip_backward", False))
-    return module.automatic_optimization and (returned_nothing or skips_backward)

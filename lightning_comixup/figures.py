@@ -58,10 +58,11 @@ def plot_mixed_batch(
     """Draw mixed samples beside their sources, masks and targets.
 
     Args:
-        inputs: (B, C, H, W) the clean inputs, in any range; (B, C, L) signals are drawn as curves.
-        mixed: Their mixed batch.
+        inputs: (B, C, H, W) the clean inputs, in any range; (B, C, L) signals are drawn as curves, of (B, C, D, H, W)
+            volumes the middle slice.
+        mixed: Their mixed batch. Targets that are no classes (not (B, K)) are not drawn.
         targets: (B,) the clean integer targets: they name the sources and colour the bars.
-        saliency: (B, H, W) or (B, L); drawn over the sources.
+        saliency: (B, *spatial); drawn over the sources.
         class_names: (K) names; None: numbers.
         rows: Mixed samples to draw: the first of those with several sources, then others.
 
@@ -70,16 +71,19 @@ def plot_mixed_batch(
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the inputs are neither images nor signals or do not fit the mixed batch.
+        ValueError: If the inputs are no signals, images or volumes, or do not fit the mixed batch.
     """
-    figure_type = _matplotlib_figure()
+    figure_type = require_matplotlib()
     check_count("rows", rows)
-    if inputs.shape != mixed.inputs.shape or inputs.ndim not in (3, 4):
+    if inputs.shape != mixed.inputs.shape or inputs.ndim not in (3, 4, 5):
         raise ValueError(
-            "inputs must be the clean signals or images, (B, C, L) or (B, C, H, W), of the mixed batch: found "
+            "inputs must be the clean signals, images or volumes, (B, C, *spatial), of the mixed batch: found "
             f"{tuple(inputs.shape)} and {tuple(mixed.inputs.shape)}."
         )
-    names = [str(k) for k in range(mixed.targets.shape[1])] if class_names is None else class_names
+    if inputs.ndim == 5:
+        inputs, mixed, saliency = _middle_slices(inputs, mixed, saliency)
+    classes_count = mixed.targets.shape[1] if mixed.targets.ndim == 2 else 0
+    names = [str(k) for k in range(classes_count)] if class_names is None else class_names
     is_integer = targets is not None and targets.ndim == 1 and not targets.is_floating_point()
     classes = targets.tolist() if targets is not None and is_integer else [None] * len(inputs)
     extras = _Extras(saliency, classes, names)
@@ -93,7 +97,12 @@ def plot_mixed_batch(
     return figure
 
 
-def _matplotlib_figure() -> type[Figure]:
+def require_matplotlib() -> type[Figure]:
+    """Return matplotlib's Figure.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -101,6 +110,17 @@ def _matplotlib_figure() -> type[Figure]:
             'Pictures need matplotlib, which is not installed. Run `pip install "lightning-comixup[plot]"`.'
         ) from error
     return Figure
+
+
+def _middle_slices(
+    inputs: Tensor, mixed: MixedBatch, saliency: Tensor | None
+) -> tuple[Tensor, MixedBatch, Tensor | None]:
+    """Return the volumes' middle slices, and the masks of the cells that these are in."""
+    depth = inputs.shape[2]
+    middle = depth // 2
+    masks = tuple(group[:, :, middle * group.shape[2] // depth] for group in mixed.masks)
+    sliced = mixed._replace(inputs=mixed.inputs[:, :, middle], masks=masks)
+    return inputs[:, :, middle], sliced, None if saliency is None else saliency[:, middle]
 
 
 def _choose_rows(mixed: MixedBatch, rows: int) -> list[_Row]:
@@ -142,6 +162,9 @@ def _draw_row(axes: NDArray[Any], row: _Row, inputs: Tensor, mixed: MixedBatch, 
     _draw_masks(axes[-3], row.masks)
     _draw_input(axes[-2], mixed.inputs[row.output], None, "black")
     shares = mixed.mixing_weights[row.output, row.sources].tolist()
+    if mixed.targets.ndim != 2:
+        axes[-1].set_axis_off()
+        return
     _draw_targets(axes[-1], mixed.targets[row.output], list(zip(classes, shares, strict=True)), extras.class_names)
 
 
@@ -213,6 +236,7 @@ def _draw_targets(
             axis.bar(kept.tolist().index(target_class), share, bottom=tops[target_class], color=colour)
             tops[target_class] += share
     axis.set_xticks(np.arange(len(kept)), [class_names[int(k)] for k in kept], fontsize=8)
-    axis.set(xlim=(-0.6, len(kept) - 0.4), ylim=(0, 1))
+    # Class probabilities end at 1, other targets need not.
+    axis.set(xlim=(-0.6, len(kept) - 0.4), ylim=(min(0, shares.min()), max(1, shares.max())))
     axis.set_yticks([0, 0.5, 1], ["0", "½", "1"], fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)

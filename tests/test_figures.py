@@ -16,7 +16,7 @@ def _mixed(channels: int, spatial: tuple[int, ...], classes: int = 10) -> tuple[
     return inputs, targets, comixup_batch(inputs, targets, saliency, num_classes=classes, generator=0)
 
 
-@pytest.mark.parametrize(("channels", "spatial"), [(1, (8, 8)), (3, (8, 12)), (2, (30,)), (5, (9, 9))])
+@pytest.mark.parametrize(("channels", "spatial"), [(1, (8, 8)), (3, (8, 12)), (2, (30,)), (5, (9, 9)), (1, (4, 8, 8))])
 def test_rows_of_sources_masks_mixed_and_target(channels: int, spatial: tuple[int, ...]) -> None:
     inputs, targets, mixed = _mixed(channels, spatial)
     figure = plot_mixed_batch(inputs, mixed, targets=targets, saliency=inputs.abs().mean(1), rows=3)
@@ -34,6 +34,27 @@ def test_bars_are_the_targets() -> None:
         grey = np.array([bar.get_height() for bar in bars[:10]])
         assert (heights <= grey + 1e-6).all()
         assert heights.sum() >= 0.5  # up to three sources are told apart
+
+
+def test_targets_that_are_no_classes() -> None:
+    inputs, _, mixed = _mixed(1, (8, 8))
+    values = mixed._replace(targets=mixed.mixing_weights @ torch.linspace(-3, 9, 12))
+    figure = plot_mixed_batch(inputs, values, targets=torch.linspace(-3, 9, 12), rows=2)
+    assert [axis.axison for axis in figure.axes[5::6]] == [False, False]
+    several = mixed._replace(targets=3 * mixed.targets - 1)
+    low, high = plot_mixed_batch(inputs, several, rows=1).axes[5].get_ylim()
+    assert low == -1
+    assert 1 <= high <= 2
+
+
+def test_of_volumes_the_middle_slice_is_drawn() -> None:
+    inputs, targets, mixed = _mixed(1, (4, 8, 8))
+    figure = plot_mixed_batch(inputs, mixed, targets=targets, rows=12)
+    for row in range(12):
+        image = figure.axes[6 * row + 4].get_images()[0].get_array()
+        assert image is not None
+        drawn, expected = np.asarray(image), mixed.inputs[row, 0, 2].numpy()
+        np.testing.assert_allclose(drawn, (expected - expected.min()) / np.ptp(expected), rtol=1e-5, atol=1e-6)
 
 
 def test_many_classes_show_those_above_zero_by_name() -> None:

@@ -1,0 +1,104 @@
+"""Pictures of mixed batches while training, for the loggers or a folder."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import Logger
+
+from lightning_comixup.figures import plot_mixed_batch, require_matplotlib
+from lightning_comixup.hyperparameters import check_count
+from lightning_comixup.training_batch import MixedStep
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NAME = "comixup"
+
+
+class PictureLog:
+    """Draws a mixed batch every so many batches, on one rank."""
+
+    def __init__(self, every: int | None, folder: str | Path | None) -> None:
+        """Keep the settings.
+
+        Args:
+            every: Batches from one picture to the next; None: no pictures.
+            folder: Where pictures are written; None: to the loggers, or to the run's folder if no logger takes them.
+
+        Raises:
+            ValueError: If `every` is below 1.
+            TypeError: If a value has the wrong type.
+            ImportError: If pictures are wanted and matplotlib is not installed.
+        """
+        if every is not None:
+            check_count("log_images_every", every)
+            require_matplotlib()
+        if folder is not None and not isinstance(folder, str | Path):
+            raise TypeError(f"images_folder must be a path, found {folder!r}.")
+        self._every = every
+        self._folder = folder
+        self._due = 0  # the first batch of the run to draw
+
+    def restart(self) -> None:
+        """Draw the first mixed batch of another run."""
+        self._due = 0
+
+    def draw(self, trainer: pl.Trainer, step: MixedStep) -> None:
+        """Draw the batch if it is time to."""
+        batches = trainer.fit_loop.total_batch_idx
+        leaves_no_trace = bool(trainer.fast_dev_run) or trainer.barebones  # type: ignore[attr-defined]
+        if self._every is None or step.mixed is None or batches < self._due or leaves_no_trace:
+            return
+        self._due = batches + self._every
+        if trainer.is_global_zero:
+            figure = plot_mixed_batch(step.clean_inputs, step.mixed, targets=step.clean_targets, saliency=step.saliency)
+            self._write(trainer, figure, batches)
+
+    def _write(self, trainer: pl.Trainer, figure: Figure, batches: int) -> None:
+        loggers = trainer.loggers if self._folder is None else []
+        taken = [_hand_on(figure, logger, trainer.global_step) for logger in loggers]
+        if not any(taken):
+            path = self._path(trainer, batches)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path)
+
+    def _path(self, trainer: pl.Trainer, batches: int) -> Path:
+        if self._folder is not None:
+            return Path(self._folder) / _file(batches)
+        # Not `trainer.log_dir`: that waits for the other ranks, which draw nothing.
+        folders = [logger.log_dir or logger.save_dir for logger in trainer.loggers]
+        found = next((folder for folder in folders if folder), trainer.default_root_dir)
+        return Path(found) / _NAME / _file(batches)
+
+
+def _file(batches: int) -> str:
+    return f"batch_{batches:07d}.png"
+
+
+def _hand_on(figure: Figure, logger: Logger, step: int) -> bool:
+    """Give a logger the figure in the way that it knows; return whether it knows one."""
+    experiment: Any = getattr(logger, "experiment", None)
+    if hasattr(logger, "log_image"):  # W&B
+        logger.log_image(_NAME, [_image(figure)])
+    elif hasattr(experiment, "add_figure"):  # TensorBoard
+        experiment.add_figure(_NAME, figure, step)
+    elif hasattr(experiment, "log_figure") and hasattr(logger, "run_id"):  # MLflow
+        experiment.log_figure(logger.run_id, figure, f"{_NAME}/step_{step:07d}.png")
+    elif hasattr(experiment, "log_figure"):  # Comet
+        experiment.log_figure(_NAME, figure, step=step)
+    else:
+        return False
+    return True
+
+
+def _image(figure: Figure) -> Any:
+    """Return the figure as a PIL image, which matplotlib itself depends on."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return Image.open(buffer)
