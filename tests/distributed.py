@@ -12,7 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from lightning_comixup import CoMixup
+from lightning_comixup import CoMixup, SoftTargetAccuracy
 from tests.tiny import CLASSES, Listed, Tiny, make_data, make_trainer
 
 RANKS = 2
@@ -66,6 +66,12 @@ class Distributed(Tiny):
     def __init__(self, case: Case) -> None:
         super().__init__(make_wide_network())
         self.case = case
+        self.accuracy = SoftTargetAccuracy()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        with torch.no_grad():
+            self.accuracy.update(self(batch[0]), batch[1])
+        return super().training_step(batch, batch_idx)
 
     def batches(self, rank: int) -> DataLoader[Any]:
         inputs, targets = make_data(50)
@@ -112,6 +118,8 @@ class _KeepState(CoMixup):
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_end(trainer, pl_module)
         pl_module.final = {name: _whole(value) for name, value in pl_module.state_dict().items()}
+        own = {"mass": pl_module.accuracy.mass.clone(), "samples": pl_module.accuracy.samples.clone()}
+        pl_module.accuracies = {**own, "of_all_ranks": pl_module.accuracy.compute()}
 
 
 def train(case: Case) -> dict[str, Any]:
@@ -125,7 +133,7 @@ def train(case: Case) -> dict[str, Any]:
         use_distributed_sampler=False,
     )
     trainer.fit(module)
-    return {"seen": module.seen, "state": module.final}
+    return {"seen": module.seen, "state": module.final, "accuracies": module.accuracies}
 
 
 def main() -> None:

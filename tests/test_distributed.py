@@ -89,18 +89,28 @@ def _check(case: Case, ranks: Ranks) -> None:
     assert largest_difference(module, _replay(case, ranks)) < _LARGEST
 
 
+def _load(folder: Path, name: str) -> Ranks:
+    index = list(CASES).index(name)
+    return [torch.load(folder / f"case{index}_rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_of_torchrun_are_one(name: str, trained: Path) -> None:
-    index = list(CASES).index(name)
-    ranks = [torch.load(trained / f"case{index}_rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
-    _check(CASES[name], ranks)
+    _check(CASES[name], _load(trained, name))
+
+
+@pytest.mark.slow
+def test_the_accuracy_is_over_the_samples_of_all_ranks(trained: Path) -> None:
+    first, second = (rank["accuracies"] for rank in _load(trained, "uneven last batches"))
+    expected = (first["mass"] + second["mass"]) / (first["samples"] + second["samples"])
+    assert first["samples"] != second["samples"]
+    assert float(first["of_all_ranks"]) == float(second["of_all_ranks"]) == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.slow
 def test_half_of_the_batches_are_mixed_on_both_ranks_alike(trained: Path) -> None:
-    index = list(CASES).index("half of the batches")
-    ranks = [torch.load(trained / f"case{index}_rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+    ranks = _load(trained, "half of the batches")
     mixed = [[_is_mixed(targets) for _, targets in rank["seen"]] for rank in ranks]
     assert mixed[0] == mixed[1]
     assert 0 < sum(mixed[0]) < len(mixed[0])
