@@ -11,8 +11,9 @@ from torch import Tensor
 
 Getter = Callable[[Any], Any]
 Setter = Callable[[Any, Any], Any]
-# An index or name, the path of those to a nested part, or functions that read and replace the part.
-BatchKey = int | str | list[int | str] | tuple[int | str, ...] | tuple[Getter, Setter]
+# Functions that read and replace the part, an index or name, or the path of those to a nested part. The functions stand
+# first because a command line tries the types in order: import paths would be taken for names.
+BatchKey = tuple[Getter, Setter] | int | str | list[int | str] | tuple[int | str, ...]
 
 
 def check_key(name: str, key: object) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from lightning_comixup.batch_access import BatchKey, check_key
 from lightning_comixup.hyperparameters import Hyperparameters, check_choice, check_count, check_flag, check_number
 
-SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Tensor]
 CleanGradient = Literal["grad", "backward"]
 OnNonfinite = Literal["raise", "skip"]
+# (module, inputs (B, C, *spatial), clean targets) to a Tensor (B, *spatial). Not typed as one: jsonargparse takes a
+# callable that returns a class for a factory of it, and would refuse objects that are called.
+SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
