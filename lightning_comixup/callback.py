@@ -26,13 +26,7 @@ from lightning_comixup.picture_log import PictureLog
 from lightning_comixup.plan import LabelingReport
 from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
 from lightning_comixup.settings import CleanGradient, MixingSettings, OnNonfinite, SaliencyFunction, Schedule
-from lightning_comixup.setup_checks import (
-    check_clean_gradient,
-    check_optimization,
-    check_single,
-    check_strategy,
-    check_training_step,
-)
+from lightning_comixup.setup_checks import check_setup
 from lightning_comixup.step_end import check_taken
 from lightning_comixup.step_log import step_log
 from lightning_comixup.strategies import data_rank
@@ -182,11 +176,7 @@ class CoMixup(pl.Callback):
         """Check the Trainer and the module, settle the seed and compile the solver."""
         if stage != "fit":
             return
-        check_single(trainer, CoMixup)
-        check_training_step(pl_module)
-        check_strategy(trainer, self.settings.clean_weight)
-        check_clean_gradient(trainer, self.settings.clean_gradient)
-        check_optimization(pl_module, self.settings.clean_weight, self.manual_optimization)
+        check_setup(trainer, pl_module, CoMixup, self.settings, self.manual_optimization)
         if self.seed is None:
             self.seed = trainer.strategy.broadcast(choose_seed())
         rank_zero_info("CoMixup: preparing the labeling solver (compiled on its first use, then cached) ...")
@@ -203,8 +193,8 @@ class CoMixup(pl.Callback):
     ) -> None:
         """Mix the batch."""
         self._forget_batch()
-        if self._is_mixed(trainer, batch_idx):
-            draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
+        draws = BatchDraws(self.seed or 0, BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx))
+        if self.schedule.mixes(draws):
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
             self._pictures.draw(trainer, step)
@@ -247,16 +237,6 @@ class CoMixup(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the seed of the run that is resumed."""
         self.seed = state_dict["seed"]
-
-    def _is_mixed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
-        """Whether to mix this batch: the same on every rank, or synchronised layers would wait for ever."""
-        if not self.schedule.includes(trainer.current_epoch):
-            return False
-        draws = BatchDraws(self.seed or 0, self._place(trainer, batch_idx))
-        return bool(draws.decisions("mix").random() < self.schedule.prob)
-
-    def _place(self, trainer: pl.Trainer, batch_idx: int) -> BatchPlace:
-        return BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx)
 
     def _take(self, step: MixedStep, batch: Any) -> None:
         self._kept = None if step.clean is None else step.clean.kept

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_comixup.batch_access import BatchKey, check_key
 from lightning_comixup.hyperparameters import Hyperparameters, check_choice, check_count, check_flag, check_number
+from lightning_comixup.seeding import BatchDraws
 
 CleanGradient = Literal["grad", "backward"]
 OnNonfinite = Literal["raise", "skip"]
@@ -81,6 +82,9 @@ class Schedule:
                     "would be mixed. Leave stop_epoch=None to mix up to the end."
                 )
 
-    def includes(self, epoch: int) -> bool:
-        """Whether batches of an epoch are mixed at all."""
-        return self.start_epoch <= epoch and (self.stop_epoch is None or epoch < self.stop_epoch)
+    def mixes(self, draws: BatchDraws) -> bool:
+        """Whether to mix a batch: the same on every rank, or synchronised layers would wait for ever."""
+        epoch = draws.place.epoch
+        if epoch < self.start_epoch or (self.stop_epoch is not None and epoch >= self.stop_epoch):
+            return False
+        return bool(draws.decisions("mix").random() < self.prob)

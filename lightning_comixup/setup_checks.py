@@ -5,7 +5,27 @@ from __future__ import annotations
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
+from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import shards_outside
+
+
+def check_setup(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    kind: type[pl.Callback],
+    settings: MixingSettings,
+    manual_optimization: bool,
+) -> None:
+    """Check all that this file names.
+
+    Raises:
+        ValueError: If something cannot be trained exactly.
+    """
+    check_single(trainer, kind)
+    check_training_step(module)
+    check_strategy(trainer, settings.clean_weight)
+    check_clean_gradient(trainer, settings.clean_gradient)
+    check_optimization(module, settings.clean_weight, manual_optimization)
 
 
 def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:

@@ -225,16 +225,39 @@ def test_validation_gets_its_own_batches() -> None:
     trainer.fit(Validated(), make_loader(), make_loader())
 
 
-def test_other_callbacks_see_the_mixed_batch_in_a_mutable_container() -> None:
-    shapes = []
+class Watching(pl.Callback):
+    """Notes whether the batches that its hooks get are mixed."""
 
-    class Watching(pl.Callback):
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-            shapes.append(batch[1].shape)
+    def __init__(self) -> None:
+        self.at_start: list[bool] = []
+        self.at_end: list[bool] = []
 
-    loader = DataLoader(Items(lambda x, y: [x, y]), batch_size=10)
-    fit(Tiny(), CoMixup(seed=0), Watching(), loader=loader, max_epochs=1)
-    assert shapes == [(10, CLASSES)] * 2
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        self.at_start.append(_is_mixed(batch[1]))
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.at_end.append(_is_mixed(batch[1]))
+
+
+@pytest.mark.parametrize("can_change", [True, False])
+def test_what_the_hooks_of_other_callbacks_and_the_module_get(can_change: bool) -> None:
+    class Hooked(Tiny):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            assert _is_mixed(batch[1]) == can_change
+
+        def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+            assert _is_mixed(batch[1]) == can_change
+
+    def keep(items: list[Any]) -> Any:
+        batch = torch.stack([item[0] for item in items]), torch.stack([item[1] for item in items])
+        return list(batch) if can_change else batch
+
+    before, after, module = Watching(), Watching(), Hooked()
+    loader = DataLoader(Items(lambda x, y: (x, y)), batch_size=10, collate_fn=keep)
+    fit(module, before, CoMixup(seed=0), after, loader=loader, max_epochs=1)
+    assert before.at_start == [False, False]
+    assert before.at_end == after.at_start == after.at_end == [can_change] * 2
+    assert all(_is_mixed(targets) for _, targets in module.seen)
 
 
 def test_phases_are_profiled_by_name() -> None:

@@ -30,3 +30,12 @@ def test_every_hyperparameter_is_in_the_table() -> None:
     defaults = dict(rows)
     for field in fields(Hyperparameters):
         assert defaults.get(field.name) == repr(field.default).replace("'", '"'), field.name
+
+
+def test_every_argument_of_the_callback_is_named() -> None:
+    import inspect
+
+    from lightning_comixup import CoMixup
+
+    named = set(re.findall(r"`(\w+)`", _README.read_text(encoding="utf-8")))
+    assert set(inspect.signature(CoMixup).parameters) <= named
