@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, ModelParallelStrategy, Strategy
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.utils.data import DataLoader, Subset
 
 from lightning_comixup import CoMixup, SoftTargetAccuracy
@@ -28,6 +29,10 @@ class Case:
     accumulate: int = 1
     samples: int = 50  # over both ranks, dealt out in turn
     mixing: dict[str, Any] = field(default_factory=dict)  # of CoMixup
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float32 if self.strategy == "fsdp1" else torch.float64  # all that Lightning's FSDP knows
 
     @property
     def clean_weight(self) -> float:
@@ -49,6 +54,7 @@ CASES = {
     "fsdp2, weighted": Case("fsdp2", mixing={"clean_weight": 0.3}),
     "fsdp2, accumulating": Case("fsdp2", accumulate=2),
     "fsdp2, uneven last batches": Case("fsdp2", samples=47),
+    "fsdp1, saliency alone": Case("fsdp1", mixing={"clean_weight": 0.0}),
     "tensor_parallel": Case("tensor_parallel"),
     "tensor_parallel, saliency alone": Case("tensor_parallel", mixing={"clean_weight": 0.0}),
 }
@@ -57,14 +63,14 @@ CASES = {
 def make_wide_network() -> nn.Sequential:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, CLASSES)).double()
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, CLASSES))
 
 
 class Distributed(Tiny):
     """Gives each rank its own samples."""
 
     def __init__(self, case: Case) -> None:
-        super().__init__(make_wide_network())
+        super().__init__(make_wide_network().to(case.dtype))
         self.case = case
         self.accuracy = SoftTargetAccuracy()
 
@@ -75,7 +81,7 @@ class Distributed(Tiny):
 
     def batches(self, rank: int) -> DataLoader[Any]:
         inputs, targets = make_data(50)
-        data = Listed(inputs.double(), targets)
+        data = Listed(inputs.to(self.case.dtype), targets)
         ranks = 1 if self.case.strategy == "tensor_parallel" else RANKS  # there both work on the same samples
         return DataLoader(Subset(data, list(range(rank % ranks, self.case.samples, ranks))), batch_size=10)
 
@@ -95,7 +101,16 @@ class Distributed(Tiny):
             parallelize_module(self.network, self.device_mesh["tensor_parallel"], plan)  # type: ignore[index]
 
 
+class OnTheCpu(FSDPStrategy):
+    """Lightning asks for a GPU of FSDPStrategy itself, not of a class that derives from it."""
+
+    def _setup_model(self, model: nn.Module) -> nn.Module:
+        return FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
+
+
 def _strategy(case: Case) -> Strategy:
+    if case.strategy == "fsdp1":
+        return OnTheCpu(process_group_backend="gloo")
     if case.strategy == "ddp":
         return DDPStrategy(process_group_backend="gloo", **case.settings)
     sharded = case.strategy == "fsdp2"
@@ -112,12 +127,19 @@ def _whole(value: Tensor) -> Tensor:
     return (value.full_tensor() if isinstance(value, DTensor) else value).detach().clone()
 
 
+def _final_state(trainer: Any, module: nn.Module) -> dict[str, Tensor]:
+    if isinstance(trainer.strategy, OnTheCpu):  # its parameters are flat outside of this context
+        with FullyShardedDataParallel.summon_full_params(trainer.model, writeback=False):
+            return {name: value.detach().clone() for name, value in module.named_parameters()}
+    return {name: _whole(value) for name, value in module.state_dict().items()}
+
+
 class _KeepState(CoMixup):
     """Takes the parameters while they can still be gathered."""
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_end(trainer, pl_module)
-        pl_module.final = {name: _whole(value) for name, value in pl_module.state_dict().items()}
+        pl_module.final = _final_state(trainer, pl_module)
         own = {"mass": pl_module.accuracy.mass.clone(), "samples": pl_module.accuracy.samples.clone()}
         pl_module.accuracies = {**own, "of_all_ranks": pl_module.accuracy.compute()}
 
@@ -142,6 +164,9 @@ def main() -> None:
     torch.set_num_threads(1)
     for index, case in enumerate(CASES.values()):
         torch.save(train(case), Path(sys.argv[1]) / f"case{index}_rank{os.environ['RANK']}.pt")
+    # Both end together, their threads with them: a process that goes first may abort the other at its exit.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

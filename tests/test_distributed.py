@@ -17,9 +17,10 @@ from lightning_comixup import CoMixup
 from tests.distributed import CASES, EPOCHS, RANKS, Case, Distributed
 from tests.tiny import largest_difference, make_trainer
 
-# Float64; the order of a few sums differs.
-_LARGEST = 1e-15
+# The order of a few sums differs.
+_LARGEST = {torch.float64: 1e-15, torch.float32: 1e-7}
 _MINUTES = 10
+_TAIL = 4000  # characters of a failed run's messages
 
 Ranks = list[dict[str, Any]]
 
@@ -39,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=60 * _MINUTES,
         check=False,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.returncode == 0, result.stderr[-_TAIL:]
     return folder
 
 
@@ -86,7 +87,7 @@ def _check(case: Case, ranks: Ranks) -> None:
     _check_ranks(case, ranks)
     module = Distributed(case)
     module.load_state_dict(ranks[0]["state"])
-    assert largest_difference(module, _replay(case, ranks)) < _LARGEST
+    assert largest_difference(module, _replay(case, ranks)) < _LARGEST[case.dtype]
 
 
 def _load(folder: Path, name: str) -> Ranks:
