@@ -208,6 +208,25 @@ def test_nothing_stays_wrapped(module_type: type[Tiny]) -> None:
     assert not module._forward_hooks
 
 
+@pytest.mark.parametrize("settings", [{"clean_weight": 0.0}, {"clean_gradient": "backward"}, {}])
+def test_an_exception_in_the_clean_pass_leaves_modes_gradients_and_hooks_as_they_were(settings: dict[str, Any]) -> None:
+    class Raises(Tiny):
+        def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+            if len(self.seen) == 1:
+                raise RuntimeError("user code")
+            return super().comixup_clean_loss(inputs, targets)
+
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            self.network[1].eval()
+
+    module: Any = Raises()
+    with pytest.raises(RuntimeError, match="user code"):
+        fit(module, CoMixup(seed=0, num_classes=CLASSES, **settings), accumulate_grad_batches=3)
+    assert [part.training for part in module.network] == [True, False, True, True, True]
+    assert all(parameter.grad is not None for parameter in module.parameters())
+    assert not module._forward_hooks
+
+
 def test_fitting_twice() -> None:
     callback, module = CoMixup(seed=0), Tiny()
     fit(module, callback, max_epochs=1)
