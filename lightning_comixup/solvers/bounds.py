@@ -10,18 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel
-from lightning_comixup.solvers.subproblem import COMPONENT, DIGIT, ORDER, TRIAL, Subproblem
+from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.subproblem import COMPONENT, DIGIT, ORDER, TRIAL, Subproblem, keep_only, note_kinds
 
 # Rounds over the edges, forth and back. Heuristic: later rounds hardly drop anything.
 _ROUNDS = 12
+# Rounds from one local search to the next: a search costs as much as a round. Heuristic.
+_ROUNDS_PER_SEARCH = 4
 # Sweeps of the local search that turns the cheapest shares into a labeling. Heuristic.
 _LOCAL_SWEEPS = 4
 # A label is dropped, or a labeling taken as the minimum, with this margin for rounding, relative to the cost.
 _MARGIN = 1e-12
 
 
-@kernel
+@small
 def _share_edge(cell: int, direction: int, sub: Subproblem) -> None:
     """Share the costs along one edge out to its cells, half each and the rest to whom it helps."""
     other = sub.neighbours[cell, direction]
@@ -54,7 +56,7 @@ def _share_edge(cell: int, direction: int, sub: Subproblem) -> None:
         to_them[j] = theirs[j] - to_them[j]
 
 
-@kernel
+@small
 def _share_edges(size: int, backwards: bool, sub: Subproblem) -> None:
     """Share out every edge of the component once."""
     order, component = sub.work[ORDER], sub.work[COMPONENT]
@@ -66,7 +68,7 @@ def _share_edges(size: int, backwards: bool, sub: Subproblem) -> None:
                 _share_edge(cell, direction, sub)
 
 
-@kernel
+@small
 def _cheapest_place(costs: NDArray[np.float64], count: int) -> int:
     best = 0
     for place in range(1, count):
@@ -75,7 +77,7 @@ def _cheapest_place(costs: NDArray[np.float64], count: int) -> int:
     return best
 
 
-@kernel
+@small
 def _local_cost(cell: int, place: int, places: NDArray[np.int32], sub: Subproblem) -> float:
     """Return what a place costs its cell with the neighbours in the component held."""
     component = sub.work[COMPONENT]
@@ -122,9 +124,12 @@ def _drop_labels(size: int, slack: float, sub: Subproblem) -> None:
         for place in range(sub.alive[cell]):
             if sub.total[cell, place] <= limit:
                 sub.label[cell, kept] = sub.label[cell, place]
-                sub.cost[cell, kept] = sub.cost[cell, place]
+                sub.own[cell, kept] = sub.own[cell, place]
                 kept += 1
+            else:
+                sub.holds[cell, sub.label[cell, place]] = 0
         sub.alive[cell] = kept
+        note_kinds(cell, sub)
 
 
 @kernel
@@ -132,9 +137,7 @@ def _fix_labels(size: int, places: NDArray[np.int32], sub: Subproblem) -> None:
     """Leave each cell only the label at its place."""
     for index in range(size):
         cell = sub.work[ORDER, index]
-        sub.label[cell, 0] = sub.label[cell, places[cell]]
-        sub.cost[cell, 0] = sub.cost[cell, places[cell]]
-        sub.alive[cell] = 1
+        keep_only(cell, places[cell], sub)
 
 
 @kernel
@@ -156,6 +159,8 @@ def tighten_component(size: int, sub: Subproblem) -> None:
     bound = -np.inf
     for step in range(_ROUNDS):
         _share_edges(size, step % 2 == 1, sub)
+        if (step + 1) % _ROUNDS_PER_SEARCH != 0:
+            continue
         bound = 0.0
         for index in range(size):
             cell = order[index]

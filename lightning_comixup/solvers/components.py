@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lightning_comixup.solvers.bounds import tighten_component
 from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
-from lightning_comixup.solvers.jit import inlined, kernel
+from lightning_comixup.solvers.jit import inlined, kernel, small
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.subproblem import (
     BEYOND_CAP,
@@ -17,17 +17,20 @@ from lightning_comixup.solvers.subproblem import (
     DIGIT,
     LABELING,
     ORDER,
+    SETTLED,
     TRIAL,
     Subproblem,
+    cheapest_place,
+    keep_only,
 )
 
 # A first order this cheap (in table entries) is not worth comparing with others. Heuristic.
 _CHEAP_PROGRAMME = 256
 # Beyond this many table entries bounds, which cost about as much, are tried first. Heuristic.
-_WIDE_PROGRAMME = 2048
+_WIDE_PROGRAMME = 32768
 
 
-@kernel
+@small
 def _collect_component(seed: int, sub: Subproblem) -> int:
     """Name the component of undecided cells after its first cell, list it in work[ORDER] and return its size."""
     component, order = sub.work[COMPONENT], sub.work[ORDER]
@@ -47,7 +50,7 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
     return size
 
 
-@kernel
+@small
 def _sort_by_rank(order: NDArray[np.int32], size: int, rank: NDArray[np.int32]) -> None:
     """Sort the cells by rank, in place (by insertion: components are small)."""
     for index in range(1, size):
@@ -76,28 +79,7 @@ def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
     return best <= cap
 
 
-@kernel
-def _absorb_decided(cell: int, sub: Subproblem) -> None:
-    """Set the own costs of an undecided cell: with what its decided neighbours cost."""
-    for place in range(sub.alive[cell]):
-        sub.own[cell, place] = sub.cost[cell, place]
-    for direction in range(sub.neighbours.shape[1]):
-        neighbour = sub.neighbours[cell, direction]
-        if neighbour >= 0 and sub.alive[neighbour] == 1:
-            for place in range(sub.alive[cell]):
-                sub.own[cell, place] += sub.pairwise[sub.label[cell, place], sub.label[neighbour, 0]]
-
-
-@kernel
-def _take_cheapest(cell: int, sub: Subproblem) -> None:
-    best = 0
-    for place in range(1, sub.alive[cell]):
-        if sub.own[cell, place] < sub.own[cell, best]:
-            best = place
-    sub.work[LABELING, cell] = sub.label[cell, best]
-
-
-@kernel
+@small
 def _edges_cost_nothing(size: int, sub: Subproblem) -> bool:
     """Whether the labels taken by the component at hand cost nothing along its inner edges."""
     labeling, component = sub.work[LABELING], sub.work[COMPONENT]
@@ -119,7 +101,8 @@ def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
     """Minimise over the component listed in work[ORDER]; False, and cheapest labels, if it is beyond the cap."""
     order, labeling = sub.work[ORDER], sub.work[LABELING]
     for index in range(size):
-        _take_cheapest(order[index], sub)
+        cell = order[index]
+        labeling[cell] = sub.label[cell, cheapest_place(cell, sub)]
     # Each cell at its cheapest and no edge that costs anything: no labeling can be cheaper.
     if _edges_cost_nothing(size, sub):
         return True
@@ -134,12 +117,10 @@ def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
 
 @inlined
 def _find_decided(sub: Subproblem) -> None:
-    """Take the only label of each decided cell, and set the own costs of the others."""
+    """Take the only label of each decided cell."""
     for cell in range(sub.neighbours.shape[0]):
         sub.work[COMPONENT, cell] = DECIDED
         sub.work[LABELING, cell] = sub.label[cell, 0]
-        if sub.alive[cell] > 1:
-            _absorb_decided(cell, sub)
 
 
 @kernel
@@ -169,14 +150,14 @@ def _solve_components(cap: int, tighten: bool, sub: Subproblem) -> int:
     return beyond
 
 
-@kernel
+@small
 def _decide(cell: int, sub: Subproblem) -> None:
-    """Leave a cell only the label that it took."""
+    """Leave a cell only the label that it took; no undecided neighbour is left that would have to know."""
     for place in range(sub.alive[cell]):
         if sub.label[cell, place] == sub.work[LABELING, cell]:
-            sub.label[cell, 0] = sub.label[cell, place]
-            sub.cost[cell, 0] = sub.cost[cell, place]
-    sub.alive[cell] = 1
+            keep_only(cell, place, sub)
+            break
+    sub.work[SETTLED, cell] = 1
 
 
 @inlined

@@ -1,76 +1,87 @@
-"""Dead-end elimination: drop labels that no optimal labeling of the subproblem needs."""
+"""Dead-end elimination: drop labels that no optimal labeling of the subproblem needs.
+
+Label a goes at a cell when another label b there has own[b] - own[a] + Σ_neighbours max_l (pairwise[b, l] - pairwise[a,
+l]) < 0, l over what the undecided neighbour may still take. Neighbours that are decided are in the own costs.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lightning_comixup.solvers.jit import kernel
-from lightning_comixup.solvers.subproblem import STALE, Subproblem
+from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.relations import OTHER, WORST_GAPS
+from lightning_comixup.solvers.subproblem import KINDS_HELD, SETTLED, STALE, Subproblem, cheapest_place, note_kinds
 
 
-@kernel
-def fill_domains(cost: NDArray[np.float64], label_count: int, sub: Subproblem) -> None:
-    """Keep, at every cell, the labels within `reach` of the cheapest.
-
-    Along each edge the cheapest label costs at most the smoothness weight more than any other, whatever the neighbours
-    take (½‖z - z'‖² lies in [0, 1]), so a label beyond that bound is never part of an optimal labeling.
-    """
-    for cell in range(cost.shape[0]):
-        lowest = cost[cell, 0]
-        for label in range(1, label_count):
-            lowest = min(lowest, cost[cell, label])
-        bound = lowest + sub.reach[cell]
-        kept = 0
-        for label in range(label_count):
-            if cost[cell, label] <= bound:
-                sub.label[cell, kept] = label
-                sub.cost[cell, kept] = cost[cell, label]
-                kept += 1
-        if kept == 0:  # only where costs are NaN
-            sub.label[cell, 0] = 0
-            sub.cost[cell, 0] = cost[cell, 0]
-            kept = 1
-        sub.alive[cell] = kept
-
-
-@kernel
-def _is_dominated(cell: int, candidate: int, rival: int, sub: Subproblem) -> bool:
-    """Whether `rival` is cheaper than `candidate` at `cell` whatever the neighbours take."""
-    candidate_label = sub.label[cell, candidate]
-    rival_label = sub.label[cell, rival]
-    excess = sub.cost[cell, rival] - sub.cost[cell, candidate]
+@small
+def _settle(cell: int, sub: Subproblem) -> None:
+    """Add what the edges of a decided cell cost to its neighbours' own costs."""
+    label = sub.label[cell, 0]
     for direction in range(sub.neighbours.shape[1]):
         neighbour = sub.neighbours[cell, direction]
-        if neighbour < 0:
-            continue
-        worst = -np.inf
-        for place in range(sub.alive[neighbour]):
-            other = sub.label[neighbour, place]
-            worst = max(worst, sub.pairwise[rival_label, other] - sub.pairwise[candidate_label, other])
-        excess += worst
-    return excess < 0.0
+        if neighbour >= 0 and sub.alive[neighbour] > 1:
+            for place in range(sub.alive[neighbour]):
+                sub.own[neighbour, place] += sub.pairwise[sub.label[neighbour, place], label]
+    sub.work[SETTLED, cell] = 1
 
 
-@kernel
+@small
+def _loses_to(cell: int, candidate: int, rival: int, sub: Subproblem) -> bool:
+    """Whether a label unrelated to half labels is dearer than its rival whatever the neighbours take.
+
+    Along an edge the rival costs more than it only if the neighbour takes the label itself: every other label is as far
+    from it as any input, or half label, is from any other.
+    """
+    label = sub.label[cell, candidate]
+    edges = 0
+    for direction in range(sub.neighbours.shape[1]):
+        edges += sub.holds[sub.neighbours[cell, direction], label]
+    gap = sub.own[cell, candidate] - sub.own[cell, rival]
+    return edges * sub.pairwise[sub.label[cell, rival], label] < gap
+
+
+@small
+def _is_dominated(cell: int, candidate: int, rival: int, sub: Subproblem) -> bool:
+    """Whether a half label, or an input of one, is dearer than its rival whatever the neighbours take."""
+    kind, rival_kind = sub.kind[sub.label[cell, candidate]], sub.kind[sub.label[cell, rival]]
+    quarters = 0
+    for direction in range(sub.neighbours.shape[1]):
+        quarters += WORST_GAPS[kind, rival_kind, sub.work[KINDS_HELD, sub.neighbours[cell, direction]]]
+    gap = sub.own[cell, candidate] - sub.own[cell, rival]
+    return 0.25 * sub.smoothness * quarters < gap
+
+
+@small
+def _is_needless(cell: int, candidate: int, best: int, sub: Subproblem) -> bool:
+    """Whether a label loses to the cheapest one, or one related to half labels to another such label."""
+    if sub.kind[sub.label[cell, candidate]] == OTHER:
+        return candidate != best and _loses_to(cell, candidate, best, sub)
+    for rival in range(sub.alive[cell]):
+        is_rival = rival != candidate and (rival == best or sub.kind[sub.label[cell, rival]] != OTHER)
+        if is_rival and _is_dominated(cell, candidate, rival, sub):
+            return True
+    return False
+
+
+@small
+def _drop(cell: int, place: int, sub: Subproblem) -> None:
+    sub.holds[cell, sub.label[cell, place]] = 0
+    last = sub.alive[cell] - 1
+    for following in range(place, last):
+        sub.label[cell, following] = sub.label[cell, following + 1]
+        sub.own[cell, following] = sub.own[cell, following + 1]
+    sub.alive[cell] = last
+    note_kinds(cell, sub)
+
+
+@small
 def _eliminate_at(cell: int, sub: Subproblem) -> bool:
-    """Drop the dominated labels of one cell; whether there were any."""
+    """Drop the needless labels of one cell; whether there were any."""
     before = sub.alive[cell]
+    best = cheapest_place(cell, sub)
     candidate = 0
     while candidate < sub.alive[cell]:
-        dominated = False
-        for rival in range(sub.alive[cell]):
-            if rival == candidate or sub.cost[cell, rival] - sub.cost[cell, candidate] >= sub.reach[cell]:
-                continue
-            if _is_dominated(cell, candidate, rival, sub):
-                dominated = True
-                break
-        if dominated:
-            last = sub.alive[cell] - 1
-            for place in range(candidate, last):
-                sub.label[cell, place] = sub.label[cell, place + 1]
-                sub.cost[cell, place] = sub.cost[cell, place + 1]
-            sub.alive[cell] = last
+        if _is_needless(cell, candidate, best, sub):
+            _drop(cell, candidate, sub)
+            best = cheapest_place(cell, sub)
         else:
             candidate += 1
     return sub.alive[cell] < before
@@ -78,26 +89,26 @@ def _eliminate_at(cell: int, sub: Subproblem) -> bool:
 
 @kernel
 def eliminate_dead_ends(sub: Subproblem) -> None:
-    """Repeat the elimination until nothing drops.
-
-    Label a goes at a cell when another label b there has cost[b] - cost[a] + Σ_neighbours max_l (pairwise[b, l] -
-    pairwise[a, l]) < 0, l over what the neighbour may still take.
-    """
-    stale = sub.work[STALE]
+    """Repeat the elimination until nothing drops; settle the cells that are decided."""
     cells = sub.neighbours.shape[0]
     for cell in range(cells):
-        stale[cell] = sub.alive[cell] > 1
+        sub.work[STALE, cell] = sub.alive[cell] > 1
+        if sub.alive[cell] == 1 and sub.work[SETTLED, cell] == 0:
+            note_kinds(cell, sub)
+            _settle(cell, sub)
     again = True
     while again:
         again = False
         for cell in range(cells):
-            if stale[cell] == 0:
+            if sub.work[STALE, cell] == 0:
                 continue
-            stale[cell] = 0
+            sub.work[STALE, cell] = 0
             if not _eliminate_at(cell, sub):
                 continue
+            if sub.alive[cell] == 1:
+                _settle(cell, sub)
             for direction in range(sub.neighbours.shape[1]):
                 neighbour = sub.neighbours[cell, direction]
                 if neighbour >= 0 and sub.alive[neighbour] > 1:
-                    stale[neighbour] = 1
+                    sub.work[STALE, neighbour] = 1
                     again = True

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lightning_comixup.grid import lattice
 from lightning_comixup.problem import ENERGY_TOLERANCE, Labeling, Problem
-from lightning_comixup.solvers.block import Group, new_state
 from lightning_comixup.solvers.descent import descend
+from lightning_comixup.solvers.group import Group, new_state
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.loops import copy_rows
@@ -70,7 +70,7 @@ def solve(problem: Problem) -> Labeling:
     # Exactly these types and writable contiguous arrays: any other would be compiled for anew.
     group = Group(
         np.array(cost.T, order="C"),
-        np.array(problem.compatibility, np.float64, order="C"),
+        np.array(problem.compatibility.T, np.float64, order="C"),
         *lattice(grid),
         float(parameters.smoothness / cells),
         float(parameters.diversity / cells),

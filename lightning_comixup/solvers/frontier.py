@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import kernel, small
 from lightning_comixup.solvers.subproblem import (
     COMPONENT,
     DIGIT,
@@ -18,7 +18,7 @@ from lightning_comixup.solvers.subproblem import (
 )
 
 
-@kernel
+@small
 def _count_pending(order: NDArray[np.int32], size: int, sub: Subproblem) -> None:
     """Note, for every cell of the order, how many neighbours in the component it has."""
     component, pending = sub.work[COMPONENT], sub.work[PENDING]
@@ -60,7 +60,7 @@ def programme_cost(order: NDArray[np.int32], size: int, cap: int, sub: Subproble
     return total
 
 
-@kernel
+@small
 def _add_cell(cell: int, states: int, sub: Subproblem) -> int:
     """Append `cell` as the least significant digit, with its own costs."""
     radix = sub.alive[cell]
@@ -71,7 +71,7 @@ def _add_cell(cell: int, states: int, sub: Subproblem) -> int:
     return states * radix
 
 
-@kernel
+@small
 def _add_edge(cell: int, neighbour: int, stride: int, states: int, sub: Subproblem) -> None:
     """Add the pairwise costs between the last digit and the neighbour's, whose place value is `stride`."""
     radix = sub.alive[cell]
@@ -85,7 +85,7 @@ def _add_edge(cell: int, neighbour: int, stride: int, states: int, sub: Subprobl
                         sub.table[state] += cost
 
 
-@kernel
+@small
 def _minimise_out(stride: int, radix: int, states: int, noted: int, sub: Subproblem) -> int:
     """Replace the table by its minimum over the digit of place value `stride`, noting the digits from `noted` on."""
     kept = states // radix
@@ -105,7 +105,7 @@ def _minimise_out(stride: int, radix: int, states: int, noted: int, sub: Subprob
     return kept
 
 
-@kernel
+@small
 def _trace_back(steps: int, noted: int, sub: Subproblem) -> None:
     """Read every cell's digit from the choices noted, last step first."""
     state = 0

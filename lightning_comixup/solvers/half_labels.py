@@ -8,14 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.problem import HALF_LABEL_BONUS
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.relations import OTHER, PAIRS
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
 
 
-@kernel
+@small
 def half_square_distance(first: int, second: int, other_first: int, other_second: int) -> float:
     """Return ½‖z - z'‖² of two cells, each the mean of two unit vectors (the same one twice: a single input)."""
     norm = 1.0 if first == second else 0.5
@@ -24,61 +24,61 @@ def half_square_distance(first: int, second: int, other_first: int, other_second
     return 0.5 * (norm + other_norm) - 0.25 * matches
 
 
-@kernel
-def _most_used(counts: NDArray[np.int32], taken: NDArray[np.bool_]) -> int:
-    best = -1
-    for index in range(counts.shape[0]):
-        if not taken[index] and counts[index] > 0 and (best < 0 or counts[index] > counts[best]):
-            best = index
+@small
+def _most_used(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool_]) -> int:
+    best, most = -1, 0
+    for index in range(counts.shape[1]):
+        if counts[output, index] > most and not taken[index]:
+            best, most = index, counts[output, index]
     return best
 
 
 @kernel
-def choose_halves(counts: NDArray[np.int32], taken: NDArray[np.bool_], pairs: NDArray[np.int32]) -> int:
-    """Choose the pairs: the two inputs in use, or all pairs of the three most used; return their number.
+def choose_halves(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool_], pairs: NDArray[np.int32]) -> int:
+    """Choose an output's pairs: of the two inputs in use, or of the three most used; return their number.
 
     Of inputs used alike the one of lower index counts as more used (the authors leave it to `torch.topk`).
-    `taken` is working space.
+    `taken` and the third row of `pairs` are working space.
     """
-    for index in range(taken.shape[0]):
+    for index in range(counts.shape[1]):
         taken[index] = False
-    chosen = np.empty(MOST_HALVES, np.int32)
     size = 0
     while size < MOST_HALVES:
-        best = _most_used(counts, taken)
+        best = _most_used(output, counts, taken)
         if best < 0:
             break
         taken[best] = True
-        chosen[size] = best
+        pairs[2, size] = best
         size += 1
     halves = 0
     for i in range(size):
         for j in range(i + 1, size):
-            pairs[0, halves] = min(chosen[i], chosen[j])
-            pairs[1, halves] = max(chosen[i], chosen[j])
+            pairs[0, halves] = min(pairs[2, i], pairs[2, j])
+            pairs[1, halves] = max(pairs[2, i], pairs[2, j])
             halves += 1
     return halves
 
 
 @kernel
-def append_halves(
+def relate_labels(
     inputs: int,
     halves: int,
     pairs: NDArray[np.int32],
     smoothness: float,
-    cost: NDArray[np.float64],
     pairwise: NDArray[np.float64],
+    kind: NDArray[np.int8],
 ) -> None:
-    """Write the columns of the half labels into `cost` and their rows and columns into `pairwise`.
+    """Write the rows and columns of the half labels into `pairwise`; note the kinds of all labels.
 
     The pairwise costs are the true ½‖·‖² (half-constituent ¼, half-other ¾, halves sharing an input ¼), where the
     authors' table has ¼, 1 and 1: the exact solver does not need what their swap moves need.
     """
+    for label in range(kind.shape[0]):
+        kind[label] = OTHER
     for half in range(halves):
         label = inputs + half
         first, second = pairs[0, half], pairs[1, half]
-        for cell in range(cost.shape[0]):
-            cost[cell, label] = 0.5 * (cost[cell, first] + cost[cell, second]) - HALF_LABEL_BONUS
+        kind[first], kind[second], kind[label] = PAIRS[0][half], PAIRS[1][half], 3 + half
         for other in range(label):
             other_first = pairs[0, other - inputs] if other >= inputs else other
             other_second = pairs[1, other - inputs] if other >= inputs else other

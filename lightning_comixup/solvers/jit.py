@@ -25,6 +25,24 @@ def kernel(function: Function) -> Function:
     Numba keys a cached function by its own file alone. A cached part would survive a change of the parts that it calls,
     so only `entry_point` caches.
     """
+    compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **_OPTIONS)(function)
+    return compiled
+
+
+def small(function: Function) -> Function:
+    """Compile `function` as a kernel that the compiler copies into its callers.
+
+    A call hands over each field of each array: over a hundred numbers for a `Subproblem`, more work than most of these
+    functions do.
+    """
+    compiled: Function = _njit(
+        no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, _nrt=False, **_OPTIONS
+    )(function)
+    return compiled
+
+
+def allocator(function: Function) -> Function:
+    """Compile `function` as a part of an entry point that may create arrays."""
     compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
     return compiled
 
@@ -57,6 +75,6 @@ def source_fingerprint() -> int:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if re.search(r"^@(kernel|inlined|entry_point)$", text, flags=re.MULTILINE):
+        if re.search(r"^@(kernel|small|allocator|inlined|entry_point)$", text, flags=re.MULTILINE):
             digest.update(text.encode())
     return int.from_bytes(digest.digest()[:4], "big")

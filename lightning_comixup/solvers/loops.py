@@ -6,10 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.jit import kernel, small
 
 
-@kernel
+@small
 def copy_row(target: NDArray[Any], source: NDArray[Any], size: int) -> None:
     """Set the first `size` entries of a vector from another."""
     for index in range(size):

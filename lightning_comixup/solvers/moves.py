@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from lightning_comixup.solvers.components import solve_domains
 from lightning_comixup.solvers.jit import inlined, kernel
 from lightning_comixup.solvers.loops import copy_row
-from lightning_comixup.solvers.subproblem import BEYOND_CAP, COMPONENT, LABELING, Subproblem
+from lightning_comixup.solvers.subproblem import (
+    BEYOND_CAP,
+    COMPONENT,
+    LABELING,
+    Subproblem,
+    add_label,
+    clear_domain,
+)
 
 # Rounds over the labels after which the moves stop even if the last one still gained. Heuristic: two or three suffice.
 _MOST_ROUNDS = 8
@@ -37,14 +44,14 @@ def _offer(
     offered = False
     for cell in range(cost.shape[0]):
         current = labeling[cell]
-        sub.label[cell, 0] = current
-        sub.cost[cell, 0] = cost[cell, current]
-        sub.alive[cell] = 1
-        if free[cell] and label != current and cost[cell, label] < cost[cell, current] + sub.reach[cell]:
-            sub.label[cell, 1] = label
-            sub.cost[cell, 1] = cost[cell, label]
-            sub.alive[cell] = 2
-            offered = True
+        moves = free[cell] and label != current and cost[cell, label] < cost[cell, current] + sub.reach[cell]
+        clear_domain(cell, sub)
+        if moves and label < current:
+            add_label(cell, label, cost[cell, label], sub)
+        add_label(cell, current, cost[cell, current], sub)
+        if moves and label > current:
+            add_label(cell, label, cost[cell, label], sub)
+        offered = offered or moves
     return offered
 
 

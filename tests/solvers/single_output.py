@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.block import Group, new_state, recount, solve_output
+from lightning_comixup.solvers.block import solve_output
+from lightning_comixup.solvers.domains import fill_costs
+from lightning_comixup.solvers.group import Group, new_state, recount
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
@@ -31,12 +33,16 @@ def _compile(fingerprint: int):  # type: ignore[no-untyped-def]
         labels = group.unary.shape[1] + MOST_HALVES
         sub = new_subproblem(group.neighbours, group.rank, labels, group.smoothness, group.cap)
         proven = solve_output(0, use_halves, group, state, sub)
+        offered = group.unary.shape[1]
+        for half in range(MOST_HALVES):
+            offered += state.halves[0, half] >= 0
+        fill_costs(offered, group, state)
         copy_rows(cost, state.cost)
         solution = np.empty((2, start.shape[1]), np.int32)
         for cell in range(start.shape[1]):
             solution[0, cell] = state.first[0, cell]
             solution[1, cell] = state.second[0, cell]
-        return solution, state.halves, proven, fingerprint
+        return solution, state.halves[:2], proven, fingerprint
 
     return solve_first_output
 
