@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
@@ -65,22 +66,25 @@ def _is_pair(key: object) -> bool:
     return isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key)
 
 
-def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
-    """Return the batch with one part replaced: the same container where it can change, else a new one.
+def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool = True) -> Any:
+    """Return the batch with one part replaced: the same container where it may change, else a new one.
 
     A list, dict or dataclass is the one that Lightning's transfer to the device has made, so changing it is seen by the
-    other callbacks; a module that overrides `transfer_batch_to_device` must not return the data set's own container.
+    other callbacks. One that has its own `.to` may be the user's: that method may return it as it is.
 
     The part's own tensor is never written to: on the CPU it may be the data set's memory.
+
+    Args:
+        batch: The batch.
+        key: Where the part is.
+        value: The new part.
+        in_place: Whether the containers are the transfer's; False: they are copied.
 
     Raises:
         TypeError: If the container can neither be changed nor copied.
     """
     if isinstance(key, tuple | list):
-        return _with_nested_part(batch, key, value)
-    if isinstance(batch, MutableSequence | MutableMapping):
-        batch[key] = value  # type: ignore[index]
-        return batch
+        return _with_nested_part(batch, key, value, in_place)
     if isinstance(batch, tuple) and hasattr(batch, "_replace"):
         names: tuple[str, ...] = batch._fields  # type: ignore[attr-defined]
         return batch._replace(**{key if isinstance(key, str) else names[key]: value})
@@ -88,18 +92,23 @@ def with_part(batch: Any, key: BatchKey, value: Any) -> Any:
         parts = list(batch)
         parts[key] = value
         return tuple(parts)
-    if isinstance(key, str) and dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        if batch.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-            return dataclasses.replace(batch, **{key: value})
-        setattr(batch, key, value)
-        return batch
+    is_dataclass = dataclasses.is_dataclass(batch) and not isinstance(batch, type)
+    if is_dataclass and batch.__dataclass_params__.frozen and isinstance(key, str):
+        return dataclasses.replace(batch, **{key: value})
+    changed = batch if in_place and not hasattr(batch, "to") else copy.copy(batch)
+    if isinstance(batch, MutableSequence | MutableMapping):
+        changed[key] = value
+        return changed
+    if isinstance(key, str) and is_dataclass:
+        setattr(changed, key, value)
+        return changed
     raise TypeError(
         f"A batch must be a list, tuple, named tuple, dict or dataclass, found {_describe(batch)}. Pass input_key and "
         "target_key as (getter, setter) pairs; the setter returns the new batch, or None if it changed the old one."
     )
 
 
-def _with_nested_part(batch: Any, key: Any, value: Any) -> Any:
+def _with_nested_part(batch: Any, key: Any, value: Any, in_place: bool) -> Any:
     """Replace a part by its setter or by its path, outer containers only where an inner one is new."""
     if _is_pair(key):
         changed = key[1](batch, value)
@@ -107,10 +116,10 @@ def _with_nested_part(batch: Any, key: Any, value: Any) -> Any:
     first, *rest = key
     if rest:
         inner = _read(batch, first)
-        value = with_part(inner, rest, value)
+        value = with_part(inner, rest, value, in_place=in_place)
         if value is inner:
             return batch
-    return with_part(batch, first, value)
+    return with_part(batch, first, value, in_place=in_place)
 
 
 def _describe(batch: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch.strategies import Strategy
@@ -17,6 +18,7 @@ class BatchSwap:
     def __init__(self) -> None:
         """Start with nothing wrapped."""
         self._strategy: Strategy | None = None
+        self._wrapper: Callable[..., Any] | None = None
         self._earlier: dict[str, Any] = {}
         self._pending: tuple[Any, Any] | None = None  # (the batch the loop holds, the batch to hand on)
 
@@ -26,25 +28,46 @@ class BatchSwap:
         original = strategy.training_step
 
         def training_step(*args: Any, **kwargs: Any) -> Any:
-            pending, self._pending = self._pending, None
-            if pending is not None and args and args[0] is pending[0]:
-                args = (pending[1], *args[1:])
-            return original(*args, **kwargs)
+            return original(*self._exchanged(args), **kwargs)
 
         # Another tool may have wrapped this instance already.
         self._earlier = {name: value for name, value in vars(strategy).items() if name == "training_step"}
-        vars(strategy)["training_step"] = training_step
+        vars(strategy)["training_step"] = self._wrapper = training_step
         self._strategy = strategy
 
+    def _exchanged(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return a step's arguments with its batch exchanged, at each of its calls (an optimizer may repeat them)."""
+        if self._pending is None:
+            return args
+        held, mixed = self._pending
+        if not args or args[0] is not held:
+            raise RuntimeError(
+                "training_step must get the batch that on_train_batch_start got, found another: the mixed batch would "
+                "be lost. Something between exchanges it; do that in the data loader or in on_after_batch_transfer."
+            )
+        return (mixed, *args[1:])
+
     def replace(self, held: Any, mixed: Any) -> None:
-        """Hand on `mixed` the next time that `held` comes; nothing to do where they are the same object."""
+        """Hand on `mixed` whenever `held` comes, until `forget`; nothing to do where they are the same object."""
         self._pending = None if mixed is held else (held, mixed)
 
-    def remove(self) -> None:
-        """Unwrap the strategy; forget what was pending. Safe to call at any time."""
-        if self._strategy is not None:
-            own = vars(self._strategy)
-            own.pop("training_step", None)
-            own.update(self._earlier)
-        self._strategy = None
+    def forget(self) -> None:
+        """Hand on every batch as it is."""
         self._pending = None
+
+    def remove(self) -> None:
+        """Unwrap the strategy; forget what was pending. Safe to call at any time.
+
+        Where another tool has wrapped it since, ours stays below it and passes everything on.
+        """
+        own = {} if self._strategy is None else vars(self._strategy)
+        if own.get("training_step") is self._wrapper and self._wrapper is not None:
+            del own["training_step"]
+            own.update(self._earlier)
+        self._strategy = self._wrapper = None
+        self._earlier = {}
+        self.forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what belongs to a run out of copies and pickles."""
+        return vars(BatchSwap()).copy()

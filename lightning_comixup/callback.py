@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.batch_access import BatchKey
 from lightning_comixup.batch_swap import BatchSwap
+from lightning_comixup.clean_pass import trained_parameters
 from lightning_comixup.hyperparameters import (
     GridSize,
     Hyperparameters,
@@ -163,7 +164,8 @@ class CoMixup(pl.Callback):
             check_count("seed", seed, lowest=0)
         check_flag("log", log)
         check_flag("manual_optimization", manual_optimization)
-        self.seed = seed
+        self._given_seed = seed
+        self.seed = seed  # of the run: settled when it starts, or by its checkpoint
         self.manual_optimization = manual_optimization
         self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
         self.last_report: LabelingReport | None = None  # of the last mixed batch
@@ -177,8 +179,7 @@ class CoMixup(pl.Callback):
         if stage != "fit":
             return
         check_setup(trainer, pl_module, CoMixup, self.settings, self.manual_optimization)
-        if self.seed is None:
-            self.seed = trainer.strategy.broadcast(choose_seed())
+        self.seed = trainer.strategy.broadcast(choose_seed()) if self._given_seed is None else self._given_seed
         rank_zero_info("CoMixup: preparing the labeling solver (compiled on its first use, then cached) ...")
         seconds = warm_up(self.hyperparameters.solver)
         rank_zero_info(f"CoMixup: solver {self.hyperparameters.solver!r} is ready after {seconds:.1f} s.")
@@ -193,7 +194,8 @@ class CoMixup(pl.Callback):
     ) -> None:
         """Mix the batch."""
         self._forget_batch()
-        draws = BatchDraws(self.seed or 0, BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx))
+        assert self.seed is not None
+        draws = BatchDraws(self.seed, BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx))
         if self.schedule.mixes(draws):
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
@@ -204,13 +206,14 @@ class CoMixup(pl.Callback):
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Put the clean gradient where the mixed backward adds to it."""
         if self._kept is not None:
-            self._kept.add()
+            self._kept.add(trained_parameters(trainer))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Report a clean gradient that no backward took."""
         kept, self._kept = self._kept, None
+        self._swap.forget()
         if kept is not None:
             check_taken(kept, trainer, pl_module, outputs)
 
@@ -235,8 +238,13 @@ class CoMixup(pl.Callback):
         return {"seed": self.seed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the seed of the run that is resumed."""
-        self.seed = state_dict["seed"]
+        """Take the seed of the run that is resumed, if it had come to have one."""
+        if state_dict["seed"] is not None:
+            self.seed = state_dict["seed"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what belongs to the batch at hand out of copies and pickles."""
+        return vars(self) | {"_kept": None, "clean_targets": None}
 
     def _take(self, step: MixedStep, batch: Any) -> None:
         self._kept = None if step.clean is None else step.clean.kept
@@ -246,6 +254,7 @@ class CoMixup(pl.Callback):
 
     def _forget_batch(self) -> None:
         self._kept = self.clean_targets = None
+        self._swap.forget()
 
     def _release(self) -> None:
         self._swap.remove()

@@ -22,7 +22,7 @@ from lightning_comixup.saliency import (
     saliency_of_gradient,
 )
 from lightning_comixup.settings import CleanGradient
-from lightning_comixup.strategies import calls_through_wrapper, shards_in_place
+from lightning_comixup.strategies import calls_through_wrapper, overrides, shards_in_place
 
 
 class CleanPass(NamedTuple):
@@ -52,7 +52,7 @@ def run_clean_pass(
     is scaled as Lightning scales the mixed one (accumulation, GradScaler): small fp16 gradients would be lost.
     """
     parameters = trained_parameters(trainer) if clean_weight > 0 else []
-    backward = clean_gradient == "backward" or (bool(parameters) and shards_in_place(trainer.strategy))
+    backward = clean_gradient == "backward" or (bool(parameters) and _needs_backward(trainer, module))
     leaf = differentiable_copy(inputs) if with_saliency else inputs
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
     aside = _gradients_set_aside([*module.parameters(), *parameters]) if backward else nullcontext()
@@ -64,7 +64,7 @@ def run_clean_pass(
         check_clean_loss(loss)
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
         sources = [*([leaf] if with_saliency else []), *parameters]
-        gradients = _gradients_of_backward(scaled, sources) if backward else _gradients(scaled, sources)
+        gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
     kept = KeptGradients(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
     saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
     logits = _logits(outputs, len(inputs)) if _gives_logits(module) else None
@@ -113,9 +113,14 @@ def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | Non
         ) from error
 
 
-def _gradients_of_backward(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
+def _needs_backward(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+    """Whether only the module's backward gives the right gradients: of shards, or one that the user has changed."""
+    return shards_in_place(trainer.strategy) or overrides(module, "backward")
+
+
+def _gradients_of_backward(module: pl.LightningModule, loss: Tensor, sources: Sequence[Tensor]) -> list[Tensor | None]:
     """Return the gradients that a backward leaves in each `.grad`; it fires the parameters' own hooks, as any does."""
-    loss.backward()
+    module.backward(loss)
     return [source.grad for source in sources]
 
 

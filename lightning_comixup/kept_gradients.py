@@ -35,13 +35,17 @@ class KeptGradients:
                 "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
                 "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
             )
+        self._known = {id(parameter) for parameter in parameters}
         self.added = False
 
-    def add(self) -> None:
-        """Add the gradients to the parameters' `.grad`.
+    def add(self, trained: Sequence[nn.Parameter]) -> None:
+        """Add the gradients to the `.grad` of those parameters that still require one.
+
+        Args:
+            trained: The optimizers' parameters that require a gradient now.
 
         Raises:
-            RuntimeError: If it is done twice.
+            RuntimeError: If it is done twice, or one of `trained` did not require a gradient in the clean pass.
         """
         if self.added:
             raise RuntimeError(
@@ -49,8 +53,15 @@ class KeptGradients:
                 "several times (LBFGS, SAM), or there are several manual_backward calls. The clean gradient belongs to "
                 "one of them only; use clean_weight=0."
             )
+        if any(id(parameter) not in self._known for parameter in trained):
+            raise RuntimeError(
+                "Parameters must be thawed before the clean pass, found some that require a gradient only now: their "
+                "clean gradient is missing. Thaw them in on_train_epoch_start or in a callback placed before CoMixup."
+            )
         with torch.no_grad():
             for parameter, gradient in self._pairs:
+                if not parameter.requires_grad:
+                    continue  # frozen since, as toggle_optimizer does
                 if parameter.grad is None:
                     parameter.grad = gradient
                 else:

@@ -44,6 +44,11 @@ def soft_target_loss(
             f"logits must be a tensor (B, K), found {found}. Pass the logits alone; where module(inputs) gives more, "
             "override comixup_clean_loss(inputs, targets) of CoMixupMixin."
         )
+    if logits.shape[1] < 2:
+        raise ValueError(
+            f"logits must have at least two classes, found shape {tuple(logits.shape)}: the loss would be constant. "
+            "For a single logit give (B, 1) targets with CoMixup(linear_targets=True), and override comixup_clean_loss."
+        )
     if targets.shape not in ((len(logits),), logits.shape):
         raise ValueError(
             f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}."

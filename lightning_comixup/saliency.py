@@ -111,12 +111,13 @@ def check_inputs(inputs: Tensor) -> None:
 def eval_mode(module: nn.Module) -> Iterator[None]:
     """Switch every submodule to eval mode and afterwards back to its own mode.
 
-    `module.train()` afterwards would un-freeze a BatchNorm that the user keeps in eval mode.
+    `module.train()` afterwards would un-freeze a BatchNorm that the user keeps in eval mode. Recurrent layers keep
+    their mode: cuDNN has no backward for them in eval mode.
     """
     modes = [(part, part.training) for part in module.modules()]
     try:
         for part, _ in modes:
-            part.training = False
+            part.training = part.training and isinstance(part, nn.RNNBase)
         yield
     finally:
         for part, training in modes:

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
 from lightning_comixup.settings import MixingSettings
-from lightning_comixup.strategies import shards_outside
+from lightning_comixup.strategies import overrides, shards_outside
 
 
 def check_setup(
@@ -24,7 +24,7 @@ def check_setup(
     check_single(trainer, kind)
     check_training_step(module)
     check_strategy(trainer, settings.clean_weight)
-    check_clean_gradient(trainer, settings.clean_gradient)
+    check_clean_gradient(trainer, module, settings)
     check_optimization(module, settings.clean_weight, manual_optimization)
 
 
@@ -66,17 +66,20 @@ def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
         )
 
 
-def check_clean_gradient(trainer: pl.Trainer, clean_gradient: str) -> None:
+def check_clean_gradient(trainer: pl.Trainer, module: pl.LightningModule, settings: MixingSettings) -> None:
     """Check that the fallback of the clean gradient is exact with the strategy.
 
     Raises:
         ValueError: If DistributedDataParallel was told that its graph is static.
     """
-    settings = getattr(trainer.strategy, "_ddp_kwargs", {})
-    if clean_gradient == "backward" and settings.get("static_graph"):
+    own_backward = settings.clean_weight > 0 and overrides(module, "backward")
+    static = getattr(trainer.strategy, "_ddp_kwargs", {}).get("static_graph")
+    if static and (settings.clean_gradient == "backward" or own_backward):
         raise ValueError(
-            'clean_gradient="backward" must not be used with static_graph=True: the clean backward would count as '
-            'one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing.'
+            "The clean gradient must not come from a backward with static_graph=True, found "
+            f"{'a backward() of the module' if own_backward else 'clean_gradient=' + repr('backward')}: it would count "
+            'as one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing, and no backward() of '
+            "the module; or clean_weight=0."
         )
 
 
@@ -90,5 +93,6 @@ def check_optimization(module: pl.LightningModule, clean_weight: float, manual_o
         raise ValueError(
             "Manual optimization must be opted in: the clean gradient is added when the module calls "
             "self.manual_backward(loss), once per batch, after its zero_grad(). If yours does, pass "
-            "CoMixup(manual_optimization=True); else use clean_weight=0."
+            "CoMixup(manual_optimization=True); with loss / N for N batches per step also clean_weight=1/N, which the "
+            "callback cannot see. Else use clean_weight=0."
         )

@@ -1,4 +1,4 @@
-"""What the callback must know of a strategy.
+"""What the callback must know of strategies and of hooks that Lightning has its own version of.
 
 Strategies are told by the names of their classes: the packages `lightning` and `pytorch_lightning` each have their own.
 """
@@ -25,6 +25,12 @@ def shards_in_place(strategy: Strategy) -> bool:
     Their gradients then arrive in the shards' `.grad`, which only a backward fills.
     """
     return _is_a(strategy, "ModelParallelStrategy")
+
+
+def overrides(instance: object, hook: str) -> bool:
+    """Whether a module or data module has its own version of one of Lightning's hooks."""
+    origin: str = getattr(getattr(instance, hook, None), "__module__", None) or "lightning."
+    return not origin.startswith(("lightning.", "pytorch_lightning."))
 
 
 def data_rank(trainer: pl.Trainer) -> int:

@@ -23,6 +23,7 @@ from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_
 from lightning_comixup.saliency import check_inputs
 from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
+from lightning_comixup.strategies import overrides
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ def mix_training_batch(
 ) -> MixedStep:
     """Run the clean pass on a batch and mix it.
 
-    A list, dict or dataclass is changed in place (the loop's own container), never its tensors; a tuple is replaced.
+    A list, dict or dataclass is changed in place where it is the loop's own container, never its tensors; others, and
+    tuples, are replaced.
     """
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
     inputs = get_part(batch, "input_key", settings.input_key)
     targets = get_part(batch, "target_key", settings.target_key)
     check_inputs(inputs)
+    _check_no_gradient(inputs, targets)
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, settings)
     rows = _target_rows(targets, len(inputs), clean, settings)
@@ -67,7 +70,8 @@ def mix_training_batch(
         return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
     with phases.time("mixing"), torch.no_grad():
         mixture = _Mixture(mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing))
-        batch = _replace_parts(batch, mixture, plan.mixing, settings)
+        in_place = not any(overrides(hooks, "transfer_batch_to_device") for hooks in (module, _data_module(trainer)))
+        batch = _replace_parts(batch, mixture, plan.mixing, settings, in_place)
     mixed = MixedBatch(*mixture, plan.mixing.mixing_weights, plan.masks)
     return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan.report, phases.milliseconds)
 
@@ -127,7 +131,24 @@ def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, sett
     return targets
 
 
-def _replace_parts(batch: Any, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings) -> Any:
+def _check_no_gradient(inputs: Tensor, targets: Any) -> None:
+    """Check that nothing before the mixing is to be learned: it would get no gradient.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if inputs.requires_grad or getattr(targets, "requires_grad", False):
+        raise ValueError(
+            "Inputs and targets of a batch must not require a gradient, found some that do: mixing cuts them off from "
+            "what they come from. Move a learned on_after_batch_transfer into the module's forward."
+        )
+
+
+def _data_module(trainer: pl.Trainer) -> Any:
+    return getattr(trainer, "datamodule", None)
+
+
+def _replace_parts(batch: Any, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings, in_place: bool) -> Any:
     """Return the batch with all its mixed parts."""
     parts = [(settings.input_key, mixture.inputs), (settings.target_key, mixture.targets)]
     for key in settings.also_mix:
@@ -136,7 +157,7 @@ def _replace_parts(batch: Any, mixture: _Mixture, plan: MixingPlan, settings: Mi
         parts.append((key, mix_inputs(other, plan)))
     parts += [(key, mix_targets(get_part(batch, "also_average", key), plan)) for key in settings.also_average]
     for key, value in parts:
-        batch = with_part(batch, key, value)
+        batch = with_part(batch, key, value, in_place=in_place)
     return batch
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pickle
 from typing import Any
+
+import pytest
 
 from lightning_comixup.batch_swap import BatchSwap
 
@@ -12,16 +15,40 @@ class Strategy:
         return args
 
 
-def test_only_the_batch_named_is_swapped_and_only_once() -> None:
+def test_the_batch_named_is_swapped_at_every_call_until_it_is_forgotten() -> None:
     strategy, swap = Strategy(), BatchSwap()
     swap.install(strategy)  # type: ignore[arg-type]
     held, mixed = (1,), (2,)
     swap.replace(held, mixed)
     assert strategy.training_step(held, 5) == (mixed, 5)
+    assert strategy.training_step(held, 5) == (mixed, 5)
+    swap.forget()
     assert strategy.training_step(held, 5) == (held, 5)
-    swap.replace(held, mixed)
-    other = (3,)
-    assert strategy.training_step(other) == (other,)
+
+
+def test_a_batch_that_never_comes_is_reported() -> None:
+    strategy, swap = Strategy(), BatchSwap()
+    swap.install(strategy)  # type: ignore[arg-type]
+    swap.replace((1,), (2,))
+    with pytest.raises(RuntimeError, match="found another: the mixed batch would be lost"):
+        strategy.training_step((3,))
+
+
+def test_a_wrapper_that_came_later_stays() -> None:
+    strategy, swap = Strategy(), BatchSwap()
+    swap.install(strategy)  # type: ignore[arg-type]
+    ours = strategy.training_step
+    later = lambda *args: ("later", *ours(*args))  # noqa: E731
+    vars(strategy)["training_step"] = later
+    swap.remove()
+    assert strategy.training_step(1) == ("later", 1)
+
+
+def test_copies_and_pickles_hold_nothing_of_the_run() -> None:
+    strategy, swap = Strategy(), BatchSwap()
+    swap.install(strategy)  # type: ignore[arg-type]
+    swap.replace((1,), (2,))
+    assert vars(pickle.loads(pickle.dumps(swap))) == vars(BatchSwap())
 
 
 def test_another_wrapper_is_put_back() -> None:

@@ -67,8 +67,14 @@ def test_re_entrant_checkpointing_is_told_what_to_do() -> None:
 
 
 def test_the_fallback_is_refused_with_a_static_graph() -> None:
+    class OwnBackward(Tiny):
+        def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+            loss.backward()
+
     trainer = make_trainer()
     trainer._accelerator_connector.strategy = DDPStrategy(static_graph=True)
-    with pytest.raises(ValueError, match="must not be used with static_graph=True"):
-        check_clean_gradient(trainer, "backward")
-    check_clean_gradient(trainer, "grad")
+    for module, callback in ((Tiny(), CoMixup(clean_gradient="backward")), (OwnBackward(), CoMixup())):
+        with pytest.raises(ValueError, match="must not come from a backward with static_graph=True"):
+            check_clean_gradient(trainer, module, callback.settings)
+    check_clean_gradient(trainer, Tiny(), CoMixup().settings)
+    check_clean_gradient(trainer, OwnBackward(), CoMixup(clean_weight=0).settings)

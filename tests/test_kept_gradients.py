@@ -10,7 +10,7 @@ def test_each_parameter_gets_its_own_tensor() -> None:
     """One gradient tensor for two parameters, as autograd may return it."""
     parameters = [nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))]
     shared = torch.ones(3)
-    KeptGradients(parameters, [shared, shared]).add()
+    KeptGradients(parameters, [shared, shared]).add(parameters)
     assert parameters[0].grad is not None
     parameters[0].grad.mul_(5)
     assert parameters[1].grad is not None
@@ -29,7 +29,7 @@ def test_copies_have_the_parameters_strides() -> None:
 def test_gradients_add_to_what_is_there() -> None:
     parameter = nn.Parameter(torch.zeros(3))
     parameter.grad = torch.full((3,), 2.0)
-    KeptGradients([parameter], [torch.ones(3)]).add()
+    KeptGradients([parameter], [torch.ones(3)]).add([parameter])
     assert parameter.grad.tolist() == [3, 3, 3]
 
 
@@ -37,6 +37,6 @@ def test_sparse_gradients() -> None:
     embedding = nn.Embedding(5, 2, sparse=True)
     for _ in range(2):
         (gradient,) = torch.autograd.grad(embedding(torch.tensor([1, 3])).sum(), [embedding.weight])
-        KeptGradients(list(embedding.parameters()), [gradient]).add()
+        KeptGradients(list(embedding.parameters()), [gradient]).add([])
     assert embedding.weight.grad is not None
     assert embedding.weight.grad.to_dense().sum(1).tolist() == [0, 4, 0, 4, 0]
