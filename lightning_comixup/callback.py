@@ -243,8 +243,9 @@ class CoMixup(pl.Callback):
             self.seed = state_dict["seed"]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave what belongs to the batch at hand out of copies and pickles."""
-        return vars(self) | {"_kept": None, "clean_targets": None}
+        """Leave what belongs to the run out of copies and pickles: the batch at hand, what Lightning hangs on."""
+        own = {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
+        return own | {"_kept": None, "clean_targets": None}
 
     def _take(self, step: MixedStep, batch: Any) -> None:
         self._kept = None if step.clean is None else step.clean.kept

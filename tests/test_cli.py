@@ -33,7 +33,7 @@ _VALUES: dict[str, Any] = {
     "compatibility_window": 4,
     "compatibility_stride": 2,
     "sweeps": 3,
-    "restarts": 2,
+    "restarts": 3,
     "resolve_duplicates": False,
     "solver": "pygco",
     "clean_weight": 0.5,
