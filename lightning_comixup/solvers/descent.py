@@ -76,24 +76,29 @@ def _put_back(output: int, state: State) -> None:
     count_output(output, 1, state)
 
 
+@small
+def _set_aside(output: int, state: State) -> None:
+    for cell in range(state.first.shape[1]):
+        state.aside[0, cell] = state.first[output, cell]
+        state.aside[1, cell] = state.second[output, cell]
+
+
 @inlined
-def _sweep_downhill(group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]) -> None:
-    """Solve every output once more, keeping only what lowers the energy itself."""
+def _sweep(use_halves: bool, downhill: bool, group: Group, state: State, sub: Subproblem) -> int:
+    """Solve every output in turn, `downhill` keeping only what lowers the energy; return how many are proven."""
     diversity = _diversity_energy(group, state)
+    proven = 0
     for output in range(state.first.shape[0]):
-        before = _output_energy(output, group, state) + diversity
-        for cell in range(state.first.shape[1]):
-            state.aside[0, cell] = state.first[output, cell]
-            state.aside[1, cell] = state.second[output, cell]
-        tally[0] += solve_output(output, True, group, state, sub)
-        tally[1] += 1
-        if not _has_changed(output, state):
-            continue
-        reached = _diversity_energy(group, state)
-        if _output_energy(output, group, state) + reached < before:
-            diversity = reached
-        else:
-            _put_back(output, state)
+        before = _output_energy(output, group, state) + diversity if downhill else 0.0
+        _set_aside(output, state)
+        proven += solve_output(output, use_halves, group, state, sub)
+        if downhill and _has_changed(output, state):
+            reached = _diversity_energy(group, state)
+            if _output_energy(output, group, state) + reached < before:
+                diversity = reached
+            else:
+                _put_back(output, state)
+    return proven
 
 
 @inlined
@@ -116,21 +121,21 @@ def descend(
     recount(state)
     fill_rows(state.extra, 0.0)
     previous = group_energy(group, state)
-    for sweep in range(max(group.sweeps - 1, 1)):
-        for output in range(state.first.shape[0]):
-            tally[0] += solve_output(output, sweep > 0, group, state, sub)
-            tally[1] += 1
-        if group.resolve_duplicates and sweep == group.sweeps - 2:
+    sweep, last = 0, group.sweeps - 1
+    while sweep <= last:
+        downhill = sweep == last and last > 0
+        if downhill:
+            exchange_shares(group, state)
+            lowest = _keep_lower(group_energy(group, state), lowest, state, best)
+        tally[0] += _sweep(sweep > 0, downhill, group, state, sub)
+        tally[1] += state.first.shape[0]
+        if downhill:
+            exchange_shares(group, state)
+        if group.resolve_duplicates and sweep == last - 1:
             separate_duplicates(state.counts, group.diversity, state.extra)
         reached = group_energy(group, state)
         lowest = _keep_lower(reached, lowest, state, best)
-        if abs(previous - reached) < group.tolerance * abs(reached):
-            break
+        converged = abs(previous - reached) < group.tolerance * abs(reached)
         previous = reached
-    if group.sweeps > 1:
-        exchange_shares(group, state)
-        lowest = _keep_lower(group_energy(group, state), lowest, state, best)
-        _sweep_downhill(group, state, sub, tally)
-        exchange_shares(group, state)
-        lowest = _keep_lower(group_energy(group, state), lowest, state, best)
+        sweep = max(sweep + 1, last) if converged else sweep + 1
     return lowest
