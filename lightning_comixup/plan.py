@@ -65,15 +65,15 @@ def plan_batch(
         ValueError: If it is negative or the grid does not fit.
     """
     grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), draws)
-    pooled, peaks = _describe(saliency.detach(), grid, parameters)
+    pooled, peaks = describe_saliency(saliency.detach(), grid, parameters)
     groups = partition(len(saliency), parameters.partition_size)
-    labelings = solve_groups([_problem(pooled[g], peaks[g], parameters, draws) for g in groups])
+    labelings = solve_groups([state_problem(pooled[g], peaks[g], parameters, draws) for g in groups])
     masks = tuple(masks_of(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True))
     counts = [source_counts(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True)]
     return Plan(_to_device(labelings, counts, groups, saliency.device), masks, _report(labelings, counts))
 
 
-def _describe(
+def describe_saliency(
     saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor."""
@@ -94,7 +94,7 @@ def _describe(
     return values.reshape(-1, *grid), packed[:, pooled.shape[1] :]
 
 
-def _problem(
+def state_problem(
     pooled: NDArray[np.float64],
     peaks: NDArray[np.float64],
     parameters: Hyperparameters,

@@ -1,0 +1,122 @@
+"""Run the benchmarks, print their tables, and write them as CSV files with a plot of the solver's times.
+
+python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth step] [--output FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.batch import batch_rows, memory_rows
+from benchmarks.reference import Reference, load_reference
+from benchmarks.solver import growth_rows, solver_rows
+from benchmarks.step import step_rows
+
+Rows = list[dict[str, Any]]
+_PACKAGES = ("torch", "lightning", "numpy", "numba", "gco-wrapper", "torchvision")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    arguments = _parse()
+    torch.set_num_threads(1)
+    reference = load_reference(arguments.reference)
+    tables: dict[str, Callable[[], Rows]] = {
+        "solver": lambda: solver_rows(reference, arguments.groups),
+        "batch": lambda: batch_rows(reference),
+        "memory": memory_rows,
+        "growth": growth_rows,
+        "step": step_rows,
+    }
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    _print(f"{_describe_machine()}\nReference: {reference.name}; one thread but where stated; medians.\n")
+    for name in arguments.tables or tables:
+        rows = tables[name]()
+        _print(f"{name}\n{markdown(rows)}\n")
+        _write(rows, arguments.output / f"{name}.csv")
+        if name == "solver":
+            _plot(rows, reference, arguments.output / "solver.png")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
+    parser.add_argument("--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "step"])
+    parser.add_argument("--groups", type=int, default=20, help="groups per grid of the solver's table")
+    parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
+    return parser.parse_args()
+
+
+def _describe_machine() -> str:
+    packages = ", ".join(_version(package) for package in _PACKAGES)
+    return f"Python {platform.python_version()} on {platform.machine()}; {packages}"
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"no {package}"
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def markdown(rows: Rows) -> str:
+    """Return rows as a table; a row may leave columns out."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    lines += ["| " + " | ".join(_format(row.get(column, "")) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _format(value: Any) -> str:
+    """Return a number with three digits that matter, and whole numbers whole."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _write(rows: Rows, path: Path) -> None:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _plot(rows: Rows, reference: Reference, path: Path) -> None:
+    """Draw the times per group by grid."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    grids = [row["grid"] for row in rows]
+    names = {"reference": reference.name, "one": "one start", "default": "default"}
+    for (name, title), marker in zip(names.items(), "so^", strict=True):
+        axis.errorbar(
+            grids,
+            [row[f"{name} ms"] for row in rows],
+            [row[f"{name} ± ms"] for row in rows],
+            marker=marker,
+            label=title,
+        )
+    axis.set(yscale="log", xlabel="label grid", ylabel="milliseconds per group of 20")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The benchmarks at their smallest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.__main__ import markdown
+from benchmarks.batch import batch_rows
+from benchmarks.data import make_saliency
+from benchmarks.reference import Reference, load_reference
+from benchmarks.solver import growth_rows, solver_rows
+from benchmarks.step import Floor, Lit, make_resnet
+from benchmarks.timing import time_in_turn
+from lightning_comixup import CoMixup
+from lightning_comixup.problem import Problem
+from tests.tiny import fit, largest_difference
+
+
+def _identity(problem: Problem) -> Any:
+    inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
+    masks = np.zeros((inputs, inputs, *grid), np.float32)
+    masks[np.arange(inputs), np.arange(inputs)] = 1
+    return masks
+
+
+_REFERENCE = Reference("every input by itself", _identity, None)
+
+
+def test_ways_are_timed_in_turn() -> None:
+    calls: list[tuple[str, int]] = []
+    times = time_in_turn({"a": lambda i: calls.append(("a", i)), "b": lambda i: calls.append(("b", i))}, 3)
+    assert calls == [(name, index) for index in (0, 0, 1, 2) for name in ("a", "b")]
+    assert all(found.median > 0 for found in times.values())
+
+
+@pytest.mark.slow
+def test_the_solver_is_compared_by_energy_and_time() -> None:
+    [row] = solver_rows(_REFERENCE, 3, grids=(4,))
+    assert row["one energy"] >= row["default energy"]
+    assert row["one: not worse %"] in (0, pytest.approx(100 / 3), pytest.approx(200 / 3), 100)
+    assert row["default: times faster"] < row["one: times faster"]
+    assert 0 < row["proven %"] <= 100
+
+
+@pytest.mark.slow
+def test_the_graph_cuts_are_the_reference_without_a_checkout() -> None:
+    reference = load_reference(None)
+    [row] = solver_rows(reference, 2, grids=(2,))
+    assert "pygco" in reference.name
+    assert row["reference ms"] > row["one ms"]
+
+
+def test_a_checkout_without_the_authors_code(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="must be a checkout of the authors' repository"):
+        load_reference(tmp_path)
+
+
+@pytest.mark.slow
+def test_batches_and_groups_of_several_sizes() -> None:
+    threads = torch.get_num_threads()
+    rows = batch_rows(_REFERENCE, sizes=(20, 40))
+    torch.set_num_threads(threads)
+    assert [row["images"] for row in rows] == [20, 40]
+    assert [row["inputs"] for row in growth_rows((3, 6))] == [3, 6]
+
+
+def test_saliency_is_real() -> None:
+    saliency = make_saliency(20)
+    assert saliency.shape == (20, 32, 32)
+    assert bool((saliency >= 0).all())
+    assert len(torch.unique(saliency[0])) > 100
+
+
+@pytest.mark.slow
+def test_the_floor_is_the_callbacks_step_without_mixing() -> None:
+    """On batches that are not mixed both passes see the clean batch: the sum of two equal gradients."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        networks = [make_resnet() for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    modules = []
+    for network, kind in zip(networks, (Floor, Lit), strict=True):
+        module = kind()
+        module.network = network
+        modules.append(module)
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    data = DataLoader(TensorDataset(images, torch.arange(4)), batch_size=4)
+    fit(modules[0], CoMixup(prob=0), loader=data, max_epochs=1)
+    fit(modules[1], CoMixup(seed=0, partition_size=1, num_classes=10), loader=data, max_epochs=1)
+    assert largest_difference(*modules) < 1e-6
+
+
+def test_tables() -> None:
+    found = markdown([{"a": 1.23456, "b": "x"}, {"a": 1234.5, "c": 2}])
+    assert found.splitlines() == ["| a | b | c |", "|---|---|---|", "| 1.23 | x |  |", "| 1234 |  | 2 |"]
