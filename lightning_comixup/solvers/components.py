@@ -27,7 +27,7 @@ from lightning_comixup.solvers.subproblem import (
 # A first order this cheap (in table entries) is not worth comparing with others. Heuristic.
 _CHEAP_PROGRAMME = 256
 # Beyond this many table entries bounds, which cost about as much, are tried first. Heuristic.
-_WIDE_PROGRAMME = 4096
+_WIDE_PROGRAMME = 16384
 
 
 @small

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Kinds 0, 1, 2 are the inputs mixed; kind 3 + h is the half label of the pair in column h.
+# Kinds 0, 1, 2 are the inputs mixed; kind FIRST_HALF + h is the half label of the pair in column h.
 PAIRS = ((0, 0, 1), (1, 2, 2))
+FIRST_HALF = 3
 OTHER = 6  # an input that no half label contains
 KINDS = 7
 
@@ -20,7 +21,7 @@ def _distances() -> NDArray[np.int64]:
     vectors = np.zeros((KINDS, 4))
     vectors[[0, 1, 2, OTHER], [0, 1, 2, 3]] = 1.0
     for half, (first, second) in enumerate(zip(*PAIRS, strict=True)):
-        vectors[3 + half, [first, second]] = 0.5
+        vectors[FIRST_HALF + half, [first, second]] = 0.5
     squares = ((vectors[:, None] - vectors) ** 2).sum(2)
     quarters = np.rint(2 * squares).astype(np.int64)
     quarters[OTHER, OTHER] = 4

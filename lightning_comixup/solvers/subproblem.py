@@ -51,7 +51,8 @@ class Subproblem(NamedTuple):
     total: NDArray[np.float64]  # (cells, labels) own cost plus the shares of the edges
     message: NDArray[np.float64]  # (cells, 2 d, labels) the share of each edge
     work: NDArray[np.int32]  # (_WORK_ROWS, 2 cells)
-    table: NDArray[np.float64]  # (cap,) cheapest cost of each assignment of the frontier
+    same: NDArray[np.int32]  # (labels,) where another cell holds the label at each place, or -1
+    tables: NDArray[np.float64]  # (2, cap) cheapest cost of each assignment of the frontier, and its successor
     choices: NDArray[np.uint16]  # (cap,) the digit taken where a cell was minimised out
 
 
@@ -85,7 +86,8 @@ def new_subproblem(
         np.empty((cells, labels), np.float64),
         np.empty((cells, neighbours.shape[1], labels), np.float64),
         np.zeros((_WORK_ROWS, 2 * cells), np.int32),
-        np.empty(cap, np.float64),
+        np.empty(labels, np.int32),
+        np.empty((2, cap), np.float64),
         np.empty(cap, np.uint16),
     )
 
