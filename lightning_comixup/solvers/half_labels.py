@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.relations import OTHER, PAIRS
+from lightning_comixup.solvers.relations import FIRST_HALF, OTHER, PAIRS
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
@@ -78,7 +78,9 @@ def relate_labels(
     for half in range(halves):
         label = inputs + half
         first, second = pairs[0, half], pairs[1, half]
-        kind[first], kind[second], kind[label] = PAIRS[0][half], PAIRS[1][half], 3 + half
+        # By the order of use: the pairs themselves are sorted by label.
+        kind[pairs[2, PAIRS[0][half]]], kind[pairs[2, PAIRS[1][half]]] = PAIRS[0][half], PAIRS[1][half]
+        kind[label] = FIRST_HALF + half
         for other in range(label):
             other_first = pairs[0, other - inputs] if other >= inputs else other
             other_second = pairs[1, other - inputs] if other >= inputs else other

@@ -104,6 +104,19 @@ def test_one_output_is_at_the_minimum_over_all_labelings(
     assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
 
 
+def test_half_labels_of_three_inputs_at_costs_as_small_as_the_smoothness() -> None:
+    """In whatever order the inputs are used: what is said of a half label must hold for the pair that it is."""
+    for seed in range(200):
+        draws = np.random.default_rng(seed)
+        grid = [(2, 2), (2, 3), (5,), (1, 4)][seed % 4]
+        cells = int(np.prod(grid))
+        unary = 0.3 * draws.normal(size=(cells, 4))
+        start = draws.integers(0, 4, size=(3, cells), dtype=np.int32)
+        solved = _solve_one_output(unary, grid, start, True, [0.1, 0.25, 0.5][seed % 3], [0.0, 0.05][seed % 2])
+        assert solved.proven
+        assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
+
+
 @given(seed=st.integers(0, 10**6), smoothness=st.sampled_from([0.1, 0.5, 2.0]), use_halves=st.booleans())
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_beyond_the_cap_the_result_is_no_worse_than_its_starts(seed: int, smoothness: float, use_halves: bool) -> None:
