@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.relations import FIRST_HALF, OTHER
+from lightning_comixup.solvers.relations import FIRST_HALF, HALF_TO_OTHER, OTHER
 from lightning_comixup.solvers.subproblem import (
     COMPONENT,
     DIGIT,
@@ -146,8 +146,8 @@ def _replace_cell(cell: int, other: int, stride: int, states: int, noted: int, a
                 best, choice = np.inf, 0
                 if sub.kind[label] == OTHER:
                     best, choice = lowest + sub.smoothness, digit
-                    if lowest_half + 0.75 * sub.smoothness < best:
-                        best, choice = lowest_half + 0.75 * sub.smoothness, half_digit
+                    if lowest_half + HALF_TO_OTHER * sub.smoothness < best:
+                        best, choice = lowest_half + HALF_TO_OTHER * sub.smoothness, half_digit
                     same = sub.same[place]
                     if same >= 0 and sub.tables[at, base + same * stride] < best:
                         best, choice = sub.tables[at, base + same * stride], same

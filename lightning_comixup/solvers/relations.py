@@ -14,6 +14,7 @@ PAIRS = ((0, 0, 1), (1, 2, 2))
 FIRST_HALF = 3
 OTHER = 6  # an input that no half label contains
 KINDS = 7
+HALF_TO_OTHER = 0.75  # ½‖z - z'‖² between a half label and an input that it does not contain
 
 
 def _distances() -> NDArray[np.int64]:
