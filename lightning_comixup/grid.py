@@ -22,8 +22,8 @@ _FINEST_RANDOM_GRID = 16
 class Lattice(NamedTuple):
     """The cells of a grid as a graph."""
 
-    neighbours: NDArray[np.int32]  # (cells, 2 d) along each axis the cell before and after, -1 beyond the border
-    rank: NDArray[np.int32]  # (d, cells) place of each cell when axis k varies slowest
+    neighbours: NDArray[np.int64]  # (cells, 2 d) along each axis the cell before and after, -1 beyond the border
+    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
 
 
 def resolve_grid(grid_size: GridSize, spatial: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:
@@ -90,11 +90,11 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
 def lattice(grid: tuple[int, ...]) -> Lattice:
     """Return the graph of a grid, each cell next to the 2·d cells beside it; not to be written to."""
     index = np.arange(np.prod(grid)).reshape(grid)
-    neighbours = np.full((index.size, 2 * len(grid)), -1, np.int32)
+    neighbours = np.full((index.size, 2 * len(grid)), -1, np.int64)
     for axis in range(len(grid)):
         along = np.moveaxis(index, axis, 0)
         neighbours[along[1:].ravel(), 2 * axis] = along[:-1].ravel()
         neighbours[along[:-1].ravel(), 2 * axis + 1] = along[1:].ravel()
     # argsort inverts the permutation: from "the k-th cell in this order" to "the place of cell s".
     rank = np.stack([np.argsort(np.moveaxis(index, axis, 0).ravel()) for axis in range(len(grid))])
-    return Lattice(neighbours, rank.astype(np.int32))
+    return Lattice(neighbours, rank)

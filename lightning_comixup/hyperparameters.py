@@ -84,7 +84,7 @@ def check_count(name: str, value: object, lowest: int = 1) -> None:
         TypeError: If it is no integer.
         ValueError: If it is lower.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Integral)):  # the first is fast
         raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}.")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}.")
@@ -97,7 +97,7 @@ def check_number(name: str, value: object, *, lowest: float, highest: float = fl
         TypeError: If it is no number.
         ValueError: If it is not finite or out of bounds.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):  # the first is fast
         raise TypeError(f"{name} must be a number, found {value!r}.")
     if not lowest <= float(value) <= highest or value == float("inf"):
         bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"

@@ -63,13 +63,11 @@ def optimize_masks(
     parameters = make_hyperparameters(hyperparameters)
     unary = np.asarray(unary)
     check_problem(unary, compatibility, prior, initial_labeling)
-    draws = as_generator(generator)
-    if prior is None:
-        prior = draw_prior(draws, unary.shape[0], parameters.alpha)
-    if initial_labeling is None:
-        starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:])
-    else:
-        starts = np.asarray(initial_labeling, np.int32)[None]
+    starts = None if initial_labeling is None else np.asarray(initial_labeling, np.int32)[None]
+    if prior is None or starts is None or generator is not None:
+        draws = as_generator(generator)
+        prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior
+        starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:]) if starts is None else starts
     problem = Problem(unary, np.asarray(compatibility), np.asarray(prior), starts, parameters)
     return masks_of(solve_groups([problem])[0], unary.shape[0])
 

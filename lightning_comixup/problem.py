@@ -48,9 +48,13 @@ def source_counts(labeling: Labeling, inputs: int) -> NDArray[np.float64]:
 
 def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
     """Return the mixing masks: (M, N, *grid), values 0, ½ and 1, summing to 1 over the inputs."""
-    index = np.arange(inputs).reshape(1, -1, *(1,) * (labeling.first.ndim - 1))
-    halves = (labeling.first[:, None] == index).astype(np.float32) + (labeling.second[:, None] == index)
-    return (halves * np.float32(0.5)).astype(np.float32)
+    outputs, grid = labeling.first.shape[0], labeling.first.shape[1:]
+    cells = int(np.prod(grid))
+    masks = np.zeros((outputs, inputs, cells), np.float32)
+    row, cell = np.arange(outputs)[:, None], np.arange(cells)
+    masks[row, labeling.first.reshape(outputs, cells), cell] = 0.5
+    masks[row, labeling.second.reshape(outputs, cells), cell] += 0.5
+    return masks.reshape(outputs, inputs, *grid)
 
 
 def check_problem(

@@ -2,67 +2,44 @@
 
 from __future__ import annotations
 
-from lightning_comixup.solvers.components import solve_domains
-from lightning_comixup.solvers.domains import fill_costs, fill_domains, price_labels
+from lightning_comixup.solvers.bounds import close_gap
+from lightning_comixup.solvers.components import solve_components
+from lightning_comixup.solvers.counts import count_output
+from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
+from lightning_comixup.solvers.domains import fill_costs
 from lightning_comixup.solvers.group import Group, State
+from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.jit import inlined, kernel
-from lightning_comixup.solvers.moves import improve_by_expansion, labeling_cost
-from lightning_comixup.solvers.subproblem import BEYOND_CAP, COMPONENT, LABELING, Subproblem
+from lightning_comixup.solvers.lanes import padded
+from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 
-
-@kernel
-def _find_held(output: int, labels: int, state: State) -> bool:
-    """Write the output's present labeling into labeling[1]; False if one of its half labels is not offered."""
-    inputs = state.counts.shape[1]
-    for cell in range(state.first.shape[1]):
-        first, second = state.first[output, cell], state.second[output, cell]
-        found = first if first == second else -1
-        for half in range(labels - inputs):
-            if state.halves[0, half] == first and state.halves[1, half] == second:
-                found = inputs + half
-        if found < 0:
-            return False
-        state.labeling[1, cell] = found
-    return True
+# Passes of messages before the programme takes what they left undecided; and once more, if a component's table would
+# exceed the cap. Heuristic: four to eight passes mostly decide all.
+_PASSES = (16, 64)
 
 
 @inlined
-def _solve_beyond_cap(output: int, labels: int, group: Group, state: State, sub: Subproblem) -> None:
-    """Improve what the programme left undecided by moves, from the better of two starts.
+def _solve(halves: bool, width: int, sub: Subproblem) -> bool:
+    """Leave a labeling in work[PLACE]; True if it is a minimum.
 
-    The starts are the cheapest label of each undecided cell and, where it is among the labels offered, the output's
-    present labeling: the result is no worse than either.
+    Where it is not proven, components beyond the cap have the cheapest labeling that the messages led to.
     """
-    fill_costs(labels, group, state)
-    labeling, held, free = state.labeling[0], state.labeling[1], state.marks
-    for cell in range(labeling.shape[0]):
-        free[cell] = sub.work[COMPONENT, cell] == BEYOND_CAP
-    if _find_held(output, labels, state) and (
-        labeling_cost(held, state.cost, sub) < labeling_cost(labeling, state.cost, sub)
-    ):
-        for cell in range(labeling.shape[0]):
-            labeling[cell] = held[cell]
-            free[cell] = True
-    improve_by_expansion(labeling, free, state.cost, labels, group.cap, sub)
+    eliminate_dead_ends(halves, width, sub)
+    for passes in _PASSES:
+        if close_gap(passes, halves, width, sub) or solve_components(width, sub):
+            return True
+    return False
 
 
 @kernel
-def _write_back(output: int, state: State) -> None:
-    """Replace the output's labeling and counts by the subproblem's solution, labeling[0]."""
-    inputs = state.counts.shape[1]
-    for label in range(inputs):
-        state.totals[label] -= state.counts[output, label]
-        state.counts[output, label] = 0
+def _write_back(output: int, group: Group, state: State, sub: Subproblem) -> None:
+    """Replace the output's labeling and counts by the subproblem's solution."""
     for cell in range(state.first.shape[1]):
-        label = state.labeling[0, cell]
-        first = label if label < inputs else state.halves[0, label - inputs]
-        second = label if label < inputs else state.halves[1, label - inputs]
-        state.first[output, cell] = first
-        state.second[output, cell] = second
-        state.counts[output, first] += 1
-        state.counts[output, second] += 1
-        state.totals[first] += 1
-        state.totals[second] += 1
+        place = sub.work[PLACE, cell]
+        half = place < MOST_HALVES
+        state.first[output, cell] = state.halves[0, place] if half else state.candidates[place]
+        state.second[output, cell] = state.halves[1, place] if half else state.candidates[place]
+    count_output(output, group, state)
 
 
 @inlined
@@ -72,12 +49,7 @@ def solve_output(output: int, use_halves: bool, group: Group, state: State, sub:
     The problem: minimise Σ_s ⟨unary_s + 2γ φ(p), z_s⟩ + β/2 Σ_(s,t) ‖z_s - z_t‖² over z_s in the inputs and the
     half labels offered, p the counts of the other outputs (section 3 of the paper: the modular upper bound).
     """
-    labels = price_labels(output, use_halves, group, state, sub)
-    fill_domains(labels, group, state, sub)
-    beyond = solve_domains(group.cap, sub)
-    for cell in range(state.first.shape[1]):
-        state.labeling[0, cell] = sub.work[LABELING, cell]
-    if beyond > 0:
-        _solve_beyond_cap(output, labels, group, state, sub)
-    _write_back(output, state)
-    return beyond == 0
+    places = fill_costs(output, use_halves, group, state, sub)
+    proven = _solve(use_halves, padded(places), sub)
+    _write_back(output, group, state, sub)
+    return proven

@@ -1,177 +1,210 @@
-"""Dual bounds: drop labels that no labeling as cheap as a known one can take.
+"""Messages between cells: a lower bound on every labeling, and labelings that reach it.
 
-For components too wide for the programme at hand. Each edge's costs are shared out to its two cells (a
-reparametrisation: the cost of every labeling stays the same) such that the sum of the cells' minima, a lower bound on
-every labeling, rises.
+Tree-reweighted message passing in a sequence (Kolmogorov, PAMI 2006): cell by cell, forth and back, each edge's costs
+are shared out to its two cells (a reparametrisation: what a labeling costs stays the same), such that the sum of the
+cells' minima, a lower bound, rises. On these grids it nearly always rises to the minimum, which a labeling read off
+on the way attains: then that labeling is optimal.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.subproblem import COMPONENT, DIGIT, ORDER, TRIAL, Subproblem, keep_only, note_kinds
+from lightning_comixup.solvers.lanes import (
+    LANES,
+    add,
+    load,
+    lower,
+    lowest,
+    multiply,
+    same,
+    store,
+    subtract,
+    where_above,
+)
+from lightning_comixup.solvers.subproblem import CHOICES, ORDER, PLACE, TRIAL_PLACE, Subproblem, find_lowest
 
-# Rounds over the edges, forth and back. Heuristic: later rounds hardly drop anything.
-_ROUNDS = 12
-# Rounds from one local search to the next: a search costs as much as a round. Heuristic.
-_ROUNDS_PER_SEARCH = 4
-# Sweeps of the local search that turns the cheapest shares into a labeling. Heuristic.
-_LOCAL_SWEEPS = 4
-# A label is dropped, or a labeling taken as the minimum, with this margin for rounding, relative to the cost.
+# A place is ruled out, or a labeling taken as the minimum, with this margin for rounding, relative to the cost.
 _MARGIN = 1e-12
+# Rows of `Subproblem.rows`: a cell's costs with all messages, less their minimum; and working space.
+_SHARE, _REST = np.int64(0), np.int64(1)
 
 
 @small
-def _share_edge(cell: int, direction: int, sub: Subproblem) -> None:
-    """Share the costs along one edge out to its cells, half each and the rest to whom it helps."""
-    other = sub.neighbours[cell, direction]
-    back = direction ^ 1  # directions come in pairs: before and after along an axis
-    mine, theirs = sub.total[cell], sub.total[other]
-    to_me, to_them = sub.message[cell, direction], sub.message[other, back]
-    count, other_count = sub.alive[cell], sub.alive[other]
-    for i in range(count):
-        to_me[i] = mine[i] - to_me[i]  # for now: what the cell has without this edge
-    for j in range(other_count):
-        to_them[j] = theirs[j] - to_them[j]
-    for i in range(count):
-        least = np.inf
-        for j in range(other_count):
-            least = min(least, to_them[j] + sub.pairwise[sub.label[cell, i], sub.label[other, j]])
-        mine[i] = 0.5 * (to_me[i] + least)
-    for j in range(other_count):
-        least = np.inf
-        for i in range(count):
-            least = min(least, to_me[i] - mine[i] + sub.pairwise[sub.label[cell, i], sub.label[other, j]])
-        theirs[j] = to_them[j] + least
-    for i in range(count):
-        least = np.inf
-        for j in range(other_count):
-            least = min(least, to_them[j] - theirs[j] + sub.pairwise[sub.label[cell, i], sub.label[other, j]])
-        mine[i] = to_me[i] + least
-    for i in range(count):
-        to_me[i] = mine[i] - to_me[i]
-    for j in range(other_count):
-        to_them[j] = theirs[j] - to_them[j]
+def _is_ahead(cell: int, neighbour: int, backwards: bool) -> bool:
+    return (neighbour < cell) if backwards else (neighbour > cell)
 
 
 @small
-def _share_edges(size: int, backwards: bool, sub: Subproblem) -> None:
-    """Share out every edge of the component once."""
-    order, component = sub.work[ORDER], sub.work[COMPONENT]
-    for index in range(size):
-        cell = order[size - 1 - index] if backwards else order[index]
-        for direction in range(1, sub.neighbours.shape[1], 2):
-            other = sub.neighbours[cell, direction]
-            if other >= 0 and component[other] == component[cell]:
-                _share_edge(cell, direction, sub)
+def _chains_through(cell: int, backwards: bool, sub: Subproblem) -> int:
+    """Return the number of monotonic chains through a cell, among which its cost is divided."""
+    ahead, behind = 0, 0
+    for direction in range(sub.link.shape[1]):
+        neighbour = sub.link[cell, direction]
+        if neighbour >= 0:
+            if _is_ahead(cell, neighbour, backwards):
+                ahead += 1
+            else:
+                behind += 1
+    return max(ahead, behind, 1)
 
 
 @small
-def _cheapest_place(costs: NDArray[np.float64], count: int) -> int:
-    best = 0
-    for place in range(1, count):
-        if costs[place] < costs[best]:
-            best = place
-    return best
+def _gather(cell: int, slack: float, width: int, sub: Subproblem) -> float:
+    """Set the share row and return the minimum taken from it; rule out the places that exceed it by more than `slack`.
+
+    With L the bound before, no labeling with such a place costs less than L + `slack`.
+    """
+    cheapest = same(np.inf)
+    directions = sub.link.shape[1]
+    for at in range(0, width, LANES):
+        share = load(sub.own, cell, at)
+        for direction in range(directions):
+            share = add(share, load(sub.message, cell * directions + direction, at))
+        store(sub.rows, _SHARE, at, share)
+        cheapest = lower(cheapest, share)
+    least = lowest(cheapest)
+    for at in range(0, width, LANES):
+        share = subtract(load(sub.rows, _SHARE, at), same(least))
+        store(sub.rows, _SHARE, at, share)
+        store(sub.own, cell, at, where_above(share, same(slack), same(np.inf), load(sub.own, cell, at)))
+    return least
 
 
 @small
-def _local_cost(cell: int, place: int, places: NDArray[np.int32], sub: Subproblem) -> float:
-    """Return what a place costs its cell with the neighbours in the component held."""
-    component = sub.work[COMPONENT]
-    cost = sub.own[cell, place]
-    for direction in range(sub.neighbours.shape[1]):
-        other = sub.neighbours[cell, direction]
-        if other >= 0 and component[other] == component[cell]:
-            cost += sub.pairwise[sub.label[cell, place], sub.label[other, places[other]]]
+def _take_cheapest(cell: int, backwards: bool, width: int, sub: Subproblem) -> None:
+    """Let the cell take what is cheapest given the cells passed, by the messages of those ahead."""
+    directions = sub.link.shape[1]
+    for at in range(0, width, LANES):
+        cost = load(sub.own, cell, at)
+        for direction in range(directions):
+            neighbour = sub.link[cell, direction]
+            if neighbour >= 0:
+                if _is_ahead(cell, neighbour, backwards):
+                    cost = add(cost, load(sub.message, cell * directions + direction, at))
+                else:
+                    cost = add(cost, load(sub.pairwise, sub.work[TRIAL_PLACE, neighbour], at))
+        store(sub.rows, _REST, at, cost)
+    sub.work[TRIAL_PLACE, cell] = find_lowest(sub.rows, _REST, width)
+
+
+@small
+def _send_halves(target: int, least: float, least_half: float, sub: Subproblem) -> None:
+    """Correct a message by the edges between half labels, and between them and their inputs."""
+    rest = sub.rows[_REST]
+    to_half = min(least + HALF_TO_OTHER * sub.smoothness, least_half + HALF_TO_HALF * sub.smoothness)
+    for half in range(MOST_HALVES):
+        sub.message[target, half] = min(rest[half], to_half)
+        for side in range(2):
+            place = sub.constituents[side, half]
+            if place >= 0:
+                to_input, from_input = rest[half] + HALF_TO_INPUT * sub.smoothness, rest[place]
+                sub.message[target, place] = min(sub.message[target, place], to_input)
+                from_input += HALF_TO_INPUT * sub.smoothness
+                sub.message[target, half] = min(sub.message[target, half], from_input)
+
+
+@small
+def _send(cell: int, direction: int, weight: float, halves: bool, width: int, sub: Subproblem) -> None:
+    """Send a message: for each place of the neighbour the cheapest share of this cell, with the edge between them.
+
+    Inputs are equally far from each other, so that one minimum serves them all; so do half labels, but for each other
+    and their own inputs.
+    """
+    directions = sub.link.shape[1]
+    came, target = cell * directions + direction, sub.link[cell, direction] * directions + (direction ^ 1)
+    cheapest = same(np.inf)
+    for at in range(0, width, LANES):
+        rest = subtract(multiply(load(sub.rows, _SHARE, at), same(weight)), load(sub.message, came, at))
+        store(sub.rows, _REST, at, rest)
+        cheapest = lower(cheapest, rest)
+    least, least_half = lowest(cheapest), np.inf
+    if halves:
+        for half in range(MOST_HALVES):
+            least_half = min(least_half, sub.rows[_REST, half])
+    # `least` may be that of a half label, from where it is less far than this: then the second is lower.
+    to_input = same(min(least + sub.smoothness, least_half + HALF_TO_OTHER * sub.smoothness))
+    for at in range(0, width, LANES):
+        store(sub.message, target, at, lower(load(sub.rows, _REST, at), to_input))
+    if halves:
+        _send_halves(target, least, least_half, sub)
+
+
+@kernel
+def pass_messages(active: int, backwards: bool, slack: float, halves: bool, width: int, sub: Subproblem) -> float:
+    """Pass messages over the cells in work[ORDER] once, and leave a labeling in work[TRIAL_PLACE]; return the bound."""
+    bound = 0.0
+    for index in range(active):
+        cell = sub.work[ORDER, active - 1 - index if backwards else index]
+        bound += _gather(cell, slack, width, sub)
+        _take_cheapest(cell, backwards, width, sub)
+        weight = 1.0 / _chains_through(cell, backwards, sub)
+        for direction in range(sub.link.shape[1]):
+            neighbour = sub.link[cell, direction]
+            if neighbour >= 0 and _is_ahead(cell, neighbour, backwards):
+                _send(cell, direction, weight, halves, width, sub)
+    return bound
+
+
+@small
+def _trial_cost(active: int, sub: Subproblem) -> float:
+    """Return Σ_s own[s, l_s] + Σ_(s,t) pairwise[l_s, l_t] of the active cells, l in work[TRIAL_PLACE]."""
+    cost = 0.0
+    for index in range(active):
+        cell = sub.work[ORDER, index]
+        place = sub.work[TRIAL_PLACE, cell]
+        cost += sub.own[cell, place]
+        for direction in range(1, sub.link.shape[1], 2):
+            neighbour = sub.link[cell, direction]
+            if neighbour >= 0:
+                cost += sub.pairwise[place, sub.work[TRIAL_PLACE, neighbour]]
     return cost
 
 
-@kernel
-def _descend_locally(size: int, places: NDArray[np.int32], sub: Subproblem) -> float:
-    """Improve a labeling cell by cell; return its cost."""
-    order = sub.work[ORDER]
-    for _ in range(_LOCAL_SWEEPS):
-        changed = False
-        for index in range(size):
-            cell = order[index]
-            best, lowest = places[cell], _local_cost(cell, places[cell], places, sub)
-            for place in range(sub.alive[cell]):
-                cost = _local_cost(cell, place, places, sub)
-                if cost < lowest:
-                    best, lowest = place, cost
-            changed = changed or best != places[cell]
-            places[cell] = best
-        if not changed:
-            break
-    total = 0.0
-    for index in range(size):
-        cell = order[index]
-        # Half of each edge here, half at its other end.
-        total += 0.5 * (sub.own[cell, places[cell]] + _local_cost(cell, places[cell], places, sub))
-    return total
+@small
+def _list_active(width: int, sub: Subproblem) -> int:
+    """List the cells that are not settled in work[ORDER], clear their messages, and return their number."""
+    active, directions = 0, sub.link.shape[1]
+    for cell in range(sub.own.shape[0]):
+        if sub.work[CHOICES, cell] > 1:
+            sub.work[ORDER, active] = cell
+            active += 1
+            for direction in range(directions):
+                for at in range(0, width, LANES):
+                    store(sub.message, cell * directions + direction, at, same(0.0))
+    return active
 
 
-@kernel
-def _drop_labels(size: int, slack: float, sub: Subproblem) -> None:
-    """Drop every label whose share exceeds its cell's least by more than `slack`."""
-    for index in range(size):
+@small
+def _lowest_own(active: int, width: int, sub: Subproblem) -> float:
+    """Return the sum of the cells' cheapest own costs: a bound, since edges cost at least nothing."""
+    bound = 0.0
+    for index in range(active):
         cell = sub.work[ORDER, index]
-        limit = sub.total[cell, _cheapest_place(sub.total[cell], sub.alive[cell])] + slack
-        kept = 0
-        for place in range(sub.alive[cell]):
-            if sub.total[cell, place] <= limit:
-                sub.label[cell, kept] = sub.label[cell, place]
-                sub.own[cell, kept] = sub.own[cell, place]
-                kept += 1
-            else:
-                sub.holds[cell, sub.label[cell, place]] = 0
-        sub.alive[cell] = kept
-        note_kinds(cell, sub)
+        bound += sub.own[cell, find_lowest(sub.own, cell, width)]
+    return bound
 
 
 @kernel
-def _fix_labels(size: int, places: NDArray[np.int32], sub: Subproblem) -> None:
-    """Leave each cell only the label at its place."""
-    for index in range(size):
-        cell = sub.work[ORDER, index]
-        keep_only(cell, places[cell], sub)
+def close_gap(passes: int, halves: bool, width: int, sub: Subproblem) -> bool:
+    """Pass messages until a labeling is proven to be the cheapest; False if it still is not after some passes.
 
-
-@kernel
-def tighten_component(size: int, sub: Subproblem) -> None:
-    """Drop from the domains of the component listed in work[ORDER] what its bounds exclude.
-
-    With L the bound, U the cost of a labeling found by local search and m_s(l) the share of label l at cell s, every
-    labeling with l_s = l costs at least L + m_s(l) - min m_s. If that exceeds U the label goes; if L reaches U the
-    labeling found is a minimum. At least one minimum of the component remains.
+    The cheapest labeling found is left in work[PLACE]; places that are in no optimal labeling cost infinity afterwards.
     """
-    order, places, trial = sub.work[ORDER], sub.work[DIGIT], sub.work[TRIAL]
-    for index in range(size):
-        cell = order[index]
-        for place in range(sub.alive[cell]):
-            sub.total[cell, place] = sub.own[cell, place]
-            for direction in range(sub.neighbours.shape[1]):
-                sub.message[cell, direction, place] = 0.0
-    lowest = np.inf
-    bound = -np.inf
-    for step in range(_ROUNDS):
-        _share_edges(size, step % 2 == 1, sub)
-        if (step + 1) % _ROUNDS_PER_SEARCH != 0:
-            continue
-        bound = 0.0
-        for index in range(size):
-            cell = order[index]
-            trial[cell] = _cheapest_place(sub.total[cell], sub.alive[cell])
-            bound += sub.total[cell, trial[cell]]
-        reached = _descend_locally(size, trial, sub)
-        if reached < lowest:
-            lowest = reached
-            for index in range(size):
-                places[order[index]] = trial[order[index]]
-        if lowest - bound <= _MARGIN * max(1.0, abs(lowest)):
-            _fix_labels(size, places, sub)
-            return
-    _drop_labels(size, lowest - bound + _MARGIN * max(1.0, abs(lowest)), sub)
+    active = _list_active(width, sub)
+    cost, bound = np.inf, _lowest_own(active, width, sub)
+    margin = _MARGIN * max(1.0, abs(bound))
+    for step in range(passes):
+        reached = pass_messages(active, step % 2 == 1, cost - bound + margin, halves, width, sub)
+        bound = max(bound, reached)
+        reached = _trial_cost(active, sub)
+        if reached < cost:
+            cost = reached
+            for index in range(active):
+                cell = sub.work[ORDER, index]
+                sub.work[PLACE, cell] = sub.work[TRIAL_PLACE, cell]
+        if cost - bound <= margin:
+            return True
+    return False

@@ -1,33 +1,58 @@
-"""Connected components of the undecided cells, each solved by itself."""
+"""Connected components of the cells that messages left undecided, each solved by itself."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.bounds import tighten_component
-from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
-from lightning_comixup.solvers.jit import inlined, kernel, small
+from lightning_comixup.solvers.jit import inlined, small
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.subproblem import (
-    BEYOND_CAP,
+    CHOICES,
     COMPONENT,
     DECIDED,
     DIGIT,
-    LABELING,
     ORDER,
-    SETTLED,
+    PLACE,
     TRIAL,
     Subproblem,
-    cheapest_place,
-    keep_only,
 )
 
-# A first order this cheap (in table entries) is not worth comparing with others. Heuristic.
-_CHEAP_PROGRAMME = 256
-# Beyond this many table entries bounds, which cost about as much, are tried first. Heuristic.
-_WIDE_PROGRAMME = 16384
+# Marks a cell that is not yet in a component.
+_NEW = -2
+
+
+@small
+def _list_choices(width: int, sub: Subproblem) -> None:
+    """List what each cell may still take; a cell with one place left takes it."""
+    for cell in range(sub.own.shape[0]):
+        sub.work[COMPONENT, cell] = DECIDED
+        if sub.work[CHOICES, cell] == 1:
+            continue
+        size = 0
+        for place in range(width):
+            if sub.own[cell, place] < np.inf:
+                sub.left[cell, size] = place
+                size += 1
+        sub.work[CHOICES, cell] = size
+        if size > 1:
+            sub.work[COMPONENT, cell] = _NEW
+        else:
+            sub.work[PLACE, cell] = sub.left[cell, 0]
+
+
+@small
+def _add_decided(cell: int, sub: Subproblem) -> None:
+    """Write what each place left costs a cell, with its edges to decided cells, over its first row of messages."""
+    for index in range(sub.work[CHOICES, cell]):
+        place = sub.left[cell, index]
+        cost = sub.own[cell, place]
+        for direction in range(sub.link.shape[1]):
+            neighbour = sub.link[cell, direction]
+            if neighbour >= 0 and sub.work[COMPONENT, neighbour] == DECIDED:
+                cost += sub.pairwise[place, sub.work[PLACE, neighbour]]
+        sub.message[cell * sub.link.shape[1], place] = cost
 
 
 @small
@@ -41,9 +66,10 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
     while head < size:
         cell = order[head]
         head += 1
-        for direction in range(sub.neighbours.shape[1]):
-            neighbour = sub.neighbours[cell, direction]
-            if neighbour >= 0 and sub.alive[neighbour] > 1 and component[neighbour] < 0:
+        _add_decided(cell, sub)
+        for direction in range(sub.link.shape[1]):
+            neighbour = sub.link[cell, direction]
+            if neighbour >= 0 and component[neighbour] == _NEW:
                 component[neighbour] = seed
                 order[size] = neighbour
                 size += 1
@@ -51,7 +77,7 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
 
 
 @small
-def _sort_by_rank(order: NDArray[np.int32], size: int, rank: NDArray[np.int32]) -> None:
+def _sort_by_rank(order: NDArray[np.int64], size: int, rank: NDArray[np.int64]) -> None:
     """Sort the cells by rank, in place (by insertion: components are small)."""
     for index in range(1, size):
         cell = order[index]
@@ -62,9 +88,9 @@ def _sort_by_rank(order: NDArray[np.int32], size: int, rank: NDArray[np.int32]) 
         order[place] = cell
 
 
-@kernel
+@small
 def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
-    """Leave the cheapest order in work[ORDER]; False if none fits the cap."""
+    """Leave the cheapest order in work[ORDER], each with another axis varying slowest; False if none fits the cap."""
     order, trial = sub.work[ORDER], sub.work[TRIAL]
     best = cap + 1
     copy_row(trial, order, size)
@@ -74,104 +100,26 @@ def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
         if cost < best:
             best = cost
             copy_row(order, trial, size)
-        if best <= _CHEAP_PROGRAMME:
-            break
     return best <= cap
 
 
-@small
-def _edges_cost_nothing(size: int, sub: Subproblem) -> bool:
-    """Whether the labels taken by the component at hand cost nothing along its inner edges."""
-    labeling, component = sub.work[LABELING], sub.work[COMPONENT]
-    for index in range(size):
-        cell = sub.work[ORDER, index]
-        for direction in range(sub.neighbours.shape[1]):
-            neighbour = sub.neighbours[cell, direction]
-            if (
-                neighbour >= 0
-                and component[neighbour] == component[cell]
-                and sub.pairwise[labeling[cell], labeling[neighbour]] > 0.0
-            ):
-                return False
-    return True
-
-
 @inlined
-def _solve_component(size: int, cap: int, sub: Subproblem) -> bool:
-    """Minimise over the component listed in work[ORDER]; False, and cheapest labels, if it is beyond the cap."""
-    order, labeling = sub.work[ORDER], sub.work[LABELING]
-    for index in range(size):
-        cell = order[index]
-        labeling[cell] = sub.label[cell, cheapest_place(cell, sub)]
-    # Each cell at its cheapest and no edge that costs anything: no labeling can be cheaper.
-    if _edges_cost_nothing(size, sub):
-        return True
-    if not _choose_order(size, cap, sub):
-        return False
-    minimise_component(size, sub)
-    for index in range(size):
-        cell = order[index]
-        labeling[cell] = sub.label[cell, sub.work[DIGIT, cell]]
-    return True
+def solve_components(width: int, sub: Subproblem) -> bool:
+    """Minimise over every component of undecided cells; False if one needs more entries than the table has.
 
-
-@inlined
-def _find_decided(sub: Subproblem) -> None:
-    """Take the only label of each decided cell."""
-    for cell in range(sub.neighbours.shape[0]):
-        sub.work[COMPONENT, cell] = DECIDED
-        sub.work[LABELING, cell] = sub.label[cell, 0]
-
-
-@kernel
-def _solve_components(cap: int, tighten: bool, sub: Subproblem) -> int:
-    """Solve every component within the cap; return how many cells are beyond it.
-
-    Those cells take the cheapest label of their domain and are marked BEYOND_CAP, or with `tighten` have their domains
-    reduced by bounds. Cells that are solved keep no other label.
+    The cells of such a component keep what they have in work[PLACE].
     """
-    _find_decided(sub)
-    component, order = sub.work[COMPONENT], sub.work[ORDER]
-    beyond = 0
-    for cell in range(sub.neighbours.shape[0]):
-        if sub.alive[cell] == 1 or component[cell] != DECIDED:
+    _list_choices(width, sub)
+    solved = True
+    for seed in range(sub.own.shape[0]):
+        if sub.work[COMPONENT, seed] != _NEW:
             continue
-        size = _collect_component(cell, sub)
-        solved = _solve_component(size, cap, sub)
-        if solved:
-            for index in range(size):
-                _decide(order[index], sub)
-        else:
-            beyond += size
-            if tighten:
-                tighten_component(size, sub)
-            for index in range(size):
-                component[order[index]] = BEYOND_CAP
-    return beyond
-
-
-@small
-def _decide(cell: int, sub: Subproblem) -> None:
-    """Leave a cell only the label that it took; no undecided neighbour is left that would have to know."""
-    for place in range(sub.alive[cell]):
-        if sub.label[cell, place] == sub.work[LABELING, cell]:
-            keep_only(cell, place, sub)
-            break
-    sub.work[SETTLED, cell] = 1
-
-
-@inlined
-def solve_domains(cap: int, sub: Subproblem) -> int:
-    """Solve the subproblem into work[LABELING]; return how many cells lie in components beyond `cap` table entries.
-
-    Those cells take the cheapest label of their domain and are marked BEYOND_CAP in work[COMPONENT]; without any, the
-    labeling is a proven minimum.
-    """
-    beyond = 0
-    for attempt in range(2):
-        eliminate_dead_ends(sub)
-        limit = min(_WIDE_PROGRAMME, cap) if attempt == 0 else cap
-        beyond = _solve_components(limit, attempt == 0, sub)
-        if beyond == 0:
-            break
-    return beyond
+        size = _collect_component(seed, sub)
+        if not _choose_order(size, sub.table.shape[0], sub):
+            solved = False
+            continue
+        minimise_component(size, sub)
+        for index in range(size):
+            cell = sub.work[ORDER, index]
+            sub.work[PLACE, cell] = sub.left[cell, sub.work[DIGIT, cell]]
+    return solved

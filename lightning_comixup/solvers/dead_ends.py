@@ -1,101 +1,115 @@
-"""Dead-end elimination: drop labels that no optimal labeling of the subproblem needs.
+"""Dead-end elimination: rule out places that no optimal labeling needs, and settle the cells that this decides.
 
-Label a goes at a cell when another label b there has own[b] - own[a] + Σ_neighbours max_l (pairwise[b, l] - pairwise[a,
-l]) < 0, l over what the undecided neighbour may still take. Neighbours that are decided are in the own costs.
+A place a goes at a cell when the cheapest place b there has own[a] - own[b] > Σ_neighbours max_l (pairwise[b, l] -
+pairwise[a, l]), l over what the neighbour may still take: then b costs less whatever the neighbours take.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.relations import OTHER, WORST_GAPS
-from lightning_comixup.solvers.subproblem import KINDS_HELD, SETTLED, STALE, Subproblem, cheapest_place, note_kinds
+from lightning_comixup.solvers.lanes import (
+    LANES,
+    add,
+    count_below,
+    load,
+    lower,
+    lowest,
+    multiply,
+    same,
+    store,
+    where_above,
+)
+from lightning_comixup.solvers.subproblem import CHOICES, PLACE, STALE, Subproblem, find_lowest
+
+# The most that a rival can cost more than a half label along an edge, of ½‖z - z'‖²: the neighbour holds an input of
+# the half label (1 - ¼), or the half label itself (¾ - 0).
+_MOST_FOR_HALF = 0.75
+# The most that a rival can cost more than an input where the neighbour holds a half label of that input: ¾ - ¼.
+_MOST_BESIDE_HALF = 0.5
+# Row of `Subproblem.rows`: what half labels add to the risk.
+_RISK = 0
 
 
 @small
-def _settle(cell: int, sub: Subproblem) -> None:
-    """Add what the edges of a decided cell cost to its neighbours' own costs."""
-    label = sub.label[cell, 0]
-    for direction in range(sub.neighbours.shape[1]):
-        neighbour = sub.neighbours[cell, direction]
-        if neighbour >= 0 and sub.alive[neighbour] > 1:
-            for place in range(sub.alive[neighbour]):
-                sub.own[neighbour, place] += sub.pairwise[sub.label[neighbour, place], label]
-    sub.work[SETTLED, cell] = 1
+def _neighbour_row(cell: int, direction: int, sub: Subproblem) -> int:
+    """Return the row of `Subproblem.held` of a neighbour: the last, nothing held, where there is none."""
+    neighbour = sub.link[cell, direction]
+    return neighbour if neighbour >= 0 else sub.own.shape[0]
 
 
 @small
-def _loses_to(cell: int, candidate: int, rival: int, sub: Subproblem) -> bool:
-    """Whether a label unrelated to half labels is dearer than its rival whatever the neighbours take.
-
-    Along an edge the rival costs more than it only if the neighbour takes the label itself: every other label is as far
-    from it as any input, or half label, is from any other.
-    """
-    label = sub.label[cell, candidate]
-    edges = 0
-    for direction in range(sub.neighbours.shape[1]):
-        edges += sub.holds[sub.neighbours[cell, direction], label]
-    gap = sub.own[cell, candidate] - sub.own[cell, rival]
-    return edges * sub.pairwise[sub.label[cell, rival], label] < gap
-
-
-@small
-def _is_dominated(cell: int, candidate: int, rival: int, sub: Subproblem) -> bool:
-    """Whether a half label, or an input of one, is dearer than its rival whatever the neighbours take."""
-    kind, rival_kind = sub.kind[sub.label[cell, candidate]], sub.kind[sub.label[cell, rival]]
-    quarters = 0
-    for direction in range(sub.neighbours.shape[1]):
-        quarters += WORST_GAPS[kind, rival_kind, sub.work[KINDS_HELD, sub.neighbours[cell, direction]]]
-    gap = sub.own[cell, candidate] - sub.own[cell, rival]
-    return 0.25 * sub.smoothness * quarters < gap
+def _weigh_halves(cell: int, width: int, sub: Subproblem) -> None:
+    """Set the edges at which a half label, or an input beside one, may cost less than the rival."""
+    for at in range(0, width, LANES):
+        store(sub.rows, _RISK, at, same(0.0))
+    edges = 0.0
+    for direction in range(sub.link.shape[1]):
+        edges += 1.0 if sub.link[cell, direction] >= 0 else 0.0
+    for half in range(MOST_HALVES):
+        sub.rows[_RISK, half] = _MOST_FOR_HALF * edges
+        beside = 0.0
+        for direction in range(sub.link.shape[1]):
+            beside += sub.held[_neighbour_row(cell, direction, sub), half]
+        for side in range(2):
+            place = sub.constituents[side, half]
+            if place >= 0:
+                sub.rows[_RISK, place] += _MOST_BESIDE_HALF * beside
 
 
 @small
-def _is_needless(cell: int, candidate: int, best: int, sub: Subproblem) -> bool:
-    """Whether a label loses to the cheapest one, or one related to half labels to another such label."""
-    if sub.kind[sub.label[cell, candidate]] == OTHER:
-        return candidate != best and _loses_to(cell, candidate, best, sub)
-    for rival in range(sub.alive[cell]):
-        is_rival = rival != candidate and (rival == best or sub.kind[sub.label[cell, rival]] != OTHER)
-        if is_rival and _is_dominated(cell, candidate, rival, sub):
-            return True
-    return False
+def _eliminate_at(cell: int, halves: bool, width: int, sub: Subproblem) -> bool:
+    """Rule out the needless places of one cell; whether its neighbours have to know."""
+    cheapest = same(np.inf)
+    for at in range(0, width, LANES):
+        cheapest = lower(cheapest, load(sub.own, cell, at))
+    least = same(lowest(cheapest))
+    if halves:
+        _weigh_halves(cell, width, sub)
+    left = 0
+    for at in range(0, width, LANES):
+        # An input costs less than a rival only along edges to neighbours that take the same input.
+        risk = load(sub.rows, _RISK, at) if halves else same(0.0)
+        for direction in range(sub.link.shape[1]):
+            risk = add(risk, load(sub.held, _neighbour_row(cell, direction, sub), at))
+        limit = add(least, multiply(risk, same(sub.smoothness)))
+        own = load(sub.own, cell, at)
+        own = where_above(own, limit, same(np.inf), own)
+        store(sub.own, cell, at, own)
+        store(sub.held, cell, at, where_above(own, limit, same(0.0), same(1.0)))
+        left += count_below(own, np.inf)
+    changed = left < sub.work[CHOICES, cell] or left == 1
+    sub.work[CHOICES, cell] = left
+    return changed
 
 
 @small
-def _drop(cell: int, place: int, sub: Subproblem) -> None:
-    sub.holds[cell, sub.label[cell, place]] = 0
-    last = sub.alive[cell] - 1
-    for following in range(place, last):
-        sub.label[cell, following] = sub.label[cell, following + 1]
-        sub.own[cell, following] = sub.own[cell, following + 1]
-    sub.alive[cell] = last
-    note_kinds(cell, sub)
-
-
-@small
-def _eliminate_at(cell: int, sub: Subproblem) -> bool:
-    """Drop the needless labels of one cell; whether there were any."""
-    before = sub.alive[cell]
-    best = cheapest_place(cell, sub)
-    candidate = 0
-    while candidate < sub.alive[cell]:
-        if _is_needless(cell, candidate, best, sub):
-            _drop(cell, candidate, sub)
-            best = cheapest_place(cell, sub)
-        else:
-            candidate += 1
-    return sub.alive[cell] < before
+def _settle(cell: int, width: int, sub: Subproblem) -> None:
+    """Take the only place left, and add what the cell's edges cost to its neighbours' own costs."""
+    taken = find_lowest(sub.own, cell, width)
+    sub.work[PLACE, cell] = taken
+    for at in range(0, width, LANES):
+        store(sub.held, cell, at, same(0.0))
+    for direction in range(sub.link.shape[1]):
+        neighbour = sub.link[cell, direction]
+        if neighbour >= 0:
+            for at in range(0, width, LANES):
+                store(sub.own, neighbour, at, add(load(sub.own, neighbour, at), load(sub.pairwise, taken, at)))
+            sub.link[neighbour, direction ^ 1] = -1  # directions come in pairs: before and after along an axis
+            sub.link[cell, direction] = -1
 
 
 @kernel
-def eliminate_dead_ends(sub: Subproblem) -> None:
-    """Repeat the elimination until nothing drops; settle the cells that are decided."""
-    cells = sub.neighbours.shape[0]
+def eliminate_dead_ends(halves: bool, width: int, sub: Subproblem) -> None:
+    """Repeat the elimination until nothing drops; work[CHOICES] then tells how many places each cell has left.
+
+    Cells with one place left have taken it in work[PLACE], and have no links to others any more.
+    """
+    cells = sub.own.shape[0]
     for cell in range(cells):
-        sub.work[STALE, cell] = sub.alive[cell] > 1
-        if sub.alive[cell] == 1 and sub.work[SETTLED, cell] == 0:
-            note_kinds(cell, sub)
-            _settle(cell, sub)
+        sub.work[STALE, cell] = 1
     again = True
     while again:
         again = False
@@ -103,12 +117,12 @@ def eliminate_dead_ends(sub: Subproblem) -> None:
             if sub.work[STALE, cell] == 0:
                 continue
             sub.work[STALE, cell] = 0
-            if not _eliminate_at(cell, sub):
+            if not _eliminate_at(cell, halves, width, sub):
                 continue
-            if sub.alive[cell] == 1:
-                _settle(cell, sub)
-            for direction in range(sub.neighbours.shape[1]):
-                neighbour = sub.neighbours[cell, direction]
-                if neighbour >= 0 and sub.alive[neighbour] > 1:
+            for direction in range(sub.link.shape[1]):
+                neighbour = sub.link[cell, direction]
+                if neighbour >= 0:
                     sub.work[STALE, neighbour] = 1
                     again = True
+            if sub.work[CHOICES, cell] == 1:
+                _settle(cell, width, sub)

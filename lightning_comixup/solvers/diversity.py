@@ -1,75 +1,67 @@
-"""The diversity term: the penalty φ on what the other outputs already use."""
+"""The diversity term: what outputs pay for inputs that the other outputs already use.
+
+With B = c Aᵀ (outputs, inputs) the load that an output sees is A p_j = Σ_k B_k - B_j, and the whole term
+
+    hard: Σ_ji B_ji [A p_j > τ]_i p_ji        soft: Σ_ji c_ji max(A p_j - τ, 0)_i
+
+is one pass over two matrices, where the counts need a product with A.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.lanes import LANES, add, load, multiply, same, store, subtract, total, where_above
 
 
 @small
-def penalty(
-    inputs: int, vectors: NDArray[np.float64], spread: NDArray[np.float64], threshold: float, soft: bool
-) -> None:
-    """Set vectors[1] = φ(p) from vectors[0] = p, each of length `inputs`; vectors[2] is working space.
-
-    hard: φ(p) = A (1[A p > τ] ⊙ p), the authors' code; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ]. `spread` is A transposed:
-    a product adds up rows, which the compiler turns into vector instructions.
-    """
-    for i in range(inputs):
-        vectors[2, i] = 0.0
-    for k in range(inputs):
-        used = vectors[0, k]
-        if used != 0.0:
-            for i in range(inputs):
-                vectors[2, i] += spread[k, i] * used
-    for i in range(inputs):
-        vectors[1, i] = max(vectors[2, i] - threshold, 0.0) if soft else 0.0
-    if soft:
-        return
-    for k in range(inputs):
-        used = vectors[0, k]
-        if used > 0.0 and vectors[2, k] > threshold:
-            for i in range(inputs):
-                vectors[1, i] += spread[k, i] * used
+def spread_output(output: int, group: Group, state: State) -> None:
+    """Set B_j and the loads from the counts of one output."""
+    for at in range(0, state.counts.shape[1], LANES):
+        now = same(0.0)
+        for used in range(group.inputs):
+            cells = state.counts[output, used]
+            if cells > 0.0:
+                now = add(now, multiply(load(group.spread, used, at), same(cells)))
+        others = subtract(load(state.load, 0, at), load(state.spread, output, at))
+        store(state.spread, output, at, now)
+        store(state.load, 0, at, add(others, now))
 
 
 @kernel
-def total_diversity(
-    counts: NDArray[np.int32],
-    totals: NDArray[np.int32],
-    spread: NDArray[np.float64],
-    threshold: float,
-    soft: bool,
-    vectors: NDArray[np.float64],
-) -> float:
-    """Return Σ_j ⟨φ(p_j), c_j⟩; counts and totals are in halves.
+def diversity_energy(group: Group, state: State) -> float:
+    """Return γ Σ_j ⟨φ(p_j), c_j⟩."""
+    threshold, nothing = same(group.penalty_threshold), same(0.0)
+    paid = nothing
+    for at in range(0, state.counts.shape[1], LANES):
+        limit = subtract(load(state.load, 0, at), threshold)
+        totals = load(state.totals, 0, at)
+        for output in range(state.counts.shape[0]):
+            spread, count = load(state.spread, output, at), load(state.counts, output, at)
+            over = subtract(limit, spread)
+            cost = multiply(over, count) if group.soft else multiply(spread, subtract(totals, count))
+            paid = add(paid, where_above(over, nothing, cost, nothing))
+    return group.diversity * total(paid)
 
-    With A p_j = A Σ_k c_k - A c_j, and c_j zero but for a few inputs, this takes a few rows of A per output.
+
+@small
+def penalty(output: int, group: Group, state: State) -> None:
+    """Set added[0] = φ(p_j), the penalty that the output sees; added[1] is working space.
+
+    hard: φ(p) = A (1[A p > τ] ⊙ p), the authors' code; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
     """
-    outputs, inputs = counts.shape
-    for i in range(inputs):
-        vectors[0, i] = 0.0
-    for k in range(inputs):
-        for i in range(inputs):
-            vectors[0, i] += 0.5 * totals[k] * spread[k, i]
-    total = 0.0
-    for output in range(outputs):
-        for i in range(inputs):
-            vectors[1, i] = vectors[0, i]
-        for k in range(inputs):
-            if counts[output, k] > 0:
-                for i in range(inputs):
-                    vectors[1, i] -= 0.5 * counts[output, k] * spread[k, i]
-        for k in range(inputs):
-            if vectors[1, k] <= threshold:
-                continue
-            if soft:
-                total += 0.5 * counts[output, k] * (vectors[1, k] - threshold)
-            else:
-                paid = 0.0
-                for i in range(inputs):
-                    paid += spread[k, i] * counts[output, i]
-                total += 0.25 * paid * (totals[k] - counts[output, k])
-    return total
+    nothing = same(0.0)
+    for at in range(0, state.counts.shape[1], LANES):
+        seen = subtract(load(state.load, 0, at), load(state.spread, output, at))
+        over = subtract(seen, same(group.penalty_threshold))
+        others = subtract(load(state.totals, 0, at), load(state.counts, output, at))
+        store(state.added, 0, at, where_above(over, nothing, over, nothing) if group.soft else nothing)
+        store(state.added, 1, at, where_above(over, nothing, others, nothing))
+    if group.soft:
+        return
+    for used in range(group.inputs):
+        cells = state.added[1, used]
+        if cells > 0.0:
+            for at in range(0, state.counts.shape[1], LANES):
+                more = multiply(load(group.spread, used, at), same(cells))
+                store(state.added, 0, at, add(load(state.added, 0, at), more))

@@ -1,4 +1,4 @@
-"""The costs of a subproblem's labels, and which of them each cell may take at all."""
+"""The costs of a subproblem: which labels any cell may take, and what each costs at each cell."""
 
 from __future__ import annotations
 
@@ -7,91 +7,123 @@ import numpy as np
 from lightning_comixup.problem import HALF_LABEL_BONUS
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.half_labels import choose_halves, relate_labels
+from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES, choose_halves
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.subproblem import Subproblem, add_label, clear_domain
-
-# Row of `State.vectors` that holds what an output pays for each input at every cell.
-_ADDED = 1
+from lightning_comixup.solvers.lanes import padded
+from lightning_comixup.solvers.subproblem import CHOICES, Subproblem
 
 
 @kernel
-def price_labels(output: int, use_halves: bool, group: Group, state: State, sub: Subproblem) -> int:
-    """Set what an output pays for each input, choose its half labels and return the number of labels."""
-    inputs = group.unary.shape[1]
-    for label in range(inputs):
-        state.vectors[0, label] = 0.5 * (state.totals[label] - state.counts[output, label])
-    penalty(inputs, state.vectors, group.spread, group.penalty_threshold, group.soft)
-    for label in range(inputs):
-        state.vectors[_ADDED, label] = 2.0 * group.diversity * state.vectors[_ADDED, label] + state.extra[output, label]
-    halves = choose_halves(output, state.counts, state.marks, state.halves) if use_halves else 0
-    relate_labels(inputs, halves, state.halves, group.smoothness, sub.pairwise, sub.kind)
-    return inputs + halves
+def set_extremes(group: Group, state: State) -> None:
+    """Note the lowest and highest unary of each input."""
+    for label in range(group.inputs):
+        lowest, highest = np.inf, -np.inf
+        for cell in range(group.unary.shape[0]):
+            lowest, highest = min(lowest, group.unary[cell, label]), max(highest, group.unary[cell, label])
+        state.extremes[0, label], state.extremes[1, label] = lowest, highest
 
 
 @small
-def _label_cost(cell: int, label: int, group: Group, state: State) -> float:
-    """Return what a label costs at a cell: a half label the mean of its two inputs, less the bonus."""
-    inputs = group.unary.shape[1]
-    if label < inputs:
-        return group.unary[cell, label] + state.vectors[_ADDED, label]
-    first, second = state.halves[0, label - inputs], state.halves[1, label - inputs]
-    cost = group.unary[cell, first] + state.vectors[_ADDED, first]
-    return 0.5 * (cost + (group.unary[cell, second] + state.vectors[_ADDED, second])) - HALF_LABEL_BONUS
-
-
-@kernel
-def fill_costs(labels: int, group: Group, state: State) -> None:
-    """Write the cost of every label at every cell."""
-    for cell in range(group.unary.shape[0]):
-        for label in range(labels):
-            state.cost[cell, label] = _label_cost(cell, label, group, state)
+def _price_inputs(output: int, group: Group, state: State) -> None:
+    """Set what the output pays for each input at every cell: the modular penalty 2γ φ(p), and to resolve duplicates."""
+    penalty(output, group, state)
+    for label in range(group.inputs):
+        state.added[0, label] = 2.0 * group.diversity * state.added[0, label] + state.extra[output, label]
 
 
 @small
-def _lowest_cost(label: int, group: Group, state: State) -> float:
-    """Return a bound below what a label costs at any cell."""
-    inputs = group.unary.shape[1]
-    if label < inputs:
-        return state.extremes[0, label] + state.vectors[_ADDED, label]
-    first, second = state.halves[0, label - inputs], state.halves[1, label - inputs]
-    cost = state.extremes[0, first] + state.vectors[_ADDED, first]
-    return 0.5 * (cost + (state.extremes[0, second] + state.vectors[_ADDED, second])) - HALF_LABEL_BONUS
+def _list_inputs(group: Group, state: State) -> int:
+    """List the inputs that some cell may take, from place MOST_HALVES on; return the number of places.
 
-
-@small
-def _list_candidates(labels: int, group: Group, state: State) -> int:
-    """List the labels that some cell may take: most inputs are in full use and cost too much everywhere."""
-    limit = np.inf
-    for label in range(group.unary.shape[1]):
-        limit = min(limit, state.extremes[1, label] + state.vectors[_ADDED, label])
-    limit += group.smoothness * group.neighbours.shape[1]
-    size = 0
-    for label in range(labels):
-        if _lowest_cost(label, group, state) <= limit:
-            state.candidates[size] = label
-            size += 1
-    return size
-
-
-@kernel
-def fill_domains(labels: int, group: Group, state: State, sub: Subproblem) -> None:
-    """Keep, at every cell, the labels within `reach` of the cheapest.
-
-    Along each edge the cheapest label costs at most the smoothness weight more than any other, whatever the neighbours
-    take (½‖z - z'‖² lies in [0, 1]), so a label beyond that bound is never part of an optimal labeling.
+    Most inputs are in full use and cost too much everywhere.
     """
-    candidates = _list_candidates(labels, group, state)
+    limit = np.inf
+    for label in range(group.inputs):
+        limit = min(limit, state.extremes[1, label] + state.added[0, label])
+    limit += group.smoothness * group.neighbours.shape[1]
+    places = MOST_HALVES
+    for label in range(group.inputs):
+        if state.extremes[0, label] + state.added[0, label] <= limit:
+            state.candidates[places] = label
+            places += 1
+    return places
+
+
+@small
+def _place_of(label: int, places: int, state: State) -> int:
+    for place in range(MOST_HALVES, places):
+        if state.candidates[place] == label:
+            return place
+    return -1
+
+
+@small
+def _relate_halves(halves: int, places: int, state: State, sub: Subproblem) -> None:
+    """Note the places of the half labels' inputs, and set their pairwise costs in place of the last output's."""
+    for half in range(MOST_HALVES):
+        for side in range(2):
+            place = sub.constituents[side, half]
+            if place >= 0:
+                sub.pairwise[half, place] = HALF_TO_OTHER * sub.smoothness
+                sub.pairwise[place, half] = HALF_TO_OTHER * sub.smoothness
+            sub.constituents[side, half] = -1
+    for half in range(halves):
+        for side in range(2):
+            place = _place_of(state.halves[side, half], places, state)
+            sub.constituents[side, half] = place
+            if place >= 0:
+                sub.pairwise[half, place] = HALF_TO_INPUT * sub.smoothness
+                sub.pairwise[place, half] = HALF_TO_INPUT * sub.smoothness
+
+
+@small
+def _half_cost(cell: int, half: int, group: Group, state: State) -> float:
+    """Return what a half label costs at a cell: the mean of its two inputs, less the bonus."""
+    first, second = state.halves[0, half], state.halves[1, half]
+    cost = group.unary[cell, first] + state.added[0, first]
+    return 0.5 * (cost + (group.unary[cell, second] + state.added[0, second])) - HALF_LABEL_BONUS
+
+
+@small
+def _bound_places(cell: int, places: int, group: Group, sub: Subproblem) -> None:
+    """Rule out what costs more than the cheapest place by more than the cell's edges can make up for.
+
+    Along each edge the cheapest costs at most the smoothness weight more than any other, whatever the neighbours take
+    (½‖z - z'‖² lies in [0, 1]).
+    """
+    lowest = np.inf
+    for place in range(places):
+        lowest = min(lowest, sub.own[cell, place])
+    bound = lowest
+    for direction in range(group.neighbours.shape[1]):
+        if group.neighbours[cell, direction] >= 0:
+            bound += sub.smoothness
+    left = 0
+    for place in range(padded(places)):
+        allowed = place < places and sub.own[cell, place] <= bound
+        sub.own[cell, place] = sub.own[cell, place] if allowed else np.inf
+        sub.held[cell, place] = 1.0 if allowed else 0.0
+        left += 1 if allowed else 0
+    sub.work[CHOICES, cell] = left
+    for direction in range(group.neighbours.shape[1]):
+        sub.link[cell, direction] = group.neighbours[cell, direction]
+
+
+@kernel
+def fill_costs(output: int, use_halves: bool, group: Group, state: State, sub: Subproblem) -> int:
+    """State the subproblem of an output; return the number of places.
+
+    `State.candidates` then has the input of each place from MOST_HALVES on, `State.halves` those of the places before.
+    """
+    _price_inputs(output, group, state)
+    places = _list_inputs(group, state)
+    halves = choose_halves(output, state.counts, state.marks, state.halves) if use_halves else 0
+    _relate_halves(halves, places, state, sub)
     for cell in range(group.unary.shape[0]):
-        lowest = np.inf
-        for index in range(candidates):
-            cost = _label_cost(cell, state.candidates[index], group, state)
-            state.vectors[2, index] = cost
-            lowest = min(lowest, cost)
-        bound = lowest + sub.reach[cell]
-        clear_domain(cell, sub)
-        for index in range(candidates):
-            if state.vectors[2, index] <= bound:
-                add_label(cell, state.candidates[index], state.vectors[2, index], sub)
-        if sub.alive[cell] == 0:  # only where costs are NaN
-            add_label(cell, 0, 0.0, sub)
+        for half in range(MOST_HALVES):
+            sub.own[cell, half] = _half_cost(cell, half, group, state) if half < halves else np.inf
+        for place in range(MOST_HALVES, places):
+            label = state.candidates[place]
+            sub.own[cell, place] = group.unary[cell, label] + state.added[0, label]
+        _bound_places(cell, places, group, sub)
+    return places

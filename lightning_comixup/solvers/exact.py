@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,39 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.grid import lattice
-from lightning_comixup.problem import ENERGY_TOLERANCE, Labeling, Problem
+from lightning_comixup.problem import Labeling, Problem
 from lightning_comixup.solvers.descent import descend
-from lightning_comixup.solvers.group import Group, new_state
-from lightning_comixup.solvers.half_labels import MOST_HALVES
+from lightning_comixup.solvers.domains import set_extremes
+from lightning_comixup.solvers.group import Group, State, new_state
 from lightning_comixup.solvers.jit import entry_point, source_fingerprint
+from lightning_comixup.solvers.lanes import padded
 from lightning_comixup.solvers.loops import copy_rows
-from lightning_comixup.solvers.subproblem import new_subproblem
+from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
-
-# Table entries beyond which a component goes to the second method: 8 MB, a few milliseconds. Heuristic: every
-# subproblem of the recorded groups at 4 x 4 cells fits, also with a smoothness of 1.
-TABLE_CAP = 1 << 20
 
 
 def _compile(fingerprint: int) -> Callable[..., Any]:
     @entry_point
     def best_descent(
-        group: Group, starts: NDArray[np.int32], tally: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int32], float]:
+        group: Group, state: State, sub: Subproblem, starts: NDArray[np.int64], tally: NDArray[np.int64]
+    ) -> float:
         # The reference makes the number part of the key of the cache on disk.
         tally[2] = fingerprint
-        state = new_state(group, starts.shape[1])
-        labels = group.unary.shape[1] + MOST_HALVES
-        sub = new_subproblem(group.neighbours, group.rank, labels, group.smoothness, group.cap)
-        best = np.empty((2, starts.shape[1], starts.shape[2]), np.int32)
-        copy_rows(best[0], starts[0])
-        copy_rows(best[1], starts[0])
+        set_extremes(group, state)
         lowest = np.inf
         for start in range(starts.shape[0]):
             copy_rows(state.first, starts[start])
             copy_rows(state.second, starts[start])
-            lowest = descend(group, state, sub, best, lowest, tally)
-        return best, lowest
+            lowest = descend(group, state, sub, lowest, tally)
+        return lowest
 
     return best_descent
 
@@ -49,40 +42,92 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
 best_descent = _compile(source_fingerprint())
 
 
-def solve(problem: Problem) -> Labeling:
-    """Minimise the energy of one group by block-wise descent from each start; keep the lowest energy seen.
+# Bound on every sum of the solver; sums of a few such still are finite numbers.
+_MOST_ENERGY = 1e300
 
-    Each step minimises over one output with the others held (`block.solve_output`) and proves it, unless a component of
-    undecided cells needs a table beyond the cap: then expansion moves improve the cheapest labeling.
 
-    Args:
-        problem: The group; any number of inputs, outputs and dimensions.
+class _Workspace(threading.local):
+    """The arrays of the last group of each thread: the next is mostly of the same shape."""
 
-    Returns:
-        The labeling of lowest energy over all sweeps of all starts.
-    """
+    def __init__(self) -> None:
+        self.key: tuple[object, ...] = ()
+        self.arrays: tuple[State, Subproblem] | None = None
+
+
+_workspace = _Workspace()
+
+
+def _arrays(group: Group, outputs: int, grid: tuple[int, ...]) -> tuple[State, Subproblem]:
+    key = (outputs, group.inputs, grid, group.smoothness)
+    if _workspace.arrays is None or _workspace.key != key:
+        _workspace.arrays = new_state(group, outputs), new_subproblem(lattice(grid), group.inputs, group.smoothness)
+        _workspace.key = key
+    return _workspace.arrays
+
+
+def padded_rows(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a matrix in float64, its rows padded with zeros to whole lanes."""
+    rows = np.zeros((matrix.shape[0], padded(matrix.shape[1])))
+    rows[:, : matrix.shape[1]] = matrix
+    return rows
+
+
+def _check_range(cost: NDArray[np.float64], problem: Problem) -> None:
+    """Check that no energy overflows: the kernels count on numbers that can be compared."""
+    parameters = problem.hyperparameters
+    outputs, (inputs, cells) = problem.starts.shape[1], cost.shape
+    # Python's numbers: NumPy would warn of the overflow that this looks for.
+    paid = parameters.diversity * float(np.abs(problem.compatibility).max()) * inputs * outputs * cells
+    largest = (float(np.abs(cost).max()) + parameters.smoothness + paid) * outputs * cells
+    if not largest < _MOST_ENERGY:
+        raise ValueError(
+            f"Energies must stay below {_MOST_ENERGY:.0e}, found costs and weights that reach {largest:.3g}. Lower "
+            "smoothness, diversity or prior_weight, or scale the unary."
+        )
+
+
+def state_group(problem: Problem) -> Group:
+    """State a problem as the compiled solver takes it: exactly these types; any other would be compiled for anew."""
     parameters = problem.hyperparameters
     inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
     cost = add_prior(
         problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight
     ).reshape(inputs, -1)
     cells = cost.shape[1]
-    # Exactly these types and writable contiguous arrays: any other would be compiled for anew.
-    group = Group(
-        np.array(cost.T, order="C"),
-        np.array(problem.compatibility.T, np.float64, order="C"),
-        *lattice(grid),
+    _check_range(cost, problem)
+    return Group(
+        inputs,
+        padded_rows(cost.T),
+        padded_rows(problem.compatibility.T),
+        lattice(grid).neighbours,
         float(parameters.smoothness / cells),
         float(parameters.diversity / cells),
         float(parameters.penalty_threshold * cells),
         parameters.thresholding == "soft",
         parameters.sweeps,
         parameters.resolve_duplicates,
-        ENERGY_TOLERANCE,
-        TABLE_CAP,
     )
+
+
+def solve(problem: Problem) -> Labeling:
+    """Minimise the energy of one group by block-wise descent from each start; keep the lowest energy seen.
+
+    Each step minimises over one output with the others held and proves it (`block.solve_output`), unless messages leave
+    a component of cells undecided that needs a table beyond the cap: then the cheapest labeling found is taken.
+
+    Args:
+        problem: The group; any number of inputs, outputs and dimensions.
+
+    Returns:
+        The labeling of lowest energy over the last sweeps of all starts.
+
+    Raises:
+        ValueError: If costs or weights are so large that energies may overflow.
+    """
+    group, grid = state_group(problem), problem.unary.shape[1:]
+    starts = problem.starts.astype(np.int64).reshape(*problem.starts.shape[:2], -1)
+    state, sub = _arrays(group, starts.shape[1], grid)
     tally = np.zeros(3, np.int64)
-    starts = np.array(problem.starts, np.int32, order="C").reshape(*problem.starts.shape[:2], cells)
-    best, lowest = best_descent(group, starts, tally)
-    shape = (starts.shape[1], *grid)
-    return Labeling(best[0].reshape(shape), best[1].reshape(shape), float(lowest), int(tally[0]), int(tally[1]))
+    lowest = best_descent(group, state, sub, starts, tally)
+    first, second = state.best.astype(np.int32).reshape(2, -1, *grid)
+    return Labeling(first, second, float(lowest), int(tally[0]), int(tally[1]))

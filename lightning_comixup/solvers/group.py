@@ -8,92 +8,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.half_labels import MOST_HALVES
-from lightning_comixup.solvers.jit import allocator, kernel
-from lightning_comixup.solvers.loops import fill_rows
+
+# Rows of `State.moves`, named in `settling`.
+MOVE_ROWS = 7
 
 
 class Group(NamedTuple):
-    """One group's problem, the weights scaled by the number of cells (β/S, γ/S, τ·S)."""
+    """One group's problem, the weights scaled by the number of cells (β/S, γ/S, τ·S); rows padded with zeros."""
 
-    unary: NDArray[np.float64]  # (cells, inputs), the prior included
-    spread: NDArray[
-        np.float64
-    ]  # (inputs, inputs) the compatibility transposed: row k is what input k adds to each load
-    neighbours: NDArray[np.int32]  # (cells, 2 d), -1 beyond the border
-    rank: NDArray[np.int32]  # (d, cells) place of each cell when axis k varies slowest
+    inputs: int
+    unary: NDArray[np.float64]  # (cells, padded inputs), the prior included
+    spread: NDArray[np.float64]  # (inputs, padded inputs) A transposed: row k is what input k adds to each load
+    neighbours: NDArray[np.int64]  # (cells, 2 d), -1 beyond the border
     smoothness: float
     diversity: float
     penalty_threshold: float
     soft: bool
     sweeps: int
     resolve_duplicates: bool
-    tolerance: float  # relative change of the energy below which the sweeps stop
-    cap: int  # table entries beyond which a component is left to the second method
 
 
 class State(NamedTuple):
-    """The labeling of every output, as two inputs per cell (the same one twice: a single input), and working space."""
+    """The labeling of every output, as two inputs per cell (the same one twice: a single input), and working space.
 
-    first: NDArray[np.int32]  # (outputs, cells)
-    second: NDArray[np.int32]  # (outputs, cells)
-    counts: NDArray[np.int32]  # (outputs, inputs) cells from each input, in halves
-    totals: NDArray[np.int32]  # (inputs,) their sum over the outputs
+    Rows over the inputs are padded with zeros.
+    """
+
+    first: NDArray[np.int64]  # (outputs, cells)
+    second: NDArray[np.int64]  # (outputs, cells)
+    counts: NDArray[np.float64]  # (outputs, inputs) cells from each input
+    totals: NDArray[np.float64]  # (1, inputs) their sum over the outputs
+    spread: NDArray[np.float64]  # (outputs, inputs) the counts times the compatibility: see `diversity`
+    load: NDArray[np.float64]  # (1, inputs) its sum over the outputs
+    diversity: NDArray[np.float64]  # (1,) the diversity term of the energy
     extra: NDArray[np.float64]  # (outputs, inputs) what resolving duplicates adds to the penalty
+    seen: NDArray[np.float64]  # (outputs, 2 x inputs) what mattered when an output was last solved: see `repeats`
     extremes: NDArray[np.float64]  # (2, inputs) lowest and highest unary over the cells
-    cost: NDArray[np.float64]  # (cells, inputs + MOST_HALVES) costs of the subproblem, filled when needed
-    halves: NDArray[np.int32]  # (3, MOST_HALVES) the pairs of the half labels; the last row is working space
-    vectors: NDArray[np.float64]  # (3, inputs + MOST_HALVES): see `diversity.penalty`
-    candidates: NDArray[np.int32]  # (inputs + MOST_HALVES,)
-    labeling: NDArray[np.int32]  # (2, cells)
-    aside: NDArray[np.int32]  # (2, cells) an output's labeling while another is tried
+    added: NDArray[np.float64]  # (2, inputs) what an output pays for each input at every cell; and working space
+    moves: NDArray[np.float64]  # (MOVE_ROWS, inputs): see `settling`
+    halves: NDArray[np.int64]  # (3, MOST_HALVES) the pairs of the half labels; the last row is working space
+    candidates: NDArray[np.int64]  # (MOST_HALVES + inputs,) the input of each place of the subproblem
+    best: NDArray[np.int64]  # (2, outputs, cells) the labeling of lowest energy
+    aside: NDArray[np.int64]  # (2, cells) an output's labeling while another is tried
     marks: NDArray[np.bool_]  # (max(cells, inputs),)
 
 
-@allocator
 def new_state(group: Group, outputs: int) -> State:
     """Allocate labeling and working space for one group."""
-    cells, inputs = group.unary.shape
-    labels = inputs + MOST_HALVES
-    extremes = np.empty((2, inputs), np.float64)
-    for label in range(inputs):
-        extremes[0, label] = np.inf
-        extremes[1, label] = -np.inf
-        for cell in range(cells):
-            extremes[0, label] = min(extremes[0, label], group.unary[cell, label])
-            extremes[1, label] = max(extremes[1, label], group.unary[cell, label])
+    cells, width = group.unary.shape
+    rows = np.zeros((3 * outputs + 2 + 2 + MOVE_ROWS, width), np.float64)
+    fixed = 3 * outputs
     return State(
-        np.empty((outputs, cells), np.int32),
-        np.empty((outputs, cells), np.int32),
-        np.empty((outputs, inputs), np.int32),
-        np.empty(inputs, np.int32),
-        np.empty((outputs, inputs), np.float64),
-        extremes,
-        np.empty((cells, labels), np.float64),
-        np.empty((3, MOST_HALVES), np.int32),
-        np.empty((3, labels), np.float64),
-        np.empty(labels, np.int32),
-        np.empty((2, cells), np.int32),
-        np.empty((2, cells), np.int32),
-        np.empty(max(cells, inputs), np.bool_),
+        np.empty((outputs, cells), np.int64),
+        np.empty((outputs, cells), np.int64),
+        rows[:outputs],
+        rows[fixed : fixed + 1],
+        rows[outputs : 2 * outputs],
+        rows[fixed + 1 : fixed + 2],
+        np.zeros(1, np.float64),
+        rows[2 * outputs : fixed],
+        np.empty((outputs, 2 * width), np.float64),
+        np.zeros((2, width)),
+        rows[fixed + 2 : fixed + 4],
+        rows[fixed + 4 :],
+        np.empty((3, MOST_HALVES), np.int64),
+        np.zeros(MOST_HALVES + width, np.int64),
+        np.empty((2, outputs, cells), np.int64),
+        np.empty((2, cells), np.int64),
+        np.empty(max(cells, width), np.bool_),
     )
-
-
-@kernel
-def count_output(output: int, sign: int, state: State) -> None:
-    """Add what an output uses to the counts, or with -1 take it off."""
-    for cell in range(state.first.shape[1]):
-        first, second = state.first[output, cell], state.second[output, cell]
-        state.counts[output, first] += sign
-        state.counts[output, second] += sign
-        state.totals[first] += sign
-        state.totals[second] += sign
-
-
-@kernel
-def recount(state: State) -> None:
-    """Set the counts from the labeling."""
-    fill_rows(state.counts, 0)
-    for label in range(state.totals.shape[0]):
-        state.totals[label] = 0
-    for output in range(state.first.shape[0]):
-        count_output(output, 1, state)

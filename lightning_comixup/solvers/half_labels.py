@@ -1,7 +1,4 @@
-"""Half labels: which pairs of inputs an output may mix within a cell, their costs and pairwise costs.
-
-A label below N is an input; label N + h is the half-and-half of the pair in column h of `pairs`.
-"""
+"""Half labels: which pairs of inputs an output may mix within a cell, and how far apart cells are."""
 
 from __future__ import annotations
 
@@ -9,10 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.relations import FIRST_HALF, OTHER, PAIRS
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
+# ½‖z - z'‖² between a half label and one of its inputs or another half label that shares one (as any two of the
+# pairwise halves of three inputs do), and between a half label and any other input. The authors' table has ¼, 1 and 1:
+# the exact solver does not need what their swap moves need.
+HALF_TO_INPUT = 0.25
+HALF_TO_HALF = 0.25
+HALF_TO_OTHER = 0.75
 
 
 @small
@@ -25,8 +27,8 @@ def half_square_distance(first: int, second: int, other_first: int, other_second
 
 
 @small
-def _most_used(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool_]) -> int:
-    best, most = -1, 0
+def _most_used(output: int, counts: NDArray[np.float64], taken: NDArray[np.bool_]) -> int:
+    best, most = -1, 0.0
     for index in range(counts.shape[1]):
         if counts[output, index] > most and not taken[index]:
             best, most = index, counts[output, index]
@@ -34,7 +36,7 @@ def _most_used(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool_])
 
 
 @kernel
-def choose_halves(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool_], pairs: NDArray[np.int32]) -> int:
+def choose_halves(output: int, counts: NDArray[np.float64], taken: NDArray[np.bool_], pairs: NDArray[np.int64]) -> int:
     """Choose an output's pairs: of the two inputs in use, or of the three most used; return their number.
 
     Of inputs used alike the one of lower index counts as more used (the authors leave it to `torch.topk`).
@@ -57,33 +59,3 @@ def choose_halves(output: int, counts: NDArray[np.int32], taken: NDArray[np.bool
             pairs[1, halves] = max(pairs[2, i], pairs[2, j])
             halves += 1
     return halves
-
-
-@kernel
-def relate_labels(
-    inputs: int,
-    halves: int,
-    pairs: NDArray[np.int32],
-    smoothness: float,
-    pairwise: NDArray[np.float64],
-    kind: NDArray[np.int8],
-) -> None:
-    """Write the rows and columns of the half labels into `pairwise`; note the kinds of all labels.
-
-    The pairwise costs are the true ½‖·‖² (half-constituent ¼, half-other ¾, halves sharing an input ¼), where the
-    authors' table has ¼, 1 and 1: the exact solver does not need what their swap moves need.
-    """
-    for label in range(kind.shape[0]):
-        kind[label] = OTHER
-    for half in range(halves):
-        label = inputs + half
-        first, second = pairs[0, half], pairs[1, half]
-        # By the order of use: the pairs themselves are sorted by label.
-        kind[pairs[2, PAIRS[0][half]]], kind[pairs[2, PAIRS[1][half]]] = PAIRS[0][half], PAIRS[1][half]
-        kind[label] = FIRST_HALF + half
-        for other in range(label):
-            other_first = pairs[0, other - inputs] if other >= inputs else other
-            other_second = pairs[1, other - inputs] if other >= inputs else other
-            distance = smoothness * half_square_distance(first, second, other_first, other_second)
-            pairwise[label, other] = distance
-            pairwise[other, label] = distance

@@ -7,140 +7,97 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import allocator, small
-from lightning_comixup.solvers.relations import OTHER
+from lightning_comixup.grid import Lattice
+from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_OTHER, MOST_HALVES
+from lightning_comixup.solvers.jit import small
+from lightning_comixup.solvers.lanes import LANES, find, load, lowest, padded
 
 # Rows of `Subproblem.work`: one entry per cell, except the steps, which take two.
-LABELING = 0  # the result: the label of each cell
-COMPONENT = 1  # the component's name; DECIDED, or BEYOND_CAP
-ORDER = 2  # the cells of the component at hand, in the order of the programme
-TRIAL = 3  # another order, to compare with
-STALE = 4  # 1: dead-end elimination looks at this cell again
-SETTLED = 5  # 1: the cell is decided, and what its edges cost was added to its neighbours' own costs
-KINDS_HELD = 6  # which kinds of labels the cell may still take, as bits; none if it is decided
-FRONTIER = 7  # the cells of the frontier, most significant digit first
-PENDING = 8  # neighbours in the component that are still to come
-DIGIT = 9  # the place taken in each cell's domain
-STEP_CELL = 10  # the cell of each step of the programme
+PLACE = 0  # the result: the place that each cell takes
+TRIAL_PLACE = 1  # another labeling
+CHOICES = 2  # how many places the cell may still take
+COMPONENT = 3  # the first cell of the cell's component; DECIDED if the cell is in none
+ORDER = 4  # the cells of the component at hand, in the order of the programme
+TRIAL = 5  # another order, to compare with
+FRONTIER = 6  # the cells of the frontier, most significant digit first
+PENDING = 7  # neighbours in the component that are still to come
+DIGIT = 8  # which of the cell's places left is taken
+STEP_CELL = 9  # the cell of each step of the programme
+STALE = 10  # 1: dead-end elimination looks at this cell again
 STEP_STRIDE = 11  # 0: the cell was added; else: minimised out, its digit having this place value
 _WORK_ROWS = 12
 
 DECIDED = -1
-BEYOND_CAP = -2
+
+
+# Table entries beyond which a component is given up: 8 MB, a few milliseconds. Heuristic: no subproblem of the recorded
+# groups needs as many, nor any at 4 x 4 cells of the flatter saliency of digits.
+TABLE_CAP = 1 << 20
 
 
 class Subproblem(NamedTuple):
-    """Minimise Σ_s own_s(l_s) + Σ_(s,t) pairwise(l_s, l_t), each l_s among what cell s may still take.
+    """Minimise Σ_s own[s, l_s] + Σ_(s,t) pairwise[l_s, l_t] over the places l.
 
-    Row s of `label` and `own` holds that in its first `alive[s]` places, by ascending label; the edges to settled cells
-    are in the own costs. Solving uses the domains up. A neighbour -1 reads the last row, or the last entry of a row of
-    `work`, where `holds` and the kinds held are always empty: that spares the test for the border. The tuple is flat
-    and its arrays are few: Numba compiles nested tuples and long argument lists several times more slowly.
+    Places number the labels that any cell may take: first the half labels, MOST_HALVES of them whether or not they are
+    offered, then inputs, padded to whole lanes. A place that a cell may not take, or no longer, costs infinity there.
+    The tuple is flat and its arrays are few: Numba compiles nested tuples and long argument lists several times more
+    slowly.
     """
 
-    neighbours: NDArray[np.int32]  # (cells, 2 d), -1 beyond the border
-    rank: NDArray[np.int32]  # (d, cells) place of each cell when axis k varies slowest
-    reach: NDArray[np.float64]  # (cells,) the most that a cell's edges can cost
+    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
     smoothness: float
-    pairwise: NDArray[np.float64]  # (labels, labels), the smoothness weight included
-    kind: NDArray[np.int8]  # (labels,) see `relations`
-    label: NDArray[np.int32]  # (cells, labels)
-    own: NDArray[np.float64]  # (cells, labels)
-    holds: NDArray[np.uint8]  # (cells + 1, labels) 1: the cell is undecided and may still take the label
-    alive: NDArray[np.int32]  # (cells,)
-    total: NDArray[np.float64]  # (cells, labels) own cost plus the shares of the edges
-    message: NDArray[np.float64]  # (cells, 2 d, labels) the share of each edge
-    work: NDArray[np.int32]  # (_WORK_ROWS, 2 cells)
-    same: NDArray[np.int32]  # (labels,) where another cell holds the label at each place, or -1
-    tables: NDArray[np.float64]  # (2, cap) cheapest cost of each assignment of the frontier, and its successor
+    pairwise: NDArray[np.float64]  # (places, places), the smoothness weight included
+    constituents: NDArray[np.int64]  # (2, MOST_HALVES) places of the inputs of each half label; -1: not among them
+    link: NDArray[np.int64]  # (cells, 2 d) the neighbours whose edge is still to be paid for, -1 for others
+    own: NDArray[np.float64]  # (cells, places) costs, with the edges to settled cells
+    held: NDArray[np.float64]  # (cells + 1, places) 1: the cell is not settled and may take the place; last row: 0
+    message: NDArray[np.float64]  # (cells x 2 d, places) what each neighbour adds to the costs: see `bounds`
+    rows: NDArray[np.float64]  # (2, places)
+    work: NDArray[np.int64]  # (_WORK_ROWS, 2 cells)
+    left: NDArray[np.int64]  # (cells, places) the places that an undecided cell may still take
+    table: NDArray[np.float64]  # (cap,) cheapest cost of each assignment of the frontier
     choices: NDArray[np.uint16]  # (cap,) the digit taken where a cell was minimised out
 
 
-@allocator
-def new_subproblem(
-    neighbours: NDArray[np.int32], rank: NDArray[np.int32], labels: int, smoothness: float, cap: int
-) -> Subproblem:
-    """Allocate a subproblem over `labels` labels with the Potts costs of single inputs."""
-    cells = neighbours.shape[0]
-    reach = np.empty(cells, np.float64)
-    for cell in range(cells):
-        reach[cell] = 0.0
-        for direction in range(neighbours.shape[1]):
-            if neighbours[cell, direction] >= 0:
-                reach[cell] += smoothness
-    pairwise = np.empty((labels, labels), np.float64)
-    for label in range(labels):
-        for other in range(labels):
-            pairwise[label, other] = 0.0 if label == other else smoothness
+def new_subproblem(graph: Lattice, inputs: int, smoothness: float, cap: int = TABLE_CAP) -> Subproblem:
+    """Allocate a subproblem with the pairwise costs that do not depend on which inputs are mixed.
+
+    Args:
+        graph: The grid.
+        inputs: How many inputs there are to choose from.
+        smoothness: The weight β/S.
+        cap: Table entries beyond which a component is given up.
+    """
+    cells, directions = graph.neighbours.shape
+    places = padded(inputs + MOST_HALVES)
+    pairwise = np.full((places, places), smoothness)
+    pairwise[:MOST_HALVES] = pairwise[:, :MOST_HALVES] = HALF_TO_OTHER * smoothness
+    pairwise[:MOST_HALVES, :MOST_HALVES] = HALF_TO_HALF * smoothness
+    np.fill_diagonal(pairwise, 0.0)
     return Subproblem(
-        neighbours,
-        rank,
-        reach,
+        graph.rank,
         smoothness,
         pairwise,
-        np.full(labels, OTHER, np.int8),
-        np.empty((cells, labels), np.int32),
-        np.empty((cells, labels), np.float64),
-        np.zeros((cells + 1, labels), np.uint8),
-        np.zeros(cells, np.int32),
-        np.empty((cells, labels), np.float64),
-        np.empty((cells, neighbours.shape[1], labels), np.float64),
-        np.zeros((_WORK_ROWS, 2 * cells), np.int32),
-        np.empty(labels, np.int32),
-        np.empty((2, cap), np.float64),
+        np.full((2, MOST_HALVES), -1),
+        np.empty((cells, directions), np.int64),
+        np.empty((cells, places), np.float64),
+        np.zeros((cells + 1, places), np.float64),
+        np.empty((cells * directions, places), np.float64),
+        np.empty((2, places), np.float64),
+        np.zeros((_WORK_ROWS, 2 * cells), np.int64),
+        np.empty((cells, places), np.int64),
+        np.empty(cap, np.float64),
         np.empty(cap, np.uint16),
     )
 
 
 @small
-def clear_domain(cell: int, sub: Subproblem) -> None:
-    """Leave a cell no label."""
-    for place in range(sub.alive[cell]):
-        sub.holds[cell, sub.label[cell, place]] = 0
-    sub.alive[cell] = 0
-    sub.work[SETTLED, cell] = 0
-    sub.work[KINDS_HELD, cell] = 0
-
-
-@small
-def add_label(cell: int, label: int, cost: float, sub: Subproblem) -> None:
-    """Let a cell take one more label, above those that it has."""
-    place = sub.alive[cell]
-    sub.label[cell, place] = label
-    sub.own[cell, place] = cost
-    sub.holds[cell, label] = 1
-    sub.work[KINDS_HELD, cell] |= 1 << sub.kind[label]
-    sub.alive[cell] = place + 1
-
-
-@small
-def note_kinds(cell: int, sub: Subproblem) -> None:
-    """Note which kinds of labels a cell may take, after some have gone; none for a cell that is decided."""
-    held = 0
-    if sub.alive[cell] > 1:
-        for place in range(sub.alive[cell]):
-            held |= 1 << sub.kind[sub.label[cell, place]]
-    else:
-        sub.holds[cell, sub.label[cell, 0]] = 0
-    sub.work[KINDS_HELD, cell] = held
-
-
-@small
-def keep_only(cell: int, kept: int, sub: Subproblem) -> None:
-    """Leave a cell only the label at one place."""
-    for place in range(sub.alive[cell]):
-        sub.holds[cell, sub.label[cell, place]] = 0
-    sub.label[cell, 0] = sub.label[cell, kept]
-    sub.own[cell, 0] = sub.own[cell, kept]
-    sub.alive[cell] = 1
-    sub.work[KINDS_HELD, cell] = 0
-
-
-@small
-def cheapest_place(cell: int, sub: Subproblem) -> int:
-    """Return the place of the label of lowest own cost."""
-    best = 0
-    for place in range(1, sub.alive[cell]):
-        if sub.own[cell, place] < sub.own[cell, best]:
-            best = place
-    return best
+def find_lowest(matrix: NDArray[np.float64], row: int, width: int) -> int:
+    """Return the column of the lowest entry of a row, the first of several."""
+    least, place = np.inf, 0
+    for at in range(0, width, LANES):
+        values = load(matrix, row, at)
+        here = lowest(values)
+        if here < least:
+            least, place = here, at + find(values, here)
+    return place

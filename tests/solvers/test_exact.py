@@ -13,8 +13,9 @@ from lightning_comixup.energy import energy
 from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, masks_of
-from lightning_comixup.solvers.exact import TABLE_CAP, best_descent, solve
+from lightning_comixup.solvers.exact import best_descent, padded_rows, solve
 from lightning_comixup.solvers.group import Group
+from lightning_comixup.solvers.subproblem import TABLE_CAP
 from tests.golden_groups import GoldenGroup, load_golden_groups
 from tests.random_problems import random_group
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances
@@ -42,9 +43,10 @@ class Solved(NamedTuple):
     proven: bool
 
 
-def _group(unary: NDArray[np.float64], grid: tuple[int, ...], smoothness: float, penalty: float, cap: int) -> Group:
-    inputs, cells = unary.shape[1], unary.shape[0]
-    return Group(unary, np.eye(inputs), *lattice(grid), smoothness, penalty, 0.3 * cells, False, 1, False, 0.0, cap)
+def _group(unary: NDArray[np.float64], grid: tuple[int, ...], smoothness: float, penalty: float) -> Group:
+    cells, inputs = unary.shape
+    rows = padded_rows(unary), padded_rows(np.eye(inputs))
+    return Group(inputs, *rows, lattice(grid).neighbours, smoothness, penalty, 0.3 * cells, False, 1, False)
 
 
 def _solve_one_output(
@@ -58,18 +60,18 @@ def _solve_one_output(
 ) -> Solved:
     """Solve output 0 of a group and compare with all labelings, their costs computed here from the definition."""
     cells, inputs = unary.shape
-    group = _group(unary, grid, smoothness, penalty, cap)
-    solution, halves, proven, _ = solve_first_output(group, start, use_halves, np.empty((cells, inputs + 3)))
+    solution = solve_first_output(_group(unary, grid, smoothness, penalty), grid, start, use_halves, cap)
     others = np.bincount(start[1:].ravel(), minlength=inputs)
     modular = 2 * penalty * np.where(others > 0.3 * cells, others, 0.0)
-    pairs = [tuple(pair) for pair in halves.T if pair[0] >= 0]
+    pairs = [tuple(pair) for pair in solution.halves.T if pair[0] >= 0]
     vectors = np.concatenate([np.eye(inputs), *(0.5 * np.eye(inputs)[[pair]].sum(1) for pair in pairs)])
     cost = (unary + modular) @ vectors.T
     cost[:, inputs:] -= _BONUS
     label_of = {(i, i): i for i in range(inputs)} | {pair: inputs + k for k, pair in enumerate(pairs)}
     listed = all_labeling_costs(cost, smoothness * half_square_distances(vectors), grid)
-    reached = listed[tuple(label_of[tuple(pair)] for pair in solution.T)]
-    return Solved(float(reached), float(listed.min()), bool(proven))
+    taken = zip(solution.first, solution.second, strict=True)
+    reached = listed[tuple(label_of[pair] for pair in taken)]
+    return Solved(float(reached), float(listed.min()), solution.proven)
 
 
 def _costs(draws: np.random.Generator, shape: tuple[int, ...], kind: str) -> NDArray[np.float64]:
@@ -117,23 +119,8 @@ def test_half_labels_of_three_inputs_at_costs_as_small_as_the_smoothness() -> No
         assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
 
 
-@given(seed=st.integers(0, 10**6), smoothness=st.sampled_from([0.1, 0.5, 2.0]), use_halves=st.booleans())
-@settings(max_examples=80, deadline=None, derandomize=True)
-def test_beyond_the_cap_the_result_is_no_worse_than_its_starts(seed: int, smoothness: float, use_halves: bool) -> None:
-    draws = np.random.default_rng(seed)
-    grid, inputs, cells = (3, 3), 3, 9
-    unary = 0.3 * draws.normal(size=(cells, inputs))
-    start = draws.integers(0, 2, size=(1, cells), dtype=np.int32)
-    solved = _solve_one_output(unary, grid, start, use_halves, smoothness, cap=8)
-    listed = all_labeling_costs(unary, smoothness * half_square_distances(np.eye(inputs)), grid)
-    held = listed[tuple(start[0])]
-    assert solved.lowest - 1e-12 <= solved.reached <= held + 1e-12
-    if solved.proven:
-        assert solved.reached == pytest.approx(solved.lowest, abs=1e-12)
-
-
-def test_moves_beyond_the_cap_come_close_to_the_minimum() -> None:
-    """On average over hard cases the moves close most of the gap between the cheapest labels and the minimum."""
+def test_beyond_the_cap_the_result_comes_close_to_the_minimum() -> None:
+    """On average over hard cases messages close nearly all of the gap between the cheapest labels and the minimum."""
     grid, cells, inputs, smoothness = (6, 6), 36, 5, 0.2
     gaps, starts, unproven = [], [], 0
     for seed in range(20):
@@ -141,16 +128,15 @@ def test_moves_beyond_the_cap_come_close_to_the_minimum() -> None:
         unary = 0.3 * draws.normal(size=(cells, inputs))
         start = draws.integers(0, inputs, size=(1, cells), dtype=np.int32)
         costs = []
-        for cap in (64, 1 << 24):
-            group = _group(unary, grid, smoothness, 0.0, cap)
-            solution, _, proven, _ = solve_first_output(group, start, False, np.empty((cells, inputs + 3)))
-            costs.append(_potts_cost(solution[0].reshape(grid), unary, smoothness))
-        assert proven
+        for cap in (8, 1 << 24):
+            solution = solve_first_output(_group(unary, grid, smoothness, 0.0), grid, start, False, cap)
+            costs.append(_potts_cost(solution.first.reshape(grid), unary, smoothness))
+        assert solution.proven
         unproven += costs[0] > costs[1] + 1e-12
         gaps.append(costs[0] - costs[1])
         starts.append(_potts_cost(unary.argmin(1).reshape(grid), unary, smoothness) - costs[1])
-    assert unproven >= 5  # or the cap is not what is tested here
-    assert np.mean(gaps) < 0.05 * np.mean(starts)
+    assert unproven >= 3  # or the cap is not what is tested here
+    assert np.mean(gaps) < 0.02 * np.mean(starts)
 
 
 def _potts_cost(labels: NDArray[np.integer[Any]], unary: NDArray[np.float64], smoothness: float) -> float:
@@ -223,10 +209,27 @@ def _energies(**changes: Any) -> list[float]:
     return reached
 
 
-def test_more_sweeps_lower_the_energy() -> None:
-    """On the average: what a sweep leads to is not known before."""
-    reached = [float(np.mean(_energies(sweeps=sweeps))) for sweeps in (1, 2, 4, 8)]
-    assert reached == sorted(reached, reverse=True)
+@pytest.mark.parametrize(("grid", "bound"), [(4, -22), (8, -15)])
+def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound: float) -> None:
+    """The authors' labelings have -13.5 and 22.6; theirs are never below these from the same start."""
+    settings = {"beta": 0.32, "gamma": 1.0, "threshold": 0.83, "iterations": 4, "omega": 0.001, "eta": 0.05}
+    reached, theirs = [], []
+    for group in load_golden_groups():
+        if group.grid != grid or len(group.unary) != 20 or not _has(group, settings):
+            continue
+        reached.append(solve(_problem(group, group.start[None].astype(np.int32))).energy)
+        arguments = (group.masks, group.unary, group.compatibility)
+        theirs.append(energy(*arguments, prior=group.prior, **group.hyperparameters))
+    assert len(reached) >= 8
+    assert np.mean(reached) < bound
+    assert (np.array(reached) < theirs).all()
+
+
+def _has(group: GoldenGroup, settings: dict[str, float]) -> bool:
+    names = {"beta": "smoothness", "gamma": "diversity", "threshold": "penalty_threshold", "iterations": "sweeps"}
+    found = group.hyperparameters | {"omega": group.compatibility_weight, "eta": group.hyperparameters["prior_weight"]}
+    is_hard = group.hyperparameters["thresholding"] == "hard"
+    return is_hard and all(found[names.get(name, name)] == value for name, value in settings.items())
 
 
 def test_resolving_duplicates_acts_on_the_last_of_several_sweeps() -> None:
@@ -251,11 +254,21 @@ def test_it_is_compiled_once() -> None:
     assert len(best_descent.signatures) == 1  # type: ignore[attr-defined]
 
 
-def test_absurd_weights_give_a_labeling() -> None:
-    """Costs overflow to NaN; without bounds checks in compiled code, that must not become an index."""
+@pytest.mark.parametrize("changes", [{"diversity": 1.7e308}, {"smoothness": 1e305}, {"prior_weight": 1e300}])
+def test_absurd_weights_are_refused(changes: dict[str, float]) -> None:
+    """Energies that overflow cannot be compared; without bounds checks in compiled code, NaN must not become an index."""
     draws = np.random.default_rng(3)
-    unary, matrix, prior = random_group(draws, 4, (1,))
-    labeling = solve(Problem(unary, matrix, prior, draw_starts(draws, 2, 4, (1,)), Hyperparameters(diversity=1.7e308)))
+    unary, matrix, prior = random_group(draws, 4, (2, 2))
+    problem = Problem(unary, matrix, prior, draw_starts(draws, 2, 4, (2, 2)), Hyperparameters(**changes))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Energies must stay below 1e\\+300"):
+        solve(problem)
+
+
+def test_large_weights_give_a_labeling() -> None:
+    draws = np.random.default_rng(3)
+    unary, matrix, prior = random_group(draws, 4, (2, 2))
+    starts = draw_starts(draws, 2, 4, (2, 2))
+    labeling = solve(Problem(unary, matrix, prior, starts, Hyperparameters(diversity=1e200, smoothness=1e250)))
     assert labeling.first.min() >= 0
     assert labeling.first.max() < 4
 

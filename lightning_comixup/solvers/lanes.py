@@ -1,0 +1,201 @@
+"""Eight numbers at once: vector instructions for the rows of the compiled solver.
+
+The compiler's own vectorisation is made for long loops; rows of costs have eight or sixteen entries, and half of the
+time went to its preparations. With `jit` the only file that imports Numba. A matrix that is read in lanes is
+contiguous, in float64, and padded to a multiple of `LANES` columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel.models import PrimitiveModel
+from numba.extending import intrinsic, register_jitable, register_model
+
+LANES = 8
+_DOUBLE = ir.DoubleType()
+_VECTOR = ir.VectorType(_DOUBLE, LANES)
+_BYTES = 8  # of a number, and what rows are aligned to
+
+
+class _Lanes(types.Type):  # type: ignore[misc]
+    """Numba's type of eight numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+_lanes = _Lanes()
+
+
+@register_model(_Lanes)
+class _LanesModel(PrimitiveModel):  # type: ignore[misc]
+    """Held in one vector register, or as many as it takes."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def padded(size: int) -> int:
+    """Return a size rounded up to whole lanes; for compiled and other callers."""
+    return (size + LANES - 1) // LANES * LANES
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """Return a vector with one number in every lane."""
+    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), lanes)
+
+
+def _pointer(context: Any, builder: Any, kind: Any, matrix: Any, row: Any, column: Any) -> Any:
+    array = context.make_array(kind)(context, builder, matrix)
+    columns = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+    offset = builder.add(builder.mul(row, columns), column)
+    return builder.bitcast(builder.gep(array.data, [offset]), ir.PointerType(_VECTOR))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
+    """Return eight entries of a row."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *arguments)
+        return builder.load(pointer, align=_BYTES)
+
+    return _lanes(matrix, types.intp, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
+    """Write eight entries of a row."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *arguments[:3])
+        builder.store(arguments[3], pointer, align=_BYTES)
+        return context.get_dummy_value()
+
+    return types.void(matrix, types.intp, types.intp, _lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def same(context: Any, value: Any) -> Any:
+    """Return one number in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _spread(builder, arguments[0])
+
+    return _lanes(types.float64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add(context: Any, first: Any, second: Any) -> Any:
+    """Return the sums, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fadd(*arguments)
+
+    return _lanes(_lanes, _lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def subtract(context: Any, first: Any, second: Any) -> Any:
+    """Return the differences, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fsub(*arguments)
+
+    return _lanes(_lanes, _lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def multiply(context: Any, first: Any, second: Any) -> Any:
+    """Return the products, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fmul(*arguments)
+
+    return _lanes(_lanes, _lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lower(context: Any, first: Any, second: Any) -> Any:
+    """Return the lower numbers, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
+
+    return _lanes(_lanes, _lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def where_above(context: Any, values: Any, limits: Any, then: Any, otherwise: Any) -> Any:
+    """Return `then` where values exceed limits, `otherwise` elsewhere, lane by lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *arguments[:2]), *arguments[2:])
+
+    return _lanes(_lanes, _lanes, _lanes, _lanes), generate
+
+
+def _fold(builder: Any, vector: Any, combine: Any) -> Any:
+    """Return the combination of all lanes."""
+    width = LANES
+    while width > 1:
+        width //= 2
+        order = list(range(width, 2 * width)) + [0] * (LANES - width)
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), order)
+        vector = combine(vector, builder.shuffle_vector(vector, ir.Constant(_VECTOR, ir.Undefined), mask))
+    return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lowest(context: Any, values: Any) -> Any:
+    """Return the lowest of eight numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def combine(first: Any, second: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", first, second), first, second)
+
+        return _fold(builder, arguments[0], combine)
+
+    return types.float64(_lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def total(context: Any, values: Any) -> Any:
+    """Return the sum of eight numbers."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _fold(builder, arguments[0], builder.fadd)
+
+    return types.float64(_lanes), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def find(context: Any, values: Any, value: Any) -> Any:
+    """Return the first lane that holds a number, LANES if none does."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        equal = builder.fcmp_ordered("==", arguments[0], _spread(builder, arguments[1]))
+        bits = builder.zext(builder.bitcast(equal, ir.IntType(LANES)), ir.IntType(64))
+        stop = builder.or_(bits, ir.Constant(ir.IntType(64), 1 << LANES))
+        return builder.cttz(stop, ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(_lanes, types.float64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def count_below(context: Any, values: Any, limit: Any) -> Any:
+    """Return how many of eight numbers lie below a limit."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        below = builder.fcmp_ordered("<", arguments[0], _spread(builder, arguments[1]))
+        bits = builder.zext(builder.bitcast(below, ir.IntType(LANES)), ir.IntType(64))
+        return builder.ctpop(bits)
+
+    return types.int64(_lanes, types.float64), generate
