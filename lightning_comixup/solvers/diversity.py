@@ -1,10 +1,11 @@
 """The diversity term: what outputs pay for inputs that the other outputs already use.
 
-With B = c Aᵀ (outputs, inputs) the load that an output sees is A p_j = Σ_k B_k - B_j, and the whole term
+With B = c Aᵀ (outputs, inputs) the load that an output sees is A p_j = Σ_k B_k - B_j, and with D = c A (the same, where
+A is symmetric) the whole term
 
-    hard: Σ_ji B_ji [A p_j > τ]_i p_ji        soft: Σ_ji c_ji max(A p_j - τ, 0)_i
+    hard: Σ_ji D_ji [A p_j > τ]_i p_ji        soft: Σ_ji c_ji max(A p_j - τ, 0)_i
 
-is one pass over two matrices, where the counts need a product with A.
+is one pass over such matrices, where the counts need a product with A.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from lightning_comixup.solvers.lanes import LANES, add, load, multiply, same, st
 
 @small
 def spread_output(output: int, group: Group, state: State) -> None:
-    """Set B_j and the loads from the counts of one output."""
+    """Set B_j, D_j and the loads from the counts of one output."""
     for at in range(0, state.counts.shape[1], LANES):
-        now = same(0.0)
+        now, paying = same(0.0), same(0.0)
         for used in range(group.inputs):
             cells = state.counts[output, used]
             if cells > 0.0:
                 now = add(now, multiply(load(group.spread, used, at), same(cells)))
+                paying = add(paying, multiply(load(group.matrix, used, at), same(cells)))
         others = subtract(load(state.load, 0, at), load(state.spread, output, at))
         store(state.spread, output, at, now)
+        store(state.paying, output, at, paying)
         store(state.load, 0, at, add(others, now))
 
 
@@ -37,9 +40,10 @@ def diversity_energy(group: Group, state: State) -> float:
         limit = subtract(load(state.load, 0, at), threshold)
         totals = load(state.totals, 0, at)
         for output in range(state.counts.shape[0]):
-            spread, count = load(state.spread, output, at), load(state.counts, output, at)
-            over = subtract(limit, spread)
-            cost = multiply(over, count) if group.soft else multiply(spread, subtract(totals, count))
+            count = load(state.counts, output, at)
+            over = subtract(limit, load(state.spread, output, at))
+            others = subtract(totals, count)
+            cost = multiply(over, count) if group.soft else multiply(load(state.paying, output, at), others)
             paid = add(paid, where_above(over, nothing, cost, nothing))
     return group.diversity * total(paid)
 

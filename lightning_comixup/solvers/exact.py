@@ -99,6 +99,7 @@ def state_group(problem: Problem) -> Group:
         inputs,
         padded_rows(cost.T),
         padded_rows(problem.compatibility.T),
+        padded_rows(problem.compatibility),
         lattice(grid).neighbours,
         float(parameters.smoothness / cells),
         float(parameters.diversity / cells),

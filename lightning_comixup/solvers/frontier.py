@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,9 @@ from lightning_comixup.solvers.subproblem import (
     STEP_STRIDE,
     Subproblem,
 )
+
+# A literal is a type of its own, for which Numba would compile callees once more.
+_number: Any = np.int64
 
 
 @small
@@ -137,8 +142,7 @@ def minimise_component(size: int, sub: Subproblem) -> None:
     step_cell, step_stride = sub.work[STEP_CELL], sub.work[STEP_STRIDE]
     _count_pending(order, size, sub)
     sub.table[0] = 0.0
-    # A literal would be a type of its own, for which Numba compiles the callees once more.
-    one, zero = np.int64(1), np.int64(0)
+    one, zero = _number(1), _number(0)
     states, width, steps, noted = one, zero, zero, zero
     for index in range(size):
         cell = order[index]

@@ -19,6 +19,7 @@ class Group(NamedTuple):
     inputs: int
     unary: NDArray[np.float64]  # (cells, padded inputs), the prior included
     spread: NDArray[np.float64]  # (inputs, padded inputs) A transposed: row k is what input k adds to each load
+    matrix: NDArray[np.float64]  # (inputs, padded inputs) A: row k is what input k pays for each input used too much
     neighbours: NDArray[np.int64]  # (cells, 2 d), -1 beyond the border
     smoothness: float
     diversity: float
@@ -38,7 +39,8 @@ class State(NamedTuple):
     second: NDArray[np.int64]  # (outputs, cells)
     counts: NDArray[np.float64]  # (outputs, inputs) cells from each input
     totals: NDArray[np.float64]  # (1, inputs) their sum over the outputs
-    spread: NDArray[np.float64]  # (outputs, inputs) the counts times the compatibility: see `diversity`
+    spread: NDArray[np.float64]  # (outputs, inputs) the counts times Aᵀ: see `diversity`
+    paying: NDArray[np.float64]  # (outputs, inputs) the counts times A
     load: NDArray[np.float64]  # (1, inputs) its sum over the outputs
     diversity: NDArray[np.float64]  # (1,) the diversity term of the energy
     extra: NDArray[np.float64]  # (outputs, inputs) what resolving duplicates adds to the penalty
@@ -56,17 +58,18 @@ class State(NamedTuple):
 def new_state(group: Group, outputs: int) -> State:
     """Allocate labeling and working space for one group."""
     cells, width = group.unary.shape
-    rows = np.zeros((3 * outputs + 2 + 2 + MOVE_ROWS, width), np.float64)
-    fixed = 3 * outputs
+    rows = np.zeros((4 * outputs + 2 + 2 + MOVE_ROWS, width), np.float64)
+    fixed = 4 * outputs
     return State(
         np.empty((outputs, cells), np.int64),
         np.empty((outputs, cells), np.int64),
         rows[:outputs],
         rows[fixed : fixed + 1],
         rows[outputs : 2 * outputs],
+        rows[2 * outputs : 3 * outputs],
         rows[fixed + 1 : fixed + 2],
         np.zeros(1, np.float64),
-        rows[2 * outputs : fixed],
+        rows[3 * outputs : fixed],
         np.empty((outputs, 2 * width), np.float64),
         np.zeros((2, width)),
         rows[fixed + 2 : fixed + 4],

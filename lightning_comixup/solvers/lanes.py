@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
-from numba.extending import intrinsic, register_jitable, register_model
+
+# Numba's stubs describe what these return as it is called by Numba, not by kernels.
+_compiled: Any = extending.intrinsic
+_for_both: Any = extending.register_jitable
 
 LANES = 8
 _DOUBLE = ir.DoubleType()
@@ -31,7 +34,7 @@ class _Lanes(types.Type):  # type: ignore[misc]
 _lanes = _Lanes()
 
 
-@register_model(_Lanes)
+@extending.register_model(_Lanes)
 class _LanesModel(PrimitiveModel):  # type: ignore[misc]
     """Held in one vector register, or as many as it takes."""
 
@@ -39,7 +42,7 @@ class _LanesModel(PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, kind, _VECTOR)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@_for_both
 def padded(size: int) -> int:
     """Return a size rounded up to whole lanes; for compiled and other callers."""
     return (size + LANES - 1) // LANES * LANES
@@ -59,7 +62,7 @@ def _pointer(context: Any, builder: Any, kind: Any, matrix: Any, row: Any, colum
     return builder.bitcast(builder.gep(array.data, [offset]), ir.PointerType(_VECTOR))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
     """Return eight entries of a row."""
 
@@ -70,7 +73,7 @@ def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
     return _lanes(matrix, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
     """Write eight entries of a row."""
 
@@ -82,7 +85,7 @@ def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
     return types.void(matrix, types.intp, types.intp, _lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def same(context: Any, value: Any) -> Any:
     """Return one number in every lane."""
 
@@ -92,7 +95,7 @@ def same(context: Any, value: Any) -> Any:
     return _lanes(types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def add(context: Any, first: Any, second: Any) -> Any:
     """Return the sums, lane by lane."""
 
@@ -102,7 +105,7 @@ def add(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def subtract(context: Any, first: Any, second: Any) -> Any:
     """Return the differences, lane by lane."""
 
@@ -112,7 +115,7 @@ def subtract(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def multiply(context: Any, first: Any, second: Any) -> Any:
     """Return the products, lane by lane."""
 
@@ -122,7 +125,7 @@ def multiply(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def lower(context: Any, first: Any, second: Any) -> Any:
     """Return the lower numbers, lane by lane."""
 
@@ -132,7 +135,7 @@ def lower(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def where_above(context: Any, values: Any, limits: Any, then: Any, otherwise: Any) -> Any:
     """Return `then` where values exceed limits, `otherwise` elsewhere, lane by lane."""
 
@@ -153,7 +156,7 @@ def _fold(builder: Any, vector: Any, combine: Any) -> Any:
     return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def lowest(context: Any, values: Any) -> Any:
     """Return the lowest of eight numbers."""
 
@@ -166,7 +169,7 @@ def lowest(context: Any, values: Any) -> Any:
     return types.float64(_lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def total(context: Any, values: Any) -> Any:
     """Return the sum of eight numbers."""
 
@@ -176,7 +179,7 @@ def total(context: Any, values: Any) -> Any:
     return types.float64(_lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def find(context: Any, values: Any, value: Any) -> Any:
     """Return the first lane that holds a number, LANES if none does."""
 
@@ -189,7 +192,7 @@ def find(context: Any, values: Any, value: Any) -> Any:
     return types.int64(_lanes, types.float64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def count_below(context: Any, values: Any, limit: Any) -> Any:
     """Return how many of eight numbers lie below a limit."""
 

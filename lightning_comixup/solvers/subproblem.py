@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def new_subproblem(graph: Lattice, inputs: int, smoothness: float, cap: int = TA
 
 
 @small
-def find_lowest(matrix: NDArray[np.float64], row: int, width: int) -> int:
+def find_lowest(matrix: NDArray[np.float64], row: Any, width: int) -> int:
     """Return the column of the lowest entry of a row, the first of several."""
     least, place = np.inf, 0
     for at in range(0, width, LANES):

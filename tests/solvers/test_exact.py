@@ -45,7 +45,7 @@ class Solved(NamedTuple):
 
 def _group(unary: NDArray[np.float64], grid: tuple[int, ...], smoothness: float, penalty: float) -> Group:
     cells, inputs = unary.shape
-    rows = padded_rows(unary), padded_rows(np.eye(inputs))
+    rows = padded_rows(unary), padded_rows(np.eye(inputs)), padded_rows(np.eye(inputs))
     return Group(inputs, *rows, lattice(grid).neighbours, smoothness, penalty, 0.3 * cells, False, 1, False)
 
 
@@ -256,7 +256,7 @@ def test_it_is_compiled_once() -> None:
 
 @pytest.mark.parametrize("changes", [{"diversity": 1.7e308}, {"smoothness": 1e305}, {"prior_weight": 1e300}])
 def test_absurd_weights_are_refused(changes: dict[str, float]) -> None:
-    """Energies that overflow cannot be compared; without bounds checks in compiled code, NaN must not become an index."""
+    """Energies that overflow cannot be compared; and compiled code does not check that NaN becomes no index."""
     draws = np.random.default_rng(3)
     unary, matrix, prior = random_group(draws, 4, (2, 2))
     problem = Problem(unary, matrix, prior, draw_starts(draws, 2, 4, (2, 2)), Hyperparameters(**changes))  # type: ignore[arg-type]
