@@ -1,7 +1,7 @@
 """From saliency to mixing plan: partition, unary, prior, compatibility, labeling.
 
-One small tensor goes to the host (pooled saliency, peaks, the verdict on the targets) and one comes back (the labeling and
-its weights); nothing larger than the grid crosses, and nothing else waits for the device.
+One small tensor goes to the host (pooled saliency, peaks, the verdict on the targets) and one comes back (the labeling
+and its weights); nothing larger than the grid crosses, and nothing else waits for the device.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _refuse_integers(lowest: Tensor, highest: Tensor, num_classes: int) -> None:
 
 
 def _refuse_sums(sums: Tensor) -> None:
+    lowest, highest = float(sums.min()), float(sums.max())
     raise ValueError(
-        f"Rows of soft targets must sum to 1, found sums from {sums.min():.4g} to {sums.max():.4g}. Normalise "
+        f"Rows of soft targets must sum to 1, found sums from {lowest:.4g} to {highest:.4g}. Normalise "
         "them; for targets that are no class probabilities use CoMixup(linear_targets=True)."
     )

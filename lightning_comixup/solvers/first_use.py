@@ -11,6 +11,8 @@ from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from numba.core import event
 
+_register: Any = event.register  # not typed by Numba
+
 _LOCK_FILE = "lightning_comixup.lock"
 # Seconds after which a process says that it waits: loading from the cache takes a tenth of that. Heuristic.
 _PATIENCE = 3.0
@@ -29,7 +31,7 @@ class FirstUse:
             dispatcher: From `numba.njit`, with a cache on disk or without.
         """
         self._dispatcher = dispatcher
-        event.register("numba:compile", _Announcement(dispatcher))
+        _register("numba:compile", _Announcement(dispatcher))
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""

@@ -12,8 +12,9 @@ import numba
 
 from lightning_comixup.solvers.first_use import FirstUse
 
-# Numba's stubs leave out the options that spare the wrappers for calls from Python.
+# Numba's stubs leave out the options that spare the wrappers for calls from Python, and the settings.
 _njit: Any = numba.njit
+_config: Any = numba.config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ def inlined(function: Function) -> Function:
 
 def entry_point(function: Function) -> Function:
     """Compile `function` with a cache on disk, or without one where no folder can be written."""
-    if numba.config.DISABLE_JIT:
+    if _config.DISABLE_JIT:
         return function
     try:
         dispatcher = _njit(cache=True, **_OPTIONS)(function)
