@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,14 +32,16 @@ class FirstUse:
             dispatcher: From `numba.njit`, with a cache on disk or without.
         """
         self._dispatcher = dispatcher
+        self._threads = threading.Lock()
         _register("numba:compile", _Announcement(dispatcher))
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        if self.signatures:
-            return self._dispatcher(*arguments)
-        with _alone(self._dispatcher.stats.cache_path):
-            return self._call_first(*arguments)
+        if not self.signatures:
+            with self._threads:
+                if not self.signatures:
+                    return self._call_first(*arguments)
+        return self._dispatcher(*arguments)
 
     @property
     def signatures(self) -> list[Any]:
@@ -47,7 +50,8 @@ class FirstUse:
 
     def _call_first(self, *arguments: Any) -> Any:
         try:
-            return self._dispatcher(*arguments)
+            with _alone(self._dispatcher.stats.cache_path):
+                return self._dispatcher(*arguments)
         except OSError as error:
             if not self.signatures:
                 raise

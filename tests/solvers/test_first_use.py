@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -150,15 +151,36 @@ def test_a_folder_that_cannot_be_locked_is_used_without(tmp_path: Path) -> None:
         pass
 
 
-def test_a_cache_that_cannot_be_read_is_an_error() -> None:
-    class Broken:
-        signatures: tuple[Any, ...] = ()
+class _Dispatcher:
+    """What of Numba's dispatcher is used."""
 
-        def __call__(self) -> None:
-            raise OSError("no such file")
+    def __init__(self, folder: Path, error: OSError | None = None) -> None:
+        self.stats = SimpleNamespace(cache_path=str(folder))
+        self.signatures: list[str] = []
+        self.error = error
 
-        class stats:
-            cache_path = None
+    def __call__(self) -> None:
+        if self.error is not None:
+            raise self.error
+        time.sleep(0.3)
+        self.signatures.append("compiled")
 
+
+def test_threads_wait_for_each_other_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(first_use, "_PATIENCE", 0.1)
+    function = first_use.FirstUse(_Dispatcher(tmp_path))
+    threads = [threading.Thread(target=function) for _ in range(2)]
+    with caplog.at_level(logging.INFO):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(function.signatures) == 2
+    assert "CoMixup" not in caplog.text
+
+
+def test_a_cache_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no such file"):
-        first_use.FirstUse(Broken())()
+        first_use.FirstUse(_Dispatcher(tmp_path, OSError("no such file")))()
