@@ -19,7 +19,7 @@ _SUM_TOLERANCE = 1e-2
 class TargetRows(NamedTuple):
     """Targets to mix, and whether their values are right."""
 
-    rows: Tensor  # (B, K) float32 class probabilities
+    rows: Tensor  # (B, K) float32 class probabilities; linear targets of any shape (B, ...) as they are
     verdict: Verdict | None  # None: any values will do
 
 
