@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.batch_access import BatchKey
 from lightning_comixup.batch_swap import BatchSwap
@@ -180,9 +179,7 @@ class CoMixup(pl.Callback):
             return
         check_setup(trainer, pl_module, CoMixup, self.settings, self.manual_optimization)
         self.seed = trainer.strategy.broadcast(choose_seed()) if self._given_seed is None else self._given_seed
-        rank_zero_info("CoMixup: preparing the labeling solver (compiled on its first use, then cached) ...")
-        seconds = warm_up(self.hyperparameters.solver)
-        rank_zero_info(f"CoMixup: solver {self.hyperparameters.solver!r} is ready after {seconds:.1f} s.")
+        warm_up(self.hyperparameters.solver)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make it possible to hand on another batch."""

@@ -23,7 +23,12 @@ def locate_peaks(saliency: Tensor, window: int, stride: int) -> Tensor:
     for axis in range(1, saliency.ndim):
         smooth = smooth.unfold(axis, min(window, saliency.shape[axis]), stride).mean(-1)
     flat = smooth.flatten(1).argmax(1)
-    return torch.stack(torch.unravel_index(flat, smooth.shape[1:]), dim=1)
+    # Not `torch.unravel_index`, which copies the sizes to the device.
+    coordinates = []
+    for size in reversed(smooth.shape[1:]):
+        coordinates.append(flat % size)
+        flat = flat // size
+    return torch.stack(coordinates[::-1], dim=1)
 
 
 def compatibility_of(peaks: NDArray[np.float64], compatibility_weight: float) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ def as_generator(generator: GeneratorLike) -> np.random.Generator:
 
     Args:
         generator: A `numpy.random.Generator` is used as it is, and moves on. A `torch.Generator` gives one number as
-            a seed, and moves on. An int is a seed: the same int, the same draws. None: fresh entropy. The global
-            generators of NumPy and torch are never used.
+            a seed, and moves on (one on a GPU is waited for). An int is a seed: the same int, the same draws. None:
+            fresh entropy. The global generators of NumPy and torch are never used.
 
     Raises:
         TypeError: If it is anything else.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -83,16 +82,14 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         return list(pool.map(_solve, problems))
 
 
-def warm_up(solver: Solver) -> float:
-    """Make a solver ready (compile it, or load it from the cache); return the seconds that it took.
+def warm_up(solver: Solver) -> None:
+    """Make a solver ready: compile it, or load it from the cache.
 
     Raises:
         ImportError: If the solver's backend is not installed.
     """
-    start = time.perf_counter()
     unary = np.array([[-0.9, -0.1], [-0.1, -0.9]])
     optimize_masks(unary, np.eye(2), generator=0, solver=solver)
-    return time.perf_counter() - start
 
 
 def _solve(problem: Problem) -> Labeling:

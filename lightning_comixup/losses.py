@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lightning_comixup.autocast import without_autocast
+
 LossKind = Literal["ce", "bce"]
 Reduction = Literal["mean", "sum", "none"]
 
@@ -67,7 +69,7 @@ def _softmax_bce(
     rows = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1]).to(logits.dtype)
     if label_smoothing > 0:
         rows = rows * (1 - label_smoothing) + label_smoothing / logits.shape[1]
-    with torch.autocast(logits.device.type, enabled=False):  # which refuses this function, unsafe in half precision
+    with without_autocast(logits.device):  # which refuses this function, unsafe in half precision
         if reduction == "mean":
             return F.binary_cross_entropy(logits.softmax(1), rows, class_weights)
         losses = F.binary_cross_entropy(logits.softmax(1), rows, class_weights, reduction="none").mean(1)

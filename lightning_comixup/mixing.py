@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_comixup.autocast import without_autocast
 from lightning_comixup.grid import upsample_nearest
 
 # Outputs are mixed in this many chunks, so that indices and gathered inputs of one chunk at a time are held. Heuristic.
@@ -63,7 +64,7 @@ def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
     Any (B, ...) targets that may be averaged will do; rows of class probabilities give rows of class probabilities.
     """
     wide = targets.to(torch.promote_types(targets.dtype, torch.float32))
-    with torch.autocast(targets.device.type, enabled=False):  # it would round the weights to half precision
+    with without_autocast(targets.device):  # it would round the weights to half precision
         return (plan.mixing_weights.to(wide.dtype) @ wide.reshape(len(wide), -1)).reshape(targets.shape)
 
 

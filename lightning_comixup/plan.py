@@ -1,7 +1,7 @@
 """From saliency to mixing plan: partition, unary, prior, compatibility, labeling.
 
-One small tensor goes to the host (pooled saliency and peaks) and one comes back (the labeling and its weights); nothing
-larger than the grid crosses.
+One small tensor goes to the host (pooled saliency, peaks, the verdict on the targets) and one comes back (the labeling
+and its weights); nothing larger than the grid crosses, and nothing else waits for the device.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_comixup.autocast import without_autocast
 from lightning_comixup.compatibility import compatibility_of, locate_peaks
 from lightning_comixup.draws import draw_prior, draw_starts
 from lightning_comixup.grid import pool_to_grid, resolve_grid
@@ -21,6 +22,7 @@ from lightning_comixup.labeling import solve_groups
 from lightning_comixup.mixing import MixingPlan
 from lightning_comixup.problem import Labeling, Problem, masks_of, source_counts
 from lightning_comixup.unary import unary_of
+from lightning_comixup.verdict import Verdict
 
 
 class NonFiniteSaliencyError(ValueError):
@@ -50,7 +52,11 @@ def partition(batch_size: int, partition_size: int) -> list[slice]:
 
 
 def plan_batch(
-    saliency: Tensor, parameters: Hyperparameters, draws: np.random.Generator, grid: tuple[int, ...] | None = None
+    saliency: Tensor,
+    parameters: Hyperparameters,
+    draws: np.random.Generator,
+    grid: tuple[int, ...] | None = None,
+    verdict: Verdict | None = None,
 ) -> Plan:
     """Decide which inputs each cell of each output takes.
 
@@ -59,13 +65,14 @@ def plan_batch(
         parameters: The hyper-parameters.
         draws: Draws the grid if it is random, then for each group the prior and the starts.
         grid: Use this grid instead of `parameters.grid_size`.
+        verdict: A check of what is mixed, on the saliency's device.
 
     Raises:
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
-        ValueError: If it is negative or the grid does not fit.
+        ValueError: If it is negative, the grid does not fit, or what the verdict raises.
     """
     grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), draws)
-    pooled, peaks = describe_saliency(saliency.detach(), grid, parameters)
+    pooled, peaks = describe_saliency(saliency.detach(), grid, parameters, verdict)
     groups = partition(len(saliency), parameters.partition_size)
     labelings = solve_groups([state_problem(pooled[g], peaks[g], parameters, draws) for g in groups])
     masks = tuple(masks_of(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True))
@@ -74,24 +81,34 @@ def plan_batch(
 
 
 def describe_saliency(
-    saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters
+    saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters, verdict: Verdict | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor."""
+    """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor.
+
+    The same copy brings the verdict, which is raised first if it is bad.
+    """
     wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
-    with torch.autocast(saliency.device.type, enabled=False):  # small saliencies would vanish in half precision
-        pooled = pool_to_grid(wide, grid).flatten(1)
+    with without_autocast(saliency.device):  # small saliencies would vanish in half precision
+        pooled = pool_to_grid(wide, grid)
     peaks = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
-    packed = torch.cat([pooled, peaks.to(wide.dtype)], dim=1).cpu().numpy().astype(np.float64)
-    values = packed[:, : pooled.shape[1]]
-    if not np.isfinite(values).all():
-        found = int((~np.isfinite(values)).any(1).sum())
+    parts = [pooled, peaks] if verdict is None else [pooled, peaks, verdict.passed]
+    packed = torch.cat([part.to(wide.dtype).reshape(-1) for part in parts]).cpu().numpy().astype(np.float64)
+    if verdict is not None and packed[-1] == 0:
+        verdict.refuse()
+    values = packed[: pooled.numel()].reshape(pooled.shape)
+    _check_values(values)
+    return values, packed[pooled.numel() :][: peaks.numel()].reshape(peaks.shape)
+
+
+def _check_values(pooled: NDArray[np.float64]) -> None:
+    if not np.isfinite(pooled).all():
+        found = int((~np.isfinite(pooled)).reshape(len(pooled), -1).any(1).sum())
         raise NonFiniteSaliencyError(
-            f"saliency must be finite, found NaN or infinity in {found} of {len(values)} maps. The module or its "
+            f"saliency must be finite, found NaN or infinity in {found} of {len(pooled)} maps. The module or its "
             "inputs have non-finite values; find them with torch.autograd.set_detect_anomaly."
         )
-    if values.min() < 0:
-        raise ValueError(f"saliency must not be negative, found a cell of mean {values.min():.3g}. Take its magnitude.")
-    return values.reshape(-1, *grid), packed[:, pooled.shape[1] :]
+    if pooled.min() < 0:
+        raise ValueError(f"saliency must not be negative, found a cell of mean {pooled.min():.3g}. Take its magnitude.")
 
 
 def state_problem(

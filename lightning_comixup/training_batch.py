@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lightning_comixup.batch_access import get_part, with_part
 from lightning_comixup.clean_pass import CleanPass, run_clean_pass
-from lightning_comixup.functional import MixedBatch, check_saliency, target_rows
+from lightning_comixup.functional import MixedBatch, check_saliency
 from lightning_comixup.grid import resolve_grid
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
@@ -24,6 +24,7 @@ from lightning_comixup.saliency import check_inputs
 from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides
+from lightning_comixup.targets import TargetRows, target_rows
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def mix_training_batch(
     _check_no_gradient(inputs, targets)
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, settings)
-    rows = _target_rows(targets, len(inputs), clean, settings)
+    rows, verdict = _target_rows(targets, len(inputs), clean, settings)
     grid = resolve_grid(settings.hyperparameters.grid_size, tuple(inputs.shape[2:]), draws.decisions("grid"))
     try:
         with phases.time("labeling"):
-            plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid)
+            plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid, verdict)
     except NonFiniteSaliencyError as error:
         clean = _without_mixing(trainer, clean, settings, error)
         return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
@@ -116,7 +117,7 @@ def _find_saliency(
     return clean, saliency.detach()
 
 
-def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, settings: MixingSettings) -> Tensor:
+def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, settings: MixingSettings) -> TargetRows:
     """Return what is mixed linearly: class probabilities, or with `linear_targets` the targets as they are."""
     if not settings.linear_targets:
         classes = settings.num_classes
@@ -128,7 +129,7 @@ def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, sett
         raise ValueError(
             f"With linear_targets=True targets must be floating with one row per input, found {found} for {batch_size}."
         )
-    return targets
+    return TargetRows(targets, None)
 
 
 def _check_no_gradient(inputs: Tensor, targets: Any) -> None:

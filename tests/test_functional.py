@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -202,12 +200,6 @@ def test_bad_arguments_are_named(changes: dict[str, Any], error: type[Exception]
     } | changes
     with pytest.raises(error, match=message):
         comixup_batch(**arguments)
-
-
-def test_importing_the_package_imports_neither_gco_nor_the_compiler() -> None:
-    code = "import sys, lightning_comixup; print([name for name in ('gco', 'numba') if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
 
 
 def test_defaults_are_the_authors() -> None:

@@ -1,4 +1,4 @@
-"""Compiling with Numba: the only file that imports it, and the key of its cache."""
+"""Compiling with Numba, and the key of its cache."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
-# Numba's stubs leave out the options that spare the wrappers for calls from Python.
+from lightning_comixup.solvers.first_use import FirstUse
+
+# Numba's stubs leave out the options that spare the wrappers for calls from Python, and the settings.
 _njit: Any = numba.njit
+_config: Any = numba.config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -61,12 +64,14 @@ def inlined(function: Function) -> Function:
 
 def entry_point(function: Function) -> Function:
     """Compile `function` with a cache on disk, or without one where no folder can be written."""
+    if _config.DISABLE_JIT:
+        return function
     try:
-        compiled: Function = _njit(cache=True, **_OPTIONS)(function)
+        dispatcher = _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:
         # Numba found neither the package's folder nor the user's cache folder writable.
-        compiled = _njit(**_OPTIONS)(function)
-    return compiled
+        dispatcher = _njit(**_OPTIONS)(function)
+    return cast(Function, FirstUse(dispatcher))
 
 
 def source_fingerprint() -> int:

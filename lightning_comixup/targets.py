@@ -1,0 +1,81 @@
+"""Targets as rows of class probabilities, and their checks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_comixup.hyperparameters import check_count
+from lightning_comixup.mixing import one_hot_targets
+from lightning_comixup.verdict import Verdict
+
+# How far from 1 the sum of a row of soft targets may be: rounding of a softmax in bf16.
+_SUM_TOLERANCE = 1e-2
+
+
+class TargetRows(NamedTuple):
+    """Targets to mix, and whether their values are right."""
+
+    rows: Tensor  # (B, K) float32 class probabilities; linear targets of any shape (B, ...) as they are
+    verdict: Verdict | None  # None: any values will do
+
+
+def target_rows(targets: Tensor, batch_size: int, num_classes: int | None) -> TargetRows:
+    """Return targets as (B, K) float32 rows of class probabilities.
+
+    Their values are not looked at here, which would wait for the device: the verdict tells whether each integer is a
+    class and each row of probabilities sums to 1.
+
+    Raises:
+        ValueError: If the shape does not fit, or `num_classes` is missing or disagrees.
+        TypeError: If they are no tensor.
+    """
+    if num_classes is not None:
+        check_count("num_classes", num_classes)
+    if not isinstance(targets, Tensor):
+        raise TypeError(f"targets must be a tensor, found {type(targets).__name__}. Name the right part of the batch.")
+    if targets.shape[:1] != (batch_size,):
+        raise ValueError(f"targets must have one row per input: found shape {tuple(targets.shape)} for {batch_size}.")
+    if targets.ndim == 1 and not targets.is_floating_point() and not targets.is_complex():
+        return _rows_of_integers(targets, num_classes)
+    if targets.ndim != 2 or targets.is_complex():
+        raise ValueError(
+            f"targets must be (B,) integer or (B, K) class probabilities, found shape {tuple(targets.shape)} of "
+            f"{targets.dtype}."
+        )
+    if num_classes is not None and targets.shape[1] != num_classes:
+        raise ValueError(f"targets have {targets.shape[1]} classes, but num_classes is {num_classes}.")
+    rows = targets.to(torch.float32)
+    sums = rows.sum(1)
+    passed = ((sums - 1).abs() <= _SUM_TOLERANCE).all()  # NaN fails as well
+    return TargetRows(rows, Verdict(passed, partial(_refuse_sums, sums)))
+
+
+def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:
+    if num_classes is None:
+        raise ValueError(
+            "num_classes must be given for integer targets: a batch need not hold every class. Pass num_classes=K."
+        )
+    lowest, highest = torch.aminmax(targets)
+    # int64: a bound beyond the targets' own type would wrap around.
+    passed = (lowest >= 0) & (highest.long() < num_classes)
+    refuse = partial(_refuse_integers, lowest, highest, num_classes)
+    return TargetRows(one_hot_targets(targets, num_classes), Verdict(passed, refuse))
+
+
+def _refuse_integers(lowest: Tensor, highest: Tensor, num_classes: int) -> None:
+    raise ValueError(
+        f"Integer targets must lie in [0, {num_classes}), found {int(lowest)} to {int(highest)}. Raise num_classes, or "
+        "leave out samples without a class."
+    )
+
+
+def _refuse_sums(sums: Tensor) -> None:
+    lowest, highest = float(sums.min()), float(sums.max())
+    raise ValueError(
+        f"Rows of soft targets must sum to 1, found sums from {lowest:.4g} to {highest:.4g}. Normalise "
+        "them; for targets that are no class probabilities use CoMixup(linear_targets=True)."
+    )

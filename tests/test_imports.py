@@ -1,0 +1,42 @@
+"""What `import lightning_comixup` costs beyond torch and lightning."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_MOST_SECONDS = 0.3
+# What the dependencies may have imported themselves is taken out first, so that an import of ours would be seen.
+_LATE = ["numba", "matplotlib", "jsonargparse", "gco", "filelock"]
+_SCRIPT = """
+import json, sys, time
+import torch, lightning.pytorch
+for name in [name for name in sys.modules if name.split(".")[0] in json.loads(sys.argv[1])]:
+    del sys.modules[name]
+before = set(sys.modules)
+start = time.perf_counter()
+import lightning_comixup
+seconds = time.perf_counter() - start
+print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - before)}))
+"""
+
+
+def _import() -> dict[str, Any]:
+    command = [sys.executable, "-c", _SCRIPT, json.dumps(_LATE)]
+    root = Path(__file__).parents[1]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=True)
+    return json.loads(result.stdout)
+
+
+def test_nothing_is_imported_before_it_is_used() -> None:
+    """Of Numba, matplotlib, jsonargparse and gco, nor of anything that lightning does not import by itself."""
+    packages = {name.split(".")[0] for name in _import()["modules"]} - set(sys.stdlib_module_names)
+    assert packages <= {"lightning_comixup", "torch", "lightning", "torchmetrics", "numpy"}
+
+
+def test_the_import_takes_a_moment() -> None:
+    """In the best of up to five processes: others may keep the machine busy."""
+    assert any(_import()["seconds"] < _MOST_SECONDS for _ in range(5))

@@ -1,0 +1,34 @@
+"""What `test_functional` does not reach: the verdict, and integers of few bits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_comixup.targets import target_rows
+
+
+@pytest.mark.parametrize(
+    ("targets", "passed"),
+    [
+        (torch.tensor([0, 3]), True),
+        (torch.tensor([0, 4]), False),
+        (torch.tensor([-1, 3]), False),
+        (torch.tensor([[0.25] * 4, [0.2525] * 4]), True),
+        (torch.tensor([[0.25] * 4, [0.26] * 4]), False),
+        (torch.tensor([[0.25] * 4, [torch.nan] * 4]), False),
+    ],
+)
+def test_the_verdict_waits_on_the_device(targets: Tensor, passed: bool) -> None:
+    rows, verdict = target_rows(targets, 2, 4)
+    assert rows.shape == (2, 4)
+    assert verdict is not None
+    assert bool(verdict.passed) == passed
+
+
+def test_more_classes_than_the_targets_own_type_can_count() -> None:
+    rows, verdict = target_rows(torch.tensor([0, 255], dtype=torch.uint8), 2, 300)
+    assert verdict is not None
+    assert bool(verdict.passed)
+    assert rows.argmax(1).tolist() == [0, 255]
