@@ -46,12 +46,6 @@ def small(function: Function) -> Function:
     return compiled
 
 
-def allocator(function: Function) -> Function:
-    """Compile `function` as a part of an entry point that may create arrays."""
-    compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
-    return compiled
-
-
 def inlined(function: Function) -> Function:
     """Compile `function` only within its callers.
 
@@ -82,6 +76,6 @@ def source_fingerprint() -> int:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if re.search(r"^@(kernel|small|allocator|inlined|entry_point)$", text, flags=re.MULTILINE):
+        if re.search(r"^@(kernel|small|inlined|entry_point|_compiled)$", text, flags=re.MULTILINE):
             digest.update(text.encode())
     return int.from_bytes(digest.digest()[:4], "big")

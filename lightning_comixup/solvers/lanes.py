@@ -7,6 +7,7 @@ contiguous, in float64, and padded to a multiple of `LANES` columns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -14,35 +15,36 @@ from numba import extending, types
 from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
 
-# Numba's stubs describe what these return as it is called by Numba, not by kernels.
-_compiled: Any = extending.intrinsic
-_for_both: Any = extending.register_jitable
-
 LANES = 8
 _DOUBLE = ir.DoubleType()
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
 _BYTES = 8  # of a number, and what rows are aligned to
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Make an instruction of what generates it; Numba's stubs describe the generator, kernels call the instruction."""
+    return extending.intrinsic(function)
+
+
+class _Lanes(types.Type):
     """Numba's type of eight numbers."""
 
     def __init__(self) -> None:
-        super().__init__(name="Lanes")
+        super().__init__(name="Lanes")  # type: ignore[no-untyped-call]
 
 
 _lanes = _Lanes()
 
 
 @extending.register_model(_Lanes)
-class _LanesModel(PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(PrimitiveModel):
     """Held in one vector register, or as many as it takes."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
 
-@_for_both
+@extending.register_jitable
 def padded(size: int) -> int:
     """Return a size rounded up to whole lanes; for compiled and other callers."""
     return (size + LANES - 1) // LANES * LANES
