@@ -19,7 +19,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from jsonargparse import CLI
+from jsonargparse import auto_cli
 from matplotlib.figure import Figure
 from rich.console import Console
 from torch import Tensor
@@ -49,7 +49,7 @@ class Options:
     """Evaluate a checkpoint of an image classifier.
 
     Args:
-        module: import path of a LightningModule, or of a function that takes the checkpoint's path and returns a network
+        module: import path of a LightningModule, or of a function from the checkpoint's path to a network
         checkpoint: file to load
         data: import path of a LightningDataModule whose batches are (images, targets)
         split: which of its data sets
@@ -91,9 +91,9 @@ class Options:
     seed: int = 0
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure, print the table, write report and figures."""
-    options = CLI(Options, args=arguments, as_positional=False)
+    options: Options = auto_cli(Options, args=arguments, as_positional=False, prog="python -m examples.evaluate")
     report, figures = evaluate(options)
     options.output.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():

@@ -1,8 +1,9 @@
-"""A strip of images: where the network looks, its box and those of the ground truth."""
+"""A strip of images: where the network frames, its box and those of the ground truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from examples.evaluation.localization import FIT, THRESHOLD, Localization
 from examples.evaluation.normalization import Normalization
 
 # Of Okabe and Ito, for the colour-blind as well.
-_TRUTH, _FOUND = "#56B4E9", "#D55E00"
+_FOUND, _TRUTH = "#D55E00", "#56B4E9"
 _RIGHT, _WRONG = "#009E73", "#CC79A7"
 _INCHES = 1.7  # the side of an image
 _OPACITY = 0.55  # of the map over its image
@@ -32,12 +33,17 @@ def draw_localizations(localizations: Sequence[Localization], normalization: Nor
             _draw_boxes(axis, one)
         axes[1, column].imshow(one.heat.numpy(), cmap="inferno", alpha=_OPACITY, vmin=0, vmax=1)
         is_fit = one.is_right and one.overlap >= FIT
-        title = f"IoU {one.overlap:.2f}\nclass {'right' if one.is_right else 'wrong'}"
+        title = f"IoU {one.overlap:.2f} {_mark(one.overlap >= FIT)}\nclass {_mark(one.is_right)}"
         axes[0, column].set_title(title, fontsize=9, color=_RIGHT if is_fit else _WRONG, fontweight="bold")
-    lines = [Line2D([], [], color=_TRUTH, linewidth=2), Line2D([], [], color=_FOUND, linewidth=2)]
+    # The dashes show what lies under them.
+    lines = [Line2D([], [], color=_TRUTH, linewidth=2, linestyle="--"), Line2D([], [], color=_FOUND, linewidth=2)]
     labels = ["ground truth", f"box around the map above {THRESHOLD:g} of its maximum"]
     figure.legend(lines, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def _mark(is_met: bool) -> str:
+    return "✓" if is_met else "✗"
 
 
 def _show(axis: Axes, pixels: Tensor) -> None:
@@ -48,6 +54,13 @@ def _show(axis: Axes, pixels: Tensor) -> None:
 
 
 def _draw_boxes(axis: Axes, one: Localization) -> None:
-    for box, colour in [*((truth, _TRUTH) for truth in one.truth), (one.box, _FOUND)]:
-        x0, y0, x1, y1 = (box - 0.5).tolist()  # matplotlib puts whole numbers at the pixels' centres
-        axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=2, clip_on=False))
+    _draw_box(axis, one.box, _FOUND, "-")
+    for truth in one.truth:
+        _draw_box(axis, truth, _TRUTH, "--")
+
+
+def _draw_box(axis: Axes, box: Tensor, colour: str, style: Literal["-", "--"]) -> None:
+    x0, y0, x1, y1 = (box - 0.5).tolist()  # matplotlib puts whole numbers at the pixels' centres
+    frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linestyle=style, linewidth=2)
+    frame.set_clip_on(False)
+    axis.add_patch(frame)

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from examples.evaluation.calibration import Reliability
 
-# Of Okabe and Ito, for the colour-blind as well.
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-_SIZE = (4.6, 5.6)  # inches
+# Of Okabe and Ito, for the colour-blind as well, and a light shade of the last.
+_BLUE, _SKY, _ORANGE, _LIGHT_ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#F7DFCC"
+_SIZE = (4.6, 6.0)  # inches
+_HEADROOM = 1.2  # room for the numbers above the bars
 
 
 def draw_reliability(reliability: Reliability, calibration_error: float) -> Figure:
@@ -17,40 +18,33 @@ def draw_reliability(reliability: Reliability, calibration_error: float) -> Figu
     figure = Figure(figsize=_SIZE, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _draw_gaps(upper, reliability)
-    bins = len(reliability.counts)
-    upper.set_title(f"Calibration error {calibration_error:.2%} ({bins} bins)", fontsize=11)
+    figure.suptitle(f"Calibration error {calibration_error:.2%} ({len(reliability.counts)} bins)", fontsize=11)
     _draw_counts(lower, reliability)
+    for axis in (upper, lower):
+        axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def _draw_gaps(axis: Axes, reliability: Reliability) -> None:
-    """Draw each bin's accuracy as a bar, and what it lacks to the mean confidence, or exceeds it by, on top."""
+    """Draw each bin's accuracy as a bar, and hatch what lies between it and the mean confidence."""
     left, width = reliability.edges[:-1].numpy(), reliability.edges.diff().numpy()
-    accuracy, confidence = reliability.accuracy.numpy(), reliability.confidence.numpy()
+    accuracy, confidence = reliability.accuracy.nan_to_num().numpy(), reliability.confidence.nan_to_num().numpy()
     axis.bar(left, accuracy, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy")
-    gap = {"facecolor": (*_rgb(_ORANGE), 0.35), "edgecolor": _ORANGE, "hatch": "///", "linewidth": 0.8}
-    axis.bar(left, confidence - accuracy, width, accuracy, align="edge", label="gap to confidence", **gap)
-    axis.plot([0, 1], [0, 1], "--", color="0.3", linewidth=1, label="calibrated")
-    axis.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", box_aspect=1)
-    axis.legend(loc="upper left", frameon=False, fontsize=9)
-    axis.spines[["top", "right"]].set_visible(False)
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
+    over, under = (confidence - accuracy).clip(min=0), (accuracy - confidence).clip(min=0)
+    above = axis.bar(left, over, width, accuracy, align="edge", color=_LIGHT_ORANGE, label="too sure by")
+    below = axis.bar(left, under, width, confidence, align="edge", color=_SKY, label="too unsure by")
+    for bars, colour in ((above, _ORANGE), (below, _BLUE)):
+        for bar in bars:
+            bar.set(hatch="////", edgecolor=colour, linewidth=0.8)
+    axis.plot([0, 1], [0, 1], "--", color="0.2", linewidth=1)
+    axis.set(xlim=(0, 1), ylim=(0, 1.01), ylabel="accuracy")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)
 
 
 def _draw_counts(axis: Axes, reliability: Reliability) -> None:
     """Draw the number of images in each bin, and write it above the bar."""
     left, width = reliability.edges[:-1].numpy(), reliability.edges.diff().numpy()
     counts = reliability.counts.numpy()
-    axis.bar(left, counts, width, align="edge", color="0.65", edgecolor="white")
-    for start, wide, count in zip(left, width, counts, strict=True):
-        if count:
-            axis.annotate(
-                f"{count:.0f}", (start + wide / 2, count), (0, 2), textcoords="offset points", ha="center", fontsize=7
-            )
-    axis.set(xlabel="confidence", ylabel="images", ylim=(0, counts.max() * 1.2))
-    axis.spines[["top", "right"]].set_visible(False)
+    drawn = axis.bar(left, counts, width, align="edge", color="0.65", edgecolor="white")
+    axis.bar_label(drawn, [f"{count:.0f}" if count else "" for count in counts], fontsize=7, padding=2)
+    axis.set(xlabel="confidence", ylabel="images", ylim=(0, counts.max() * _HEADROOM))

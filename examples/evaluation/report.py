@@ -16,7 +16,7 @@ LOG_SECTION = "training log"  # how the section begins whose values are no share
 def report_table(report: Mapping[str, Section]) -> Table:
     """Tabulate the sections; accuracies and calibration errors in percent, the log's metric as it was logged."""
     table = Table("", "measure", title="Evaluation")
-    table.add_column("value", justify="right")
+    table.add_column("value", justify="right", overflow="fold")
     for section, measures in report.items():
         for row, (measure, value) in enumerate(measures.items()):
             is_share = isinstance(value, float) and not section.startswith(LOG_SECTION)
