@@ -33,13 +33,13 @@ def measure_calibration(predictions: Predictions, bins: Sequence[int]) -> dict[s
 
 def measure_reliability(predictions: Predictions, bins: int) -> Reliability:
     """Sort the predictions into bins [a, b) of confidence, the bins of the calibration error."""
-    confidences = _probabilities(predictions).amax(1).double()
-    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    confidences = _probabilities(predictions).amax(1)
+    edges = torch.linspace(0, 1, bins + 1)  # float32, as torchmetrics has them
     places = torch.bucketize(confidences, edges, right=True) - 1
     counts = torch.bincount(places, minlength=bins).double()
     right = torch.bincount(places, predictions.is_right.double(), bins)
-    confidence = torch.bincount(places, confidences, bins)
-    return Reliability(edges, counts, right / counts, confidence / counts)
+    confidence = torch.bincount(places, confidences.double(), bins)
+    return Reliability(edges.double(), counts, right / counts, confidence / counts)
 
 
 def _probabilities(predictions: Predictions) -> Tensor:

@@ -9,20 +9,24 @@ from scipy import ndimage
 from torch import Tensor
 
 _ALL_NEIGHBOURS = np.ones((3, 3))  # diagonal ones too, as contours have them
+_BRIGHTEST = 255  # of 8 bits
 _NOTHING = (0.0, 0.0, 1.0, 1.0)  # the box of a map that points nowhere (the authors' evaluation)
 
 
 def box_of(heat: Tensor, threshold: float) -> Tensor:
     """Return the box around the largest connected part of a heat map above a share of its maximum.
 
+    Map and threshold are rounded down to 8 bits, as in the authors' evaluation.
+
     Args:
-        heat: (H, W) float, at least 0.
+        heat: (H, W) float from 0 to 1.
         threshold: The share.
 
     Returns:
         (4) float: x0, y0, x1, y1, the ends excluded.
     """
-    return largest_component(np.asarray((heat > threshold * heat.max()).cpu()))
+    levels = (heat * _BRIGHTEST).to(torch.uint8).cpu().numpy()
+    return largest_component(levels > int(threshold * levels.max()))
 
 
 def largest_component(mask: NDArray[np.bool_]) -> Tensor:

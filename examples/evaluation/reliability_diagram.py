@@ -35,7 +35,7 @@ def _draw_gaps(axis: Axes, reliability: Reliability) -> None:
     below = axis.bar(left, under, width, confidence, align="edge", color=_SKY, label="too unsure by")
     for bars, colour in ((above, _ORANGE), (below, _BLUE)):
         for bar in bars:
-            bar.set(hatch="////", edgecolor=colour, linewidth=0.8)
+            bar.set(hatch="////", edgecolor=colour, linewidth=0.8, visible=bar.get_height() > 0)
     axis.plot([0, 1], [0, 1], "--", color="0.2", linewidth=1)
     axis.set(xlim=(0, 1), ylim=(0, 1.01), ylabel="accuracy")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)

@@ -45,9 +45,16 @@ def test_a_ring_counts_with_what_it_encloses() -> None:
 
 
 def test_the_threshold_is_a_share_of_the_maximum() -> None:
-    heat = torch.tensor([[0.0, 1.0, 1.1, 4.0, 0.0]])
+    heat = torch.tensor([[0.0, 0.25, 0.3, 1.0, 0.0]])
     assert box_of(heat, 0.25).tolist() == [2, 0, 4, 1]
     assert box_of(heat, 0.2).tolist() == [1, 0, 4, 1]
+    assert box_of(heat / 2, 0.2).tolist() == [1, 0, 4, 1]
+
+
+def test_the_map_has_eight_bits() -> None:
+    # A quarter of 255 is rounded to 63, and so is all up to 64 / 255.
+    heat = torch.tensor([[63.9, 64.1, 255, 0]]) / 255
+    assert box_of(heat, 0.25).tolist() == [1, 0, 3, 1]
 
 
 def test_a_map_that_points_nowhere() -> None:
