@@ -11,25 +11,20 @@ own arguments (`--data.batch_size 50`); `--config file.yaml` reads all arguments
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from jsonargparse import auto_cli
 from matplotlib.figure import Figure
 from rich.console import Console
-from torch import Tensor
 
 from examples.evaluation.accuracy import measure_accuracy
 from examples.evaluation.activation_map import find_layer
-from examples.evaluation.boxes import match_boxes, read_boxes
 from examples.evaluation.calibration import measure_calibration, measure_reliability
-from examples.evaluation.crop import crop_all
-from examples.evaluation.localization import localize, measure_localization
+from examples.evaluation.localization import localize, measure_localization, spread
 from examples.evaluation.localization_strip import draw_localizations
 from examples.evaluation.network import Predictions, load_network, predict
 from examples.evaluation.normalization import Normalization
@@ -39,6 +34,7 @@ from examples.evaluation.robustness import measure_backgrounds, measure_robustne
 from examples.evaluation.robustness_chart import draw_robustness
 from examples.evaluation.source import Split, open_source
 from examples.evaluation.training_log import read_last_epochs
+from examples.evaluation.truth import read_truth
 
 DIAGRAM_BINS = 15  # of the reliability diagram: the middle one of the numbers that are measured
 DOTS_PER_INCH = 150
@@ -94,8 +90,8 @@ class Options:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print the table, write report and figures."""
     options: Options = auto_cli(Options, args=arguments, as_positional=False, prog="python -m examples.evaluate")
-    report, figures = evaluate(options)
     options.output.mkdir(parents=True, exist_ok=True)
+    report, figures = evaluate(options)
     for name, figure in figures.items():
         figure.savefig(options.output / f"{name}.png", dpi=DOTS_PER_INCH)
     write_report(report, options.output / "report.json")
@@ -109,7 +105,10 @@ def evaluate(options: Options) -> tuple[dict[str, Section], dict[str, Figure]]:
     device = torch.device(options.device)
     source = open_source(options.data, options.split, device)
     normalization = Normalization(options.mean, options.std)
-    normalization.check(next(source.batches()).images)
+    first_images = next(source.batches()).images
+    normalization.check(first_images)
+    log = read_log(options)
+    boxes = read_truth(options.boxes, source.names, options.resize, options.crop) if options.boxes else {}
     network = load_network(options.module, options.checkpoint, options.module_arguments, device)
     predictions = predict(network, source.batches())
     report: dict[str, Section] = {
@@ -119,51 +118,28 @@ def evaluate(options: Options) -> tuple[dict[str, Section], dict[str, Figure]]:
     }
     figures = {"reliability": reliability_figure(predictions)}
     changed = list(measure_robustness(network, source, normalization, options.noise, options.seed))
-    if options.boxes is not None:
-        boxes = read_truth(options, source.names)
-        layer = options.layer or find_layer(network, next(source.batches()).images)
+    if boxes:
+        layer = options.layer or find_layer(network, first_images)
         report["localization"] = {"layer": layer, **measure_localization(network, layer, source, boxes)}
-        chosen = spread(list(boxes), options.pictures)
-        figures["localization"] = draw_localizations(
-            list(localize(network, layer, source, boxes, chosen)), normalization
-        )
+        pictures = list(localize(network, layer, source, boxes, spread(list(boxes), options.pictures)))
+        figures["localization"] = draw_localizations(pictures, normalization)
         changed += measure_backgrounds(network, source, normalization, boxes, options.seed)
     report["robustness (top-1)"] = {one.change: one.accuracy for one in changed}
     figures["robustness"] = draw_robustness(report["accuracy"]["top-1"], changed)
-    if options.log is not None:
-        report[f"{LOG_SECTION}: {options.log_metric}"] = read_last_epochs(options.log, options.log_metric)._asdict()
-    return report, figures
+    return report | log, figures
+
+
+def read_log(options: Options) -> dict[str, Section]:
+    """Return the section of the training log, if there is one."""
+    if options.log is None:
+        return {}
+    return {f"{LOG_SECTION}: {options.log_metric}": read_last_epochs(options.log, options.log_metric)._asdict()}
 
 
 def reliability_figure(predictions: Predictions) -> Figure:
     """Draw the reliability diagram."""
     [error] = measure_calibration(predictions, [DIAGRAM_BINS]).values()
     return draw_reliability(measure_reliability(predictions, DIAGRAM_BINS), error)
-
-
-def read_truth(options: Options, names: Sequence[str]) -> dict[int, Tensor]:
-    """Return the boxes of each image that has some, in pixels of the images as the network sees them.
-
-    Raises:
-        ValueError: If only one of resize and crop is given.
-    """
-    if options.boxes is None:
-        return {}
-    boxes = match_boxes(read_boxes(options.boxes), names)
-    if options.resize is None and options.crop is None:
-        return boxes
-    if options.resize is None or options.crop is None:
-        raise ValueError(
-            f"resize and crop go together, found {options.resize} and {options.crop}. Give both, or neither where the "
-            "boxes are in pixels of the images as the network sees them."
-        )
-    return crop_all(boxes, names, options.resize, options.crop)
-
-
-def spread(positions: Sequence[int], count: int) -> list[int]:
-    """Choose some of the positions, evenly: neighbours in a data set are often of one class."""
-    steps = np.linspace(0, len(positions) - 1, min(count, len(positions)))
-    return [positions[int(step)] for step in steps]
 
 
 if __name__ == "__main__":

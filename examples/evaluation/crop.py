@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 import torch
-from PIL import Image
 from torch import Tensor
 
 
@@ -28,12 +24,3 @@ def crop_boxes(boxes: Tensor, width: int, height: int, resize: int, crop: int) -
     scale = torch.tensor([sides[0] / width, sides[1] / height]).repeat(2)
     offset = torch.tensor([round((side - crop) / 2) for side in sides]).repeat(2)
     return (boxes * scale - offset).clamp(0, crop)
-
-
-def crop_all(boxes: Mapping[int, Tensor], paths: Sequence[str], resize: int, crop: int) -> dict[int, Tensor]:
-    """Carry the boxes of each image over; the files tell their sizes."""
-    cropped = {}
-    for position, found in boxes.items():
-        with Image.open(Path(paths[position])) as image:
-            cropped[position] = crop_boxes(found, image.width, image.height, resize, crop)
-    return cropped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -66,3 +67,14 @@ def measure_localization(
         "top-1": is_right,
         "images": len(found),
     }
+
+
+def spread(positions: Sequence[int], count: int) -> list[int]:
+    """Choose some of the positions, evenly: neighbours in a data set are often of one class.
+
+    Raises:
+        ValueError: If count is not positive.
+    """
+    if count < 1:
+        raise ValueError(f"pictures must be at least 1, found {count}. Leave boxes out to draw none.")
+    return [positions[int(step)] for step in np.linspace(0, len(positions) - 1, min(count, len(positions)))]

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from matplotlib.image import imread
 
-from examples.evaluate import Options, main, read_truth, spread
+from examples.evaluate import main
 from tests.evaluation.digits import MEAN, STD, Digits, Lit, write_boxes
 
 _EPOCHS = 6
@@ -88,15 +88,3 @@ def load(checkpoint: Path) -> Lit:
     module = Lit(width=2)
     module.load_state_dict(torch.load(checkpoint))
     return module
-
-
-def test_resize_without_crop(tmp_path: Path) -> None:
-    write_boxes(tmp_path / "boxes.csv")
-    options = Options("", Path(), Digits(), boxes=tmp_path / "boxes.csv", resize=256)
-    with pytest.raises(ValueError, match="resize and crop go together, found 256 and None"):
-        read_truth(options, ["0"])
-
-
-def test_pictures_are_spread_over_the_data_set() -> None:
-    assert spread([10, 11, 12, 13, 14, 15, 16], 3) == [10, 13, 16]
-    assert spread([10, 11], 6) == [10, 11]

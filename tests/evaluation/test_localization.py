@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from examples.evaluation.localization import localize, measure_localization
+from examples.evaluation.localization import localize, measure_localization, spread
 from tests.evaluation.tiny import make_source
 
 
@@ -46,3 +46,10 @@ def test_shares() -> None:
         "top-1": pytest.approx(2 / 3),
         "images": 3,
     }
+
+
+def test_pictures_are_spread_over_the_data_set() -> None:
+    assert spread([10, 11, 12, 13, 14, 15, 16], 3) == [10, 13, 16]
+    assert spread([10, 11], 6) == [10, 11]
+    with pytest.raises(ValueError, match="pictures must be at least 1, found 0"):
+        spread([10, 11], 0)
