@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint of an image classifier: accuracy, calibration, localization, robustness.
+r"""Evaluate a checkpoint of an image classifier: accuracy, calibration, localization, robustness.
 
 Run from the root of this repository, or with it on PYTHONPATH from your own project (extra `examples`):
 

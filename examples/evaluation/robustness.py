@@ -15,7 +15,7 @@ from examples.evaluation.noise import noisy
 from examples.evaluation.normalization import Normalization
 from examples.evaluation.source import Batch, Source
 
-EPSILON = 8 / 255  # of the attack, for pixels from 0 to 1 (the paper's)
+EPSILON = 8 / 255  # of the attack, for pixels from 0 to 1: the customary value
 
 
 class Robustness(NamedTuple):

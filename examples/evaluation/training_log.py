@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import NamedTuple
 
-LAST_EPOCHS = 10  # whose median the paper reports
+LAST_EPOCHS = 10  # whose median OpenMixup's benchmarks report
 
 
 class LastEpochs(NamedTuple):

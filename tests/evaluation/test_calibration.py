@@ -48,3 +48,8 @@ def test_the_diagram_shows_the_error_that_is_reported() -> None:
     found = measure_reliability(predictions, 15)
     gaps = found.counts / 500 * (found.accuracy - found.confidence).abs()
     assert float(gaps.nansum()) == pytest.approx(measure_calibration(predictions, [15])["15 bins"], abs=1e-6)
+
+
+def test_a_confidence_on_an_edge_belongs_to_the_bin_above() -> None:
+    predictions = Predictions(torch.zeros(1, 2), torch.tensor([0]))  # 0.5
+    assert measure_reliability(predictions, 10).counts.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
