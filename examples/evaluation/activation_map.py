@@ -56,11 +56,7 @@ def class_activation_maps(network: nn.Module, layer: str, images: Tensor, classe
     Raises:
         AttributeError: If there is no such layer.
     """
-    maps = LayerGradCam(network, network.get_submodule(layer)).attribute(
-        # A copy that wants a gradient: the layer then has one even where all parameters are frozen.
-        images.detach().clone().requires_grad_(),
-        target=classes,
-    )
+    maps = LayerGradCam(network, network.get_submodule(layer)).attribute(images, target=classes)
     return maps.detach().squeeze(1).float()
 
 

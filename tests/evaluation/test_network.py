@@ -54,13 +54,16 @@ def test_what_is_no_network(tmp_path: Path) -> None:
         load_network("tests.evaluation.test_network.load_nothing", tmp_path, {}, _CPU)
 
 
-@pytest.mark.parametrize(("output", "found"), [(lambda x: x, r"\(2, 1, 2, 2\)"), (lambda x: (x, x), "tuple")])
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [(lambda x: x, r"\(2, 3, 2, 2\)"), (lambda x: x[:, :1, 0, 0], r"\(2, 1\)"), (lambda x: (x, x), "tuple")],
+)
 def test_what_are_no_logits(output: Any, found: str) -> None:
     class Other(nn.Module):
         def forward(self, images: Tensor) -> Any:
             return output(images)
 
-    batches = make_source(torch.zeros(2, 1, 2, 2), torch.zeros(2, dtype=torch.long)).batches()
+    batches = make_source(torch.zeros(2, 3, 2, 2), torch.zeros(2, dtype=torch.long)).batches()
     with pytest.raises(TypeError, match=rf"must return \(B, K\) logits of at least 2 classes, found {found}"):
         predict(Other(), batches)
 
