@@ -1,0 +1,1 @@
+"""The measures of `examples/evaluate.py`, one file each: accuracy, calibration, localization, robustness."""

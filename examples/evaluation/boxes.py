@@ -1,0 +1,65 @@
+"""Ground-truth boxes from a CSV file, for the images of a data set."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import torch
+from torch import Tensor
+
+_CORNERS = ("x0", "y0", "x1", "y1")
+
+
+def read_boxes(path: Path) -> dict[str, Tensor]:
+    """Read a file with the columns path, x0, y0, x1, y1, one line a box.
+
+    Returns:
+        (boxes, 4) float for each path.
+
+    Raises:
+        ValueError: If a column is missing, or a box has no area.
+    """
+    found: dict[str, list[list[float]]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if missing := {"path", *_CORNERS} - set(reader.fieldnames or ()):
+            raise ValueError(f"{path} must have the columns path, x0, y0, x1, y1: {sorted(missing)} not found.")
+        for line in reader:
+            x0, y0, x1, y1 = box = [float(line[corner]) for corner in _CORNERS]
+            if x0 >= x1 or y0 >= y1:
+                raise ValueError(f"Boxes must have x0 < x1 and y0 < y1, found {box} for {line['path']} in {path}.")
+            found.setdefault(line["path"], []).append(box)
+    return {name: torch.tensor(boxes) for name, boxes in found.items()}
+
+
+def match_boxes(boxes: dict[str, Tensor], names: Sequence[str]) -> dict[int, Tensor]:
+    """Return the boxes of the images that have some, by position.
+
+    A path of the file fits an image whose path is the same or ends in it, folder by folder.
+
+    Raises:
+        ValueError: If no image has boxes.
+    """
+    by_parts = {PurePath(name).parts: found for name, found in boxes.items()}
+    matched = {}
+    for position, name in enumerate(names):
+        parts = PurePath(name).parts
+        ends = (parts[start:] for start in range(len(parts)))
+        if (end := next((end for end in ends if end in by_parts), None)) is not None:
+            matched[position] = by_parts[end]
+    if not matched:
+        raise ValueError(
+            f"Boxes must name images of the data set, such as {names[0]}: found {next(iter(boxes), 'none')}. Write "
+            "paths that the data set's paths end in, or the positions 0, 1, … where it has no `samples`."
+        )
+    return matched
+
+
+def inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Return (H, W) bool: whether a pixel's centre lies in one of the boxes, (N, 4)."""
+    y = (torch.arange(height) + 0.5)[:, None]
+    x = (torch.arange(width) + 0.5)[None, :]
+    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
+    return ((x0 <= x) & (x < x1) & (y0 <= y) & (y < y1)).any(0)

@@ -1,0 +1,40 @@
+"""A metric over the last epochs of a run, from Lightning's CSVLogger."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from pathlib import Path
+from typing import NamedTuple
+
+LAST_EPOCHS = 10  # whose median OpenMixup's benchmarks report
+
+
+class LastEpochs(NamedTuple):
+    """A metric at the end of training."""
+
+    last: float
+    median: float
+    epochs: int  # that the median is of: fewer than LAST_EPOCHS where the run was shorter
+
+
+def read_last_epochs(path: Path, metric: str) -> LastEpochs:
+    """Return the last value of a metric and the median of the last ten epochs.
+
+    Args:
+        path: The logger's metrics.csv. Of several values in an epoch the last one counts.
+        metric: Its column.
+
+    Raises:
+        ValueError: If the file has no such column, or no value in it.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or ()
+        if metric not in columns or "epoch" not in columns:
+            raise ValueError(f"{path} must have the columns epoch and {metric}, found {', '.join(columns)}.")
+        by_epoch = {int(line["epoch"]): float(line[metric]) for line in reader if line[metric] and line["epoch"]}
+    if not by_epoch:
+        raise ValueError(f"{metric} must have values in {path}, found none. Name a metric that was logged.")
+    values = [by_epoch[epoch] for epoch in sorted(by_epoch)][-LAST_EPOCHS:]
+    return LastEpochs(values[-1], statistics.median(values), len(values))

@@ -1,0 +1,43 @@
+"""The ground-truth boxes of a data set, in pixels of the images as the network sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from examples.evaluation.boxes import match_boxes, read_boxes
+from examples.evaluation.crop import crop_boxes
+
+
+def read_truth(path: Path, names: Sequence[str], resize: int | None, crop: int | None) -> dict[int, Tensor]:
+    """Read the boxes of the images that have some.
+
+    Args:
+        path: CSV file with the columns path, x0, y0, x1, y1.
+        names: The images' paths or positions.
+        resize: None where the boxes are in pixels of the images as the network sees them; else they are in pixels of
+            the files, whose shorter side is resized to this.
+        crop: The side of the square cropped from the centre after that.
+
+    Returns:
+        (boxes, 4) float by the image's position.
+
+    Raises:
+        ValueError: If only one of resize and crop is given.
+    """
+    boxes = match_boxes(read_boxes(path), names)
+    if resize is None and crop is None:
+        return boxes
+    if resize is None or crop is None:
+        raise ValueError(
+            f"resize and crop go together, found {resize} and {crop}. Give both, or neither where the boxes are in "
+            "pixels of the images as the network sees them."
+        )
+    cropped = {}
+    for position, found in boxes.items():
+        with Image.open(names[position]) as image:
+            cropped[position] = crop_boxes(found, image.width, image.height, resize, crop)
+    return cropped

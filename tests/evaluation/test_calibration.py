@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from examples.evaluation.calibration import measure_calibration, measure_reliability
+from examples.evaluation.network import Predictions
+
+
+def _logits(confidences: list[float]) -> Tensor:
+    """Return logits whose first class has these probabilities."""
+    confidence = torch.tensor(confidences)
+    return torch.stack([confidence, 1 - confidence], 1).log()
+
+
+# Bins of 0.1: [0.6, 0.7) holds the first two, right once; [0.9, 1] the others, both right.
+_FOUR = Predictions(_logits([0.62, 0.66, 0.95, 0.97]), torch.tensor([0, 1, 0, 0]))
+_BY_HAND = 0.5 * abs(0.5 - 0.64) + 0.5 * abs(1 - 0.96)
+
+
+def test_the_error_of_four_predictions() -> None:
+    # With 20 bins, 0.62 | 0.66 and 0.95, 0.97 (0.95 may fall on either side of its edge, both are right).
+    twenty = (abs(1 - 0.62) + abs(0 - 0.66) + abs(1 - 0.95) + abs(1 - 0.97)) / 4
+    found = measure_calibration(_FOUR, [10, 20])
+    assert found == {"10 bins": pytest.approx(_BY_HAND, abs=1e-6), "20 bins": pytest.approx(twenty, abs=1e-6)}
+
+
+def test_a_confidence_of_one_shares_the_last_bin() -> None:
+    predictions = Predictions(torch.tensor([[200.0, 0], _logits([0.92])[0].tolist()]), torch.tensor([1, 0]))
+    # One bin: accuracy 1/2, confidence 0.96. Two bins would give (1 + 0.08) / 2.
+    assert measure_calibration(predictions, [10])["10 bins"] == pytest.approx(0.46, abs=1e-6)
+    assert measure_reliability(predictions, 10).counts.tolist() == [0] * 9 + [2]
+
+
+def test_the_bins_of_the_diagram() -> None:
+    found = measure_reliability(_FOUR, 10)
+    assert found.counts.tolist() == [0, 0, 0, 0, 0, 0, 2, 0, 0, 2]
+    assert found.accuracy[[6, 9]].tolist() == [0.5, 1]
+    assert found.confidence[[6, 9]].tolist() == pytest.approx([0.64, 0.96])
+    assert found.accuracy[[0, 7]].isnan().all()
+
+
+def test_the_diagram_shows_the_error_that_is_reported() -> None:
+    draws = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(500, 4, generator=draws)
+    predictions = Predictions(logits, torch.randint(4, (500,), generator=draws))
+    found = measure_reliability(predictions, 15)
+    gaps = found.counts / 500 * (found.accuracy - found.confidence).abs()
+    assert float(gaps.nansum()) == pytest.approx(measure_calibration(predictions, [15])["15 bins"], abs=1e-6)
+
+
+def test_a_confidence_on_an_edge_belongs_to_the_bin_above() -> None:
+    predictions = Predictions(torch.zeros(1, 2), torch.tensor([0]))  # 0.5
+    assert measure_reliability(predictions, 10).counts.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
