@@ -23,7 +23,7 @@ def arrange(folder: Path) -> int:
     """Move each validation image into the folder of its class and return how many were moved.
 
     Raises:
-        FileNotFoundError: If the list of classes is missing, or an image is neither at its old place nor at its new one.
+        FileNotFoundError: If the list of classes is missing, or an image that it names.
     """
     annotations = folder / "val" / "val_annotations.txt"
     if not annotations.is_file():
@@ -37,7 +37,9 @@ def arrange(folder: Path) -> int:
             source.rename(target)
             moved += 1
         elif not target.is_file():
-            raise FileNotFoundError(f"{annotations} names {name}, found neither {source} nor {target}. Unpack it again.")
+            raise FileNotFoundError(
+                f"{annotations} names {name}, found neither {source} nor {target}. Unpack the archive again."
+            )
     return moved
 
 

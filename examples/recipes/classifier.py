@@ -41,7 +41,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
             num_classes: Number K of classes; the command line takes it from the data.
             network: Makes the network of the number of classes; it gives logits (B, K).
             optimizer: Makes the optimizer of the parameters.
-            scheduler: Makes the schedule of the learning rate, stepped after each epoch. None: constant, or a callback's.
+            scheduler: Makes the schedule of the learning rate, stepped after each epoch. None: no schedule.
             loss: "bce" is the authors' on CIFAR and Tiny-ImageNet, "ce" on ImageNet.
             decay_norms: Whether weight decay acts on the BatchNorm layers too.
         """
@@ -102,7 +102,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
         optimizer = self.make_optimizer(parameters)
         if self.make_scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.make_scheduler(optimizer)}}  # type: ignore[typeddict-item]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.make_scheduler(optimizer)}}
 
 
 def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:

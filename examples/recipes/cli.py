@@ -26,7 +26,7 @@ class RecipeCLI(LightningCLI):
         parser.add_class_arguments(CoMixup, "comixup")
         parser.add_class_arguments(Mixup, "mixup")
         parser.add_class_arguments(Cutmix, "cutmix")
-        for target in ("model", "mixup", "cutmix"):
+        for target in ("model", "comixup", "mixup", "cutmix"):
             parser.link_arguments("data.num_classes", f"{target}.num_classes", apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(LearningRateMonitor, "learning_rate_monitor")

@@ -13,6 +13,9 @@ from torch import Tensor
 from lightning_comixup.hyperparameters import check_number
 from lightning_comixup.seeding import choose_seed
 
+# Of a batch's inputs (B, C, H, W) and targets (B,), to inputs and targets (B, K).
+PairTransform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
 
 class PairMixing(L.Callback):
     """Mix each training batch with itself, shifted by one, by a transform of torchvision.
@@ -38,7 +41,7 @@ class PairMixing(L.Callback):
             raise ValueError("alpha must be above 0, found 0. To train without mixing take --mixing none.")
         self.num_classes, self.alpha = num_classes, float(alpha)
         self.seed = 0  # settled when the run starts
-        self._transform: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+        self._transform: PairTransform | None = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Make the transform."""
@@ -58,12 +61,12 @@ class PairMixing(L.Callback):
             torch.default_generator.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
             batch[0], batch[1] = mix_pairs(self._transform, batch[0], batch[1])
 
-    def _make_transform(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def _make_transform(self) -> PairTransform:
         from torchvision.transforms import v2
 
-        transform: Any = getattr(v2, self.transform_name)
-        mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = transform(num_classes=self.num_classes, alpha=self.alpha)
-        return mix
+        kind = getattr(v2, self.transform_name)
+        transform: PairTransform = kind(num_classes=self.num_classes, alpha=self.alpha)
+        return transform
 
 
 class Mixup(PairMixing):
@@ -91,9 +94,7 @@ class Cutmix(PairMixing):
         super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
 
 
-def mix_pairs(
-    transform: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor]:
+def mix_pairs(transform: PairTransform, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Apply a transform of image batches to images (B, C, H, W) or to signals (B, C, T), as images of one row."""
     if inputs.ndim == 3:
         mixed, soft_targets = transform(inputs.unsqueeze(2), targets)

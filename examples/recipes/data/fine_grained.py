@@ -71,7 +71,8 @@ class StanfordCars(FineGrained):
         """Open the training or the test images."""
         from torchvision import datasets
 
-        return datasets.StanfordCars(self.folder, "train" if is_train else "test", transform)
+        split = "train" if is_train else "test"
+        return datasets.StanfordCars(self.folder, split, transform, target_transform=int)  # of small unsigned numbers
 
 
 class FGVCAircraft(FineGrained):

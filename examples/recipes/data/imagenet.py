@@ -82,8 +82,8 @@ class ImageNet(L.LightningDataModule):
         from torchvision.transforms import v2
 
         trainer = self._trainer()
-        if trainer.reload_dataloaders_every_n_epochs != 1 and len(self.phases) > 1:
-            found = trainer.reload_dataloaders_every_n_epochs
+        found = trainer.reload_dataloaders_every_n_epochs  # type: ignore[attr-defined]  # set outside its class
+        if found != 1 and len(self.phases) > 1:
             raise ValueError(f"Phases need --trainer.reload_dataloaders_every_n_epochs 1, found {found}.")
         phase = phase_of(self.phases, trainer.current_epoch)
         crop = v2.RandomResizedCrop(phase.crop, scale=(phase.smallest_scale, 1.0))
