@@ -68,6 +68,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
         inputs, targets = batch
         loss = self.comixup_loss(self(inputs), targets, self.loss_kind)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(inputs))
+        self.log("train/learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:

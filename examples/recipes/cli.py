@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
@@ -21,7 +21,7 @@ class RecipeCLI(LightningCLI):
     """LightningCLI with a switch for the mixing, checkpoints after every epoch, and CSV and TensorBoard logs."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the switch, the settings of each mixing, and the callbacks that are always there."""
+        """Add the switch, the settings of each mixing, and the checkpoints."""
         parser.add_argument("--mixing", type=Mixing, default="comixup", help="How training batches are mixed.")
         parser.add_class_arguments(CoMixup, "comixup")
         parser.add_class_arguments(Mixup, "mixup")
@@ -29,8 +29,11 @@ class RecipeCLI(LightningCLI):
         for target in ("model", "comixup", "mixup", "cutmix"):
             parser.link_arguments("data.num_classes", f"{target}.num_classes", apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(LearningRateMonitor, "learning_rate_monitor")
         parser.set_defaults({"checkpoint.save_last": True})
+        folder = ("trainer.default_root_dir", "mixing")
+        parser.link_arguments(
+            folder, "checkpoint.dirpath", lambda root, mixing: f"{run_folder(root, mixing)}/checkpoints"
+        )
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make the Trainer with the chosen mixing and, unless others are given, with the loggers."""
@@ -38,8 +41,13 @@ class RecipeCLI(LightningCLI):
         if settings.mixing != "none":
             self.trainer_defaults = {**self.trainer_defaults, "callbacks": [settings[settings.mixing]]}
         if settings.trainer.logger is None:
-            kwargs["logger"] = make_loggers(Path(settings.trainer.default_root_dir or "runs"))
+            kwargs["logger"] = make_loggers(run_folder(settings.trainer.default_root_dir, settings.mixing))
         return super().instantiate_trainer(**kwargs)
+
+
+def run_folder(root: str | Path | None, mixing: Mixing) -> Path:
+    """Return where a run's checkpoints and logs go: a folder of each mixing, the same when a run is resumed."""
+    return Path(root or "runs") / mixing
 
 
 def make_loggers(folder: Path) -> list[Logger]:

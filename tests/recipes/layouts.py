@@ -42,7 +42,7 @@ def write_cifar(folder: Path, classes: int, monkeypatch: pytest.MonkeyPatch) -> 
 
     train = [write(name, batch(40 // len(kind.train_list))) for name, _ in kind.train_list]
     test = [write(name, batch(10)) for name, _ in kind.test_list]
-    names = {kind.meta["key"]: [f"class {label}" for label in range(classes)]}
+    names: dict[str, object] = {kind.meta["key"]: [f"class {label}" for label in range(classes)]}
     meta = {**kind.meta, "md5": write(kind.meta["filename"], names)[1]}
     for attribute, value in (("train_list", train), ("test_list", test), ("meta", meta)):
         monkeypatch.setattr(kind, attribute, value)
@@ -82,7 +82,7 @@ def write_stanford_cars(folder: Path) -> None:
     scipy_io = pytest.importorskip("scipy.io")
     base = folder / "stanford_cars"
     fields = [("bbox_x1", "u1"), ("class", "u1"), ("fname", object)]
-    for split, images, annotations in (
+    for split, images, path in (
         ("train", 8, base / "devkit" / "cars_train_annos.mat"),
         ("test", 4, base / "cars_test_annos_withlabels.mat"),
     ):
@@ -90,8 +90,8 @@ def write_stanford_cars(folder: Path) -> None:
         for index in range(images):
             rows[index] = (1, 1 + index % CLASSES, f"{index:05}.jpg")
             write_image(base / f"cars_{split}" / f"{index:05}.jpg", (60, 44))
-        annotations.parent.mkdir(parents=True, exist_ok=True)
-        scipy_io.savemat(annotations, {"annotations": rows})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scipy_io.savemat(path, {"annotations": rows})
     names = np.array([f"car {label}" for label in range(CLASSES)], dtype=object)
     scipy_io.savemat(base / "devkit" / "cars_meta.mat", {"class_names": names})
 

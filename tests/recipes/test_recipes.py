@@ -26,22 +26,22 @@ def _check(cli: RecipeCLI, root: Path, steps: int) -> None:
     assert comixup.last_report is not None
     assert all(bool(torch.isfinite(parameter).all()) for parameter in cli.model.parameters())
     assert set(trainer.callback_metrics) >= {"val/top1", "val/top5", "val/loss", "val/top1_median_of_last_ten"}
-    with (root / "runs/csv/version_0/metrics.csv").open(encoding="utf-8") as file:
+    with (root / "runs/comixup/csv/version_0/metrics.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["val/top1"] for row in rows if row["val/top1"]] == [str(trainer.callback_metrics["val/top1"].item())]
-    assert any((root / "runs/tensorboard/version_0").glob("events.out.tfevents.*"))
-    assert (root / "runs/tensorboard/version_0/checkpoints/last.ckpt").is_file()
+    assert any((root / "runs/comixup/tensorboard/version_0").glob("events.out.tfevents.*"))
+    assert (root / "runs/comixup/checkpoints/last.ckpt").is_file()
 
 
 @pytest.mark.parametrize(
-    ("network", "arguments"),
+    ("classes", "network", "arguments"),
     [
-        ("", _NARROW_PREACT),
-        (" networks/wrn16_8", ("--model.network.depth=10", "--model.network.widening=1")),
-        (" networks/resnext29_4_24", ("--model.network.depth=11", "--model.network.base_width=4")),
+        (10, "", _NARROW_PREACT),
+        (100, "", _NARROW_PREACT),
+        (100, " networks/wrn16_8", ("--model.network.depth=10", "--model.network.widening=1")),
+        (100, " networks/resnext29_4_24", ("--model.network.depth=11", "--model.network.base_width=4")),
     ],
 )
-@pytest.mark.parametrize("classes", [10, 100])
 def test_cifar(
     classes: int,
     network: str,
@@ -65,7 +65,9 @@ def test_tiny_imagenet(run_recipe: RunRecipe, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="arrange_tiny_imagenet"):
         run_recipe("fit", "tiny_imagenet", *small, *_NARROW_PREACT)
     assert arrange(tmp_path) == 3
-    cli = run_recipe("fit", "tiny_imagenet", *small, *_NARROW_PREACT, f"--trainer.default_root_dir={tmp_path / 'again/runs'}")
+    cli = run_recipe(
+        "fit", "tiny_imagenet", *small, *_NARROW_PREACT, f"--trainer.default_root_dir={tmp_path / 'again/runs'}"
+    )
     _check(cli, tmp_path / "again", steps=2)
 
 
@@ -79,8 +81,7 @@ def test_imagenet(run_recipe: RunRecipe, tmp_path: Path) -> None:
     _check(run_recipe("fit", "imagenet", *arguments), tmp_path, steps=3)
 
 
-@pytest.mark.parametrize("name", ["stanford_cars", "fgvc_aircraft"])
-@pytest.mark.parametrize("network", ["", " networks/resnext50"])
+@pytest.mark.parametrize(("name", "network"), [("stanford_cars", ""), ("fgvc_aircraft", " networks/resnext50")])
 def test_fine_grained(name: str, network: str, run_recipe: RunRecipe, tmp_path: Path) -> None:
     pytest.importorskip("torchvision")
     (layouts.write_stanford_cars if name == "stanford_cars" else layouts.write_aircraft)(tmp_path)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _UNSIGNED_BYTES = 8  # the format's code of the data type
+_MAGIC, _DIMENSION = 4, 4  # bytes: the file's first number, and the length of each dimension
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -32,10 +33,12 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def _decode(content: bytes, path: Path) -> NDArray[np.uint8]:
     # Two zeros, the type, the number of dimensions; then each dimension as a big-endian 32-bit number; then the values.
-    if len(content) < 4 or content[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
+    if len(content) < _MAGIC or content[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
         raise ValueError(f"{path} must be an IDX file of unsigned bytes, found it to begin with {content[:4]!r}.")
-    header = 4 + 4 * content[3]
-    shape = struct.unpack(f">{content[3]}I", content[4:header])
+    header = _MAGIC + _DIMENSION * content[3]
+    if len(content) < header:
+        raise ValueError(f"{path} must have a header of {header} bytes, found {len(content)}. Fetch it again.")
+    shape = struct.unpack(f">{content[3]}I", content[_MAGIC:header])
     if len(content) - header != math.prod(shape):
         raise ValueError(f"{path} must hold {math.prod(shape)} values, found {len(content) - header}. Fetch it again.")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

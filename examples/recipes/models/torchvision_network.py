@@ -27,7 +27,8 @@ class TorchvisionNetwork(nn.Module):
         super().__init__()
         from torchvision.models import get_model
 
-        self.network: nn.Module = get_model(name, weights=weights, zero_init_residual=zero_init_residual)
+        only_resnets_take = {"zero_init_residual": True} if zero_init_residual else {}
+        self.network: nn.Module = get_model(name, weights=weights, **only_resnets_take)
         head = getattr(self.network, "fc", None)
         if not isinstance(head, nn.Linear):
             raise ValueError(f"name must be that of a ResNet or ResNeXt, with a linear head `fc`, found {name!r}.")
