@@ -89,7 +89,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
             return
         self.last_top1 = self.last_top1.roll(-1)
         self.last_top1[-1] = self.validation_metrics["top1"].compute()
-        self.log("val/top1_median_of_last_ten", self.last_top1.nanquantile(0.5))
+        self.log("val/top1_median_of_last_ten", self.last_top1.nanquantile(0.5), sync_dist=True)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Measure on a batch."""

@@ -37,9 +37,9 @@ def check_number_of_classes(folder: Path, found: int, num_classes: int) -> None:
 
 
 def normalised(*augmentations: Callable[[Any], Any], mean: Sequence[float], deviation: Sequence[float]) -> Any:
-    """Return the transform of an image to a normalised float32 tensor (3, H, W), after some augmentations."""
+    """Return the transform of an RGB image to a normalised float32 tensor (3, H, W), after some augmentations."""
     import torch
     from torchvision.transforms import v2
 
     tensors = (v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, deviation), v2.ToPureTensor())
-    return v2.Compose([v2.RGB(), *augmentations, *tensors])
+    return v2.Compose([*augmentations, *tensors])
