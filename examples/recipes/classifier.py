@@ -54,7 +54,8 @@ class Classifier(CoMixupMixin, L.LightningModule):
             "top1": MulticlassAccuracy(num_classes, average="micro"),
             "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(_BEST, num_classes)),
         }
-        self.validation_metrics = MetricCollection(dict(accuracies), prefix="val/")
+        # Not grouped: torchmetrics groups metrics that agree on the first batch, as these do where all of it is right.
+        self.validation_metrics = MetricCollection(dict(accuracies), prefix="val/", compute_groups=False)
         self.test_metrics = self.validation_metrics.clone(prefix="test/")
         self.register_buffer("last_top1", torch.full((_LAST_EPOCHS,), torch.nan))  # a buffer: checkpoints keep it
 
@@ -87,7 +88,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
         """Log the median top-1 accuracy of the last ten epochs."""
         if self.trainer.sanity_checking:
             return
-        self.last_top1 = self.last_top1.roll(-1)
+        self.last_top1.copy_(self.last_top1.roll(-1))  # in place: a new tensor would be bound to inference mode
         self.last_top1[-1] = self.validation_metrics["top1"].compute()
         self.log("val/top1_median_of_last_ten", self.last_top1.nanquantile(0.5), sync_dist=True)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from rich.progress import track
 
 _SIDES = (160, 352)  # the authors'
-_SUFFIXES = {".jpeg", ".jpg", ".png"}
+_SUFFIXES = {".jpeg", ".jpg"}
 _CHUNK = 64  # images handed to a process at once; a heuristic
 
 
@@ -57,7 +57,9 @@ def resize(path: Path, source: Path, destination: Path, sides: Sequence[int]) ->
         colours = image.convert("RGB")
     for side, target in missing.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        colours.resize(scaled(colours.size, side), Image.Resampling.BICUBIC).save(target)
+        unfinished = target.with_name(f"{target.name}.part")  # an interrupted run leaves no broken image
+        colours.resize(scaled(colours.size, side), Image.Resampling.BICUBIC).save(unfinished, "JPEG")
+        unfinished.rename(target)
 
 
 def scaled(size: tuple[int, int], side: int) -> tuple[int, int]:

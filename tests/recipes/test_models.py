@@ -69,11 +69,10 @@ def test_raw_waveform_net() -> None:
         (PreActResNet(7, width=4, first_stride=2), (3, 64, 64), (32, 4, 4)),
         (PreActResNet(7, blocks=(1, 1, 1), width=4, in_channels=1), (1, 28, 28), (16, 7, 7)),
         (WideResNet(7, depth=10, widening=1), (3, 32, 32), (64, 8, 8)),
-        (WideResNet(7, depth=10, widening=1, first_stride=2), (3, 64, 64), (64, 8, 8)),
         (ResNeXt(7, depth=11, base_width=4), (3, 32, 32), (1024, 8, 8)),
         (VGG11(7, width=4), (1, 160, 101), (32 * 5 * 3,)),
         (RawWaveformNet(7, width=4), (1, 16000), (16, 15)),
-        (RawWaveformNet(7, width=4), (1, 1100), (16, 1)),
+        (RawWaveformNet(7, width=4), (1, 1020), (16, 1)),
     ],
 )
 def test_shapes(network: nn.Module, shape: tuple[int, ...], features: tuple[int, ...]) -> None:

@@ -16,7 +16,7 @@ def test_every_configuration_is_named() -> None:
 
 
 def test_every_file_that_is_named_exists() -> None:
-    words = _README.replace("`", " ").split()
+    words = _README.replace("`", " ").replace('"', " ").split()
     paths = [Path(word) for word in words if word.startswith("examples/recipes/")]
     assert paths
     assert [path for path in paths if not (CONFIGS.parents[2] / path).exists()] == []

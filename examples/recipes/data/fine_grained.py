@@ -42,32 +42,20 @@ class FineGrained(SplitDataModule):
         resize, crop = v2.Resize(self.resize), v2.CenterCrop(self.crop)
         varied = v2.RandomResizedCrop(self.crop, scale=(_SMALLEST_SCALE, 1.0))
         statistics = {"mean": IMAGENET_MEAN, "deviation": IMAGENET_DEVIATION}
-        train = self.open(True, normalised(resize, varied, v2.RandomHorizontalFlip(), **statistics))
-        test = self.open(False, normalised(resize, crop, **statistics))
+        train = self.open_split(True, normalised(resize, varied, v2.RandomHorizontalFlip(), **statistics))
+        test = self.open_split(False, normalised(resize, crop, **statistics))
         check_number_of_classes(self.folder, len(train.classes), self.num_classes)
         return Splits(train, test, test)
 
-    def open(self, is_train: bool, transform: Any) -> Any:
+    def open_split(self, is_train: bool, transform: Any) -> Any:
         """Open the training or the test images."""
         raise NotImplementedError
 
 
 class StanfordCars(FineGrained):
-    """196 models of cars."""
+    """196 models of cars; `folder` holds `stanford_cars`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        num_classes: int = 196,
-        batch_size: int = 16,
-        workers: int = 4,
-        resize: int = 256,
-        crop: int = 224,
-    ) -> None:
-        """Keep the settings, described in `FineGrained`; `folder` holds `stanford_cars`."""
-        super().__init__(folder, num_classes, batch_size, workers, resize, crop)
-
-    def open(self, is_train: bool, transform: Any) -> Any:
+    def open_split(self, is_train: bool, transform: Any) -> Any:
         """Open the training or the test images."""
         from torchvision import datasets
 
@@ -76,21 +64,12 @@ class StanfordCars(FineGrained):
 
 
 class FGVCAircraft(FineGrained):
-    """100 variants of aircraft; the training images are those of the official training and validation lists."""
+    """100 variants of aircraft, to be trained on the official training and validation images together.
 
-    def __init__(
-        self,
-        folder: Path,
-        num_classes: int = 100,
-        batch_size: int = 16,
-        workers: int = 4,
-        resize: int = 256,
-        crop: int = 224,
-    ) -> None:
-        """Keep the settings, described in `FineGrained`; `folder` holds `fgvc-aircraft-2013b`."""
-        super().__init__(folder, num_classes, batch_size, workers, resize, crop)
+    `folder` holds `fgvc-aircraft-2013b`.
+    """
 
-    def open(self, is_train: bool, transform: Any) -> Any:
+    def open_split(self, is_train: bool, transform: Any) -> Any:
         """Open the training or the test images."""
         from torchvision import datasets
 

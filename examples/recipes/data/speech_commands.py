@@ -32,7 +32,9 @@ class Lists(NamedTuple):
 class Recordings(Dataset[tuple[Tensor, int]]):
     """Recordings and the index of their word."""
 
-    def __init__(self, folder: Path, names: Sequence[str], words: Sequence[str], representation: Representation):
+    def __init__(
+        self, folder: Path, names: Sequence[str], words: Sequence[str], representation: Representation
+    ) -> None:
         """Keep where the recordings are.
 
         Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-# Channels of the eight convolutions as multiples of the first; a number of None is a 2 × 2 pooling.
+# Channels of the eight convolutions as multiples of the first's; None stands for a 2 × 2 pooling.
 _CONFIGURATION_A = (1, None, 2, None, 4, 4, None, 8, 8, None, 8, 8, None)
 _POOLED = (5, 3)  # what five poolings leave of a spectrogram of 160 × 101
 

@@ -19,14 +19,13 @@ _LAYERS_OUTSIDE_BLOCKS = 4  # the first convolution and one projection per stage
 class WideResNet(nn.Module):
     """WRN-depth-widening for (B, 3, H, W); as it stands, WRN-16-8."""
 
-    def __init__(self, num_classes: int, depth: int = 16, widening: int = 8, first_stride: int = 1) -> None:
+    def __init__(self, num_classes: int, depth: int = 16, widening: int = 8) -> None:
         """Build the network.
 
         Args:
             num_classes: Number K of logits.
             depth: 6 n + 4 for n blocks in each of the three stages.
             widening: Factor k of the channels.
-            first_stride: Stride of the first convolution: 1 for 32 × 32, 2 for 64 × 64.
 
         Raises:
             ValueError: If there is no network of that depth.
@@ -35,7 +34,7 @@ class WideResNet(nn.Module):
         blocks, remainder = divmod(depth - _LAYERS_OUTSIDE_BLOCKS, _LAYERS_PER_BLOCK * _STAGES)
         if remainder or blocks < 1:
             raise ValueError(f"depth must be 6 n + 4 with n of at least 1, found {depth}. Take 10, 16, 22, 28, ...")
-        layers: list[nn.Module] = [nn.Conv2d(3, _FIRST_WIDTH, 3, first_stride, padding=1, bias=False)]
+        layers: list[nn.Module] = [nn.Conv2d(3, _FIRST_WIDTH, 3, padding=1, bias=False)]
         before = _FIRST_WIDTH
         for stage in range(_STAGES):
             channels = _FIRST_WIDTH * widening * 2**stage
