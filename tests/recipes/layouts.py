@@ -83,7 +83,7 @@ def write_stanford_cars(folder: Path) -> None:
     base = folder / "stanford_cars"
     fields = [("bbox_x1", "u1"), ("class", "u1"), ("fname", object)]
     for split, images, path in (
-        ("train", 8, base / "devkit" / "cars_train_annos.mat"),
+        ("train", 9, base / "devkit" / "cars_train_annos.mat"),
         ("test", 4, base / "cars_test_annos_withlabels.mat"),
     ):
         rows = np.empty(images, dtype=fields)
@@ -98,7 +98,7 @@ def write_stanford_cars(folder: Path) -> None:
 
 def write_aircraft(folder: Path) -> None:
     data = folder / "fgvc-aircraft-2013b" / "data"
-    for split, images in (("trainval", range(8)), ("test", range(8, 12))):
+    for split, images in (("trainval", range(9)), ("test", range(9, 13))):
         lines = [f"{index:07} variant {index % CLASSES}\n" for index in images]
         data.mkdir(parents=True, exist_ok=True)
         (data / f"images_variant_{split}.txt").write_text("".join(lines), encoding="utf-8")

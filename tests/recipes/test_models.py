@@ -54,6 +54,13 @@ def test_vgg11() -> None:
     expected = sum(9 * before * after + 2 * after for before, after in convolutions)
     expected += _head(512 * 5 * 3, 512) + _head(512, 512) + _head(512, 35)
     assert _parameters(VGG11(35)) == expected
+    sides = []
+    values = torch.zeros(2, 1, 160, 101)
+    for layer in VGG11(7, width=1).features:
+        if isinstance(layer, nn.Conv2d):
+            sides.append(tuple(values.shape[2:]))
+        values = layer(values)
+    assert sides == [(160, 101), (80, 50), (40, 25), (40, 25), (20, 12), (20, 12), (10, 6), (10, 6)]
 
 
 def test_raw_waveform_net() -> None:
