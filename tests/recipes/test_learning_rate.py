@@ -38,6 +38,11 @@ def test_imagenet(epoch: int, share: float, expected: float) -> None:
     assert learning_rate(_imagenet_lines(), epoch, share) == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_line_holds_for_whole_epochs() -> None:
+    lines = [LearningRateLine(epochs=[0], values=[1.0]), LearningRateLine(epochs=[1.5], values=[2.0])]
+    assert [learning_rate(lines, epoch, 1.0) for epoch in (0, 1, 2)] == [1.0, 1.0, 2.0]
+
+
 @pytest.mark.parametrize(("epochs", "values"), [([], []), ([0, 1], [1.0]), ([1, 1], [1.0, 2.0]), ([2, 1], [1.0, 2.0])])
 def test_points_that_make_no_line(epochs: list[float], values: list[float]) -> None:
     with pytest.raises(ValueError, match="rising epochs and as many values"):
