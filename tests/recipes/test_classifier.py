@@ -79,7 +79,7 @@ def test_the_schedule_is_stepped_by_epochs() -> None:
     rates = []
 
     class Noting(Classifier):
-        def on_train_batch_end(self, *_: Any) -> None:
+        def on_before_backward(self, loss: Tensor) -> None:
             rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def halved(optimizer: torch.optim.Optimizer) -> Any:
