@@ -1,0 +1,1 @@
+"""Examples of use; not part of the installed package."""

@@ -1,0 +1,1 @@
+"""Training recipes for Co-Mixup: `python -m examples.recipes fit --config examples/recipes/configs/cifar100.yaml`."""

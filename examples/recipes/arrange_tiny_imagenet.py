@@ -1,0 +1,53 @@
+"""Arrange Tiny-ImageNet's validation images by class: `python -m examples.recipes.arrange_tiny_imagenet FOLDER`.
+
+The archive has them in `val/images`, their classes in `val/val_annotations.txt`; afterwards each is in
+`val/images/CLASS`. A second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Read the command line and move the images."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="the unpacked archive, tiny-imagenet-200")
+    folder: Path = parser.parse_args().folder
+    sys.stdout.write(f"{arrange(folder)} images moved into their classes' folders.\n")
+
+
+def arrange(folder: Path) -> int:
+    """Move each validation image into the folder of its class and return how many were moved.
+
+    Raises:
+        FileNotFoundError: If the list of classes is missing, or an image that it names.
+    """
+    annotations = folder / "val" / "val_annotations.txt"
+    if not annotations.is_file():
+        raise FileNotFoundError(f"The folder must hold val/val_annotations.txt, found no {annotations}.")
+    moved = 0
+    for name, label in read_annotations(annotations):
+        source = folder / "val" / "images" / name
+        target = source.parent / label / name
+        if source.is_file():
+            target.parent.mkdir(exist_ok=True)
+            source.rename(target)
+            moved += 1
+        elif not target.is_file():
+            raise FileNotFoundError(
+                f"{annotations} names {name}, found neither {source} nor {target}. Unpack the archive again."
+            )
+    return moved
+
+
+def read_annotations(path: Path) -> list[tuple[str, str]]:
+    """Return (file name, class) of each line; the box that follows is not needed."""
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line)
+    return [(name, label) for name, label, *_ in rows]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The command line of all recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from examples.recipes.classifier import Classifier
+from examples.recipes.pair_mixing import Cutmix, Mixup
+from lightning_comixup import CoMixup
+
+Mixing = Literal["comixup", "mixup", "cutmix", "none"]
+
+
+class RecipeCLI(LightningCLI):
+    """LightningCLI with a switch for the mixing, checkpoints after every epoch, and CSV and TensorBoard logs."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the switch, the settings of each mixing, and the checkpoints."""
+        parser.add_argument("--mixing", type=Mixing, default="comixup", help="How training batches are mixed.")
+        parser.add_class_arguments(CoMixup, "comixup")
+        parser.add_class_arguments(Mixup, "mixup")
+        parser.add_class_arguments(Cutmix, "cutmix")
+        for target in ("model", "comixup", "mixup", "cutmix"):
+            parser.link_arguments("data.num_classes", f"{target}.num_classes", apply_on="instantiate")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults({"checkpoint.save_last": True})
+        folder = ("trainer.default_root_dir", "mixing")
+        parser.link_arguments(
+            folder, "checkpoint.dirpath", lambda root, mixing: f"{run_folder(root, mixing)}/checkpoints"
+        )
+
+    def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
+        """Make the Trainer with the chosen mixing and, unless others are given, with the loggers."""
+        settings = self.config_init if self.subcommand is None else self.config_init[self.subcommand]
+        if settings.mixing != "none":
+            self.trainer_defaults = {**self.trainer_defaults, "callbacks": [settings[settings.mixing]]}
+        if settings.trainer.logger is None:
+            kwargs["logger"] = make_loggers(run_folder(settings.trainer.default_root_dir, settings.mixing))
+        return super().instantiate_trainer(**kwargs)
+
+
+def run_folder(root: str | Path | None, mixing: Mixing) -> Path:
+    """Return where a run's checkpoints and logs go: a folder of each mixing, the same when a run is resumed."""
+    return Path(root or "runs") / mixing
+
+
+def make_loggers(folder: Path) -> list[Logger]:
+    """Return the loggers of a run."""
+    return [TensorBoardLogger(folder, name="tensorboard"), CSVLogger(folder, name="csv")]
+
+
+def main(arguments: ArgsType = None) -> RecipeCLI:
+    """Run a command line.
+
+    Args:
+        arguments: Its words. None: those of this process.
+    """
+    return RecipeCLI(
+        Classifier,
+        L.LightningDataModule,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        save_config_kwargs={"overwrite": True},
+        args=arguments,
+    )

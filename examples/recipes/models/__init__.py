@@ -1,0 +1,10 @@
+"""The recipes' networks: each takes `num_classes` first and gives logits (B, num_classes)."""
+
+from examples.recipes.models.preact_resnet import PreActResNet
+from examples.recipes.models.raw_waveform import RawWaveformNet
+from examples.recipes.models.resnext import ResNeXt
+from examples.recipes.models.torchvision_network import TorchvisionNetwork
+from examples.recipes.models.vgg import VGG11
+from examples.recipes.models.wide_resnet import WideResNet
+
+__all__ = ["VGG11", "PreActResNet", "RawWaveformNet", "ResNeXt", "TorchvisionNetwork", "WideResNet"]
