@@ -1,8 +1,8 @@
 """Co-Mixup against no mixing, MixUp and CutMix, and against the authors' own cuts, at equal epochs and at equal time.
 
-Run `python -m examples.study` (extras `examples` and, for the authors' cuts, `pygco`), or add `--help`. Each run trains
-one network on few labels of scikit-learn's digits or of Fashion-MNIST; a line of `results.csv` is written as it ends, so
-that a study goes on where it was interrupted. The runs of a seed share images, initial weights and order.
+Run `python -m examples.study` (extras `examples` and, for the authors' cuts, `pygco`), or add `--help`. Each run
+trains one network on few labels of scikit-learn's digits or of Fashion-MNIST; a line of `results.csv` is written as it
+ends, so that a study goes on where it was interrupted. The runs of a seed share images, initial weights and order.
 
 Equal epochs: all methods train for as many. Equal time: each for as many as take Co-Mixup's time, by the cost of an
 epoch, which short runs measure first (`costs.csv`). Times are the processor's, in processes of one thread.
@@ -23,7 +23,7 @@ from examples.digits import whole_number
 from examples.study_parts.data import DEBIAN_FOLDER, has_fashion
 from examples.study_parts.figure import draw_figure
 from examples.study_parts.methods import has_authors_cuts
-from examples.study_parts.plan import SETTINGS, Cost, Place, Result, Setting, place_of, places, plan_runs, unfinished
+from examples.study_parts.plan import SETTINGS, Cost, Result, Setting, place_of, places, plan_runs, unfinished
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
 from examples.study_parts.summary import summarise

@@ -53,6 +53,7 @@ def _draw_panel(axis: Any, rows: Sequence[Summary], methods: list[str], measure:
         means, deviations = ([100 * value[part] for value in found] for part in (0, 1))
         axis.errorbar(means, heights, xerr=deviations, linestyle="", label=BUDGET_NAMES[budget], **_MARKS[budget])
         axis.set_xlabel(_MEASURES[measure])
-    axis.axhspan(*(methods.index(REFERENCE) + edge for edge in (-0.5, 0.5)), color="0.93", zorder=0)
+    if REFERENCE in methods:
+        axis.axhspan(*(methods.index(REFERENCE) + edge for edge in (-0.5, 0.5)), color="0.93", zorder=0)
     axis.grid(axis="x", alpha=0.3)
     axis.tick_params(axis="y", length=0)

@@ -18,8 +18,9 @@ from examples.study_parts.recipes import Recipe
 from lightning_comixup import CoMixupMixin
 
 BINS = 15  # of the calibration error
-_MOMENTUM = 0.9  # with Nesterov's step, as the Co-Mixup authors train
-_WEIGHT_DECAY = 5e-4
+# As the authors of Co-Mixup train; the momentum with Nesterov's step.
+_MOMENTUM = 0.9
+_WEIGHT_DECAY = 1e-4
 
 
 class Student(CoMixupMixin, L.LightningModule):

@@ -22,8 +22,8 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("digits", 100, 60),
-    Setting("digits", 200, 60),
+    Setting("digits", 100, 60, has_authors_cuts=True),
+    Setting("digits", 200, 60, has_authors_cuts=True),
     Setting("digits", 400, 60, has_authors_cuts=True),
     Setting("fashion", 2000, 30, has_authors_cuts=True),
     Setting("fashion", 5000, 30),

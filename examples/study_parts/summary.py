@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from examples.study_parts.plan import EPOCHS, TIME, Result
 
 
 class Estimate(NamedTuple):
-    """A mean over the seeds and the standard deviation, 0 where there is one seed only."""
+    """A mean over the seeds and the standard deviation; NaN where there are too few seeds for it."""
 
     mean: float
     deviation: float
@@ -54,11 +55,10 @@ def summarise(results: Sequence[Result]) -> list[Summary]:
 
 
 def estimate(values: Iterable[float]) -> Estimate:
-    """Return mean and standard deviation; NaN where there is no value."""
+    """Return mean and standard deviation."""
     found = list(values)
-    if not found:
-        return Estimate(float("nan"), float("nan"))
-    return Estimate(statistics.mean(found), statistics.stdev(found) if len(found) > 1 else 0.0)
+    mean = statistics.mean(found) if found else math.nan
+    return Estimate(mean, statistics.stdev(found) if len(found) > 1 else math.nan)
 
 
 def _summary(budget: str, results: list[Result], reference: dict[tuple[str, int, int], float]) -> Summary:

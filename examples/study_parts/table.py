@@ -48,4 +48,5 @@ def cells(row: Summary) -> list[str]:
 
 
 def _write(value: Estimate, scale: int, digits: int = 2, sign: str = "") -> str:
-    return f"{scale * value.mean:{sign}.{digits}f} ± {scale * value.deviation:.{digits}f}"
+    numbers = [f"{scale * value.mean:{sign}.{digits}f}", f"{scale * value.deviation:.{digits}f}"]
+    return " ± ".join(number for number in numbers if "nan" not in number)

@@ -19,11 +19,19 @@ from examples.study_parts.recipes import RECIPES
 _TEST_BATCH = 500  # fits the processor's cache
 
 
+class Measures(NamedTuple):
+    """What is measured on the test images, as shares; the log-loss in nats."""
+
+    accuracy: float
+    calibration_error: float
+    nll: float
+
+
 class Trained(NamedTuple):
-    """A trained module, what was measured on the test images and the processor's seconds of each epoch."""
+    """A trained module, what was measured of it and the processor's seconds of each epoch."""
 
     module: Student
-    metrics: dict[str, float]  # accuracy, calibration_error, nll
+    measures: Measures
     epoch_seconds: list[float]
 
 
@@ -79,4 +87,4 @@ def train(images: Split, part: str, method: str, seed: int, epochs: int) -> Trai
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
         trainer.fit(module, DataLoader(images.train, recipe.batch_size, shuffle=True, generator=order))
         (metrics,) = trainer.test(module, DataLoader(images.test, _TEST_BATCH), verbose=False)
-    return Trained(module, dict(metrics), clock.seconds)
+    return Trained(module, Measures(**metrics), clock.seconds)

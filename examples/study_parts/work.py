@@ -32,7 +32,7 @@ def measure(run: Run, folder: Path) -> Result:
         folder: Where Fashion-MNIST is.
     """
     trained = train(split(run.part, run.labels, run.seed, folder), run.part, run.method, run.seed, run.epochs)
-    return Result(*run, **trained.metrics, seconds=sum(trained.epoch_seconds))
+    return Result(*run, *trained.measures, sum(trained.epoch_seconds))
 
 
 def calibrate(place: Place, folder: Path) -> Cost:
