@@ -27,7 +27,7 @@ from examples.study_parts.plan import SETTINGS, Cost, Result, Setting, place_of,
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
 from examples.study_parts.summary import summarise
-from examples.study_parts.table import make_tables
+from examples.study_parts.table import NOTE, make_tables
 from examples.study_parts.work import calibrate, measure, spread
 
 RESULTS, COSTS, FIGURE = "results.csv", "costs.csv", "study.png"
@@ -105,6 +105,7 @@ def report(folder: Path, console: Console) -> None:
     for table in make_tables(summaries):
         console.print(table)
     draw_figure(summaries, folder / FIGURE)
+    console.print(NOTE)
     hours = sum(result.seconds for result in results) / 3600
     console.print(f"{len(results)} runs, {hours:.2f} hours of training on one thread. Figure: {folder / FIGURE}")
 

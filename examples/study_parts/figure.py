@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from examples.study_parts.methods import METHODS, REFERENCE
 from examples.study_parts.plan import EPOCHS, TIME
@@ -15,7 +16,8 @@ from examples.study_parts.summary import Summary
 from examples.study_parts.table import BUDGET_NAMES
 
 _MEASURES = {"accuracy": "accuracy %", "calibration_error": "calibration error %"}
-_COLUMN_WIDTH, _HEIGHT, _NAMES_WIDTH = 2.7, 5.4, 1.8  # inches
+_COLUMN_WIDTH, _HEIGHT, _NAMES_WIDTH = 2.2, 5.4, 1.8  # inches
+_MOST_TICKS = 4
 _DOTS_PER_INCH = 130
 _OFFSETS = {EPOCHS: -0.15, TIME: 0.15}  # of the two budgets' marks from the method's line
 _MARKS = {EPOCHS: {"marker": "o", "color": "C0"}, TIME: {"marker": "s", "color": "C1", "markerfacecolor": "white"}}
@@ -55,5 +57,6 @@ def _draw_panel(axis: Any, rows: Sequence[Summary], methods: list[str], measure:
         axis.set_xlabel(_MEASURES[measure])
     if REFERENCE in methods:
         axis.axhspan(*(methods.index(REFERENCE) + edge for edge in (-0.5, 0.5)), color="0.93", zorder=0)
+    axis.xaxis.set_major_locator(MaxNLocator(_MOST_TICKS))
     axis.grid(axis="x", alpha=0.3)
     axis.tick_params(axis="y", length=0)

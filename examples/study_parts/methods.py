@@ -37,7 +37,7 @@ METHODS: dict[str, Method] = {
     "CutMix": Method(draw_cutmix),
     "clean + MixUp": Method(draw_mixup, adds_clean_loss=True),
     REFERENCE: Method(comixup={"clean_weight": 1.0}),
-    "Co-Mixup, no clean loss": Method(comixup={"clean_weight": 0.0}),
+    "Co-Mixup, clean_weight 0": Method(comixup={"clean_weight": 0.0}),
     AUTHORS_CUTS: Method(comixup={"clean_weight": 1.0, "solver": "pygco", "restarts": 1}),
 }
 

@@ -9,19 +9,18 @@ from rich.table import Table
 
 from examples.study_parts.methods import REFERENCE
 from examples.study_parts.module import BINS
-from examples.study_parts.plan import EPOCHS
+from examples.study_parts.plan import EPOCHS, TIME
 from examples.study_parts.summary import Estimate, Summary
 
 _HEADINGS = (
-    *(
-        "epochs",
-        "accuracy %",
-        f"accuracy − {REFERENCE}'s\nof the same seed",
-        f"calibration error %\n(ECE, {BINS} bins)",
-    ),
+    *("epochs", "accuracy %", f"difference to\n{REFERENCE}", f"ECE %\n({BINS} bins)"),
     *("log-loss", "seeds", "hours"),
 )
-BUDGET_NAMES = {EPOCHS: "equal epochs", "time": "equal time"}
+NOTE = (
+    f"Difference: in accuracy, method minus {REFERENCE}, seed by seed. ECE: expected calibration error. "
+    "Hours: the processor's, in training, all seeds together."
+)
+BUDGET_NAMES = {EPOCHS: "equal epochs", TIME: "equal time"}
 
 
 def make_tables(summaries: Sequence[Summary]) -> list[Table]:
@@ -30,7 +29,8 @@ def make_tables(summaries: Sequence[Summary]) -> list[Table]:
 
 
 def _make_table(part: str, labels: int, rows: Sequence[Summary]) -> Table:
-    table = Table("budget", "method", title=f"{part}, {labels:,} labels: mean ± standard deviation over the seeds")
+    table = Table("budget", title=f"{part}, {labels:,} labels: mean ± standard deviation over the seeds")
+    table.add_column("method", no_wrap=True)
     for heading in _HEADINGS:
         table.add_column(heading, justify="right")
     for budget, group in groupby(rows, lambda row: row.budget):
