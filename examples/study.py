@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -82,17 +83,19 @@ def run_study(settings: Sequence[Setting], options: argparse.Namespace, console:
         known = {place_of(cost) for cost in read_records(costs_path, Cost)}
         unknown = [place for place in places(settings) if place not in known]
         bar = progress.add_task("costs", total=len(unknown))
-        for cost in spread(partial(calibrate, folder=options.fashion), unknown, options.processes):
-            append_record(costs_path, cost)
-            progress.advance(bar)
+        with closing(spread(partial(calibrate, folder=options.fashion), unknown, options.processes)) as found_costs:
+            for cost in found_costs:
+                append_record(costs_path, cost)
+                progress.advance(bar)
         costs = read_records(costs_path, Cost)
         seconds = {place_of(cost): cost.epoch_seconds for cost in costs}
         left = unfinished(plan_runs(settings, costs, options.seeds), read_records(results_path, Result))
         left.sort(key=lambda run: -run.epochs * seconds[place_of(run)])
         bar = progress.add_task("runs", total=sum(run.epochs * seconds[place_of(run)] for run in left))
-        for result in spread(partial(measure, folder=options.fashion), left, options.processes):
-            append_record(results_path, result)
-            progress.advance(bar, result.epochs * seconds[place_of(result)])
+        with closing(spread(partial(measure, folder=options.fashion), left, options.processes)) as found_results:
+            for result in found_results:
+                append_record(results_path, result)
+                progress.advance(bar, result.epochs * seconds[place_of(result)])
 
 
 def report(folder: Path, console: Console) -> None:

@@ -22,6 +22,6 @@ class Recipe:
 
 
 RECIPES = {
-    "digits": Recipe(lambda: digits.Classifier().network, digits.BATCH_SIZE, 0.2),
+    "digits": Recipe(lambda: digits.Classifier().network, digits.BATCH_SIZE, 0.1),
     "fashion": Recipe(make_resnet, 100, 0.2, padding=2),
 }

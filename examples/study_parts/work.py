@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import multiprocessing
+import signal
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
@@ -48,7 +49,7 @@ def calibrate(place: Place, folder: Path) -> Cost:
     return Cost(*place, statistics.median(trained.epoch_seconds[1:]))
 
 
-def spread(work: Callable[[Task], Found], tasks: Sequence[Task], processes: int) -> Iterator[Found]:
+def spread(work: Callable[[Task], Found], tasks: Sequence[Task], processes: int) -> Generator[Found, None, None]:
     """Do tasks in several processes of one thread each, or in this one; yield what they find as it comes.
 
     Args:
@@ -61,12 +62,21 @@ def spread(work: Callable[[Task], Found], tasks: Sequence[Task], processes: int)
         yield from map(work, tasks)
         return
     spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
-    pool = ProcessPoolExecutor(processes, spawn, prepare_process)
+    pool = ProcessPoolExecutor(processes, spawn, _prepare_worker)
     try:
         for done in as_completed([pool.submit(work, task) for task in tasks]):
             yield done.result()
+    except BaseException:  # an interruption, or a task that failed: nobody waits for the tasks under way
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    prepare_process()
 
 
 def prepare_process() -> None:
