@@ -16,7 +16,7 @@ from examples.study_parts.methods import METHODS
 from examples.study_parts.module import Student
 from examples.study_parts.recipes import RECIPES
 
-_TEST_BATCH = 500  # fits the processor's cache
+_TEST_BATCH = 500  # heuristic
 
 
 class Measures(NamedTuple):
@@ -36,7 +36,7 @@ class Trained(NamedTuple):
 
 
 class _Clock(L.Callback):
-    """Takes the time of each epoch: the processor's, which other programs do not lengthen."""
+    """Takes the time of each epoch: the processor's, which other programs lengthen little."""
 
     def __init__(self) -> None:
         """Have no times yet."""
