@@ -47,6 +47,7 @@ def _write_costs(folder: Path, *, but: str) -> None:
             append_record(folder / COSTS, Cost(*place, 2.0 if place.method == REFERENCE else 1.0))
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_where_it_was_left(tmp_path: Path) -> None:
     _write_costs(tmp_path, but="MixUp")
     run_study([_SETTING], _options(tmp_path), _console())
