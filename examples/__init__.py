@@ -1,1 +1,1 @@
-"""Examples of use; not part of the installed package."""
+"""Examples: each is run by itself, from a clone; not part of the installed package."""

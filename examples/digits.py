@@ -126,7 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    torch.set_num_threads(1)  # the network is too small to gain from more, and threads that share a core wait for it
     # A network this small gains nothing from threads, and loses much where another program wants the cores.
     torch.set_num_threads(1)
     console = Console()
@@ -194,10 +193,7 @@ def picture_path(text: str) -> Path:
 
 def train_all(options: argparse.Namespace, console: Console) -> dict[str, list[Run]]:
     """Train with every seed and setting, under one progress bar."""
-    digits = load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / BRIGHTEST
-    images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear")
-    labels = torch.tensor(digits.target)
+    images, labels = load_images()
     runs: dict[str, list[Run]] = {setting: [] for setting in SETTINGS}
     columns = (TextColumn("{task.description:27}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
@@ -210,6 +206,13 @@ def train_all(options: argparse.Namespace, console: Console) -> dict[str, list[R
                 clock = Clock(progress, task, f"{setting}, seed {seed}")
                 runs[setting].append(train_one(train, test, setting, seed, options.epochs, clock))
     return runs
+
+
+def load_images() -> tuple[Tensor, Tensor]:
+    """Return all images (N, 1, SIDE, SIDE), from 0 to 1, and their labels (N,)."""
+    digits = load_digits()
+    images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / BRIGHTEST
+    return F.interpolate(images, size=(SIDE, SIDE), mode="bilinear"), torch.tensor(digits.target)
 
 
 def with_wrong_labels(images: Images, share_wrong: float, seed: int) -> Images:

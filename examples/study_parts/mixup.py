@@ -1,0 +1,88 @@
+"""MixUp and CutMix as functions of a batch and of what was drawn, and the draws.
+
+Sources: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018; Yun et al., "CutMix: Regularization
+Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ALPHA = 1.0  # of Beta(α, α), for both: the value of both papers on CIFAR; shares are drawn evenly from 0 to 1
+
+
+class Mixture(NamedTuple):
+    """A mixed batch: inputs (B, C, H, W) and class probabilities (B, K)."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class Box(NamedTuple):
+    """Rows from `top` to `bottom` and columns from `left` to `right`, the ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def mixup(images: Tensor, targets: Tensor, partners: Tensor, share: float) -> Mixture:
+    """Average each image and its target with its partner's.
+
+    Args:
+        images: (B, C, H, W).
+        targets: (B, K) class probabilities.
+        partners: (B,) index of each image's partner.
+        share: Weight of the image itself; the partner has the rest.
+    """
+    return Mixture(*(share * part + (1 - share) * part[partners] for part in (images, targets)))
+
+
+def cutmix(images: Tensor, targets: Tensor, partners: Tensor, box: Box) -> Mixture:
+    """Replace a box of each image by its partner's, and average the targets by area.
+
+    Args:
+        images: (B, C, H, W).
+        targets: (B, K) class probabilities.
+        partners: (B,) index of each image's partner.
+        box: What the partner fills.
+    """
+    inside = torch.zeros(images.shape[2:], dtype=torch.bool, device=images.device)
+    inside[box.top : box.bottom, box.left : box.right] = True
+    area = (box.bottom - box.top) * (box.right - box.left) / inside.numel()
+    return Mixture(torch.where(inside, images[partners], images), (1 - area) * targets + area * targets[partners])
+
+
+def make_box(height: int, width: int, centre: tuple[int, int], share: float) -> Box:
+    """Return a box of the image's proportions around a cell, cut off at the image's edges.
+
+    Args:
+        height: Rows of the image.
+        width: Its columns.
+        centre: Row and column.
+        share: Of the image's area, what lies outside the box before it is cut off.
+    """
+    spans = []
+    for side, middle in zip((height, width), centre, strict=True):
+        half = int(side * (1 - share) ** 0.5) // 2
+        spans += [max(middle - half, 0), min(middle + half, side)]
+    return Box(*spans)
+
+
+def draw_mixup(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
+    """Mix a batch by MixUp, with one share for all of it."""
+    partners = torch.from_numpy(draws.permutation(len(images)))
+    return mixup(images, targets, partners, draws.beta(ALPHA, ALPHA))
+
+
+def draw_cutmix(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
+    """Mix a batch by CutMix, with one box for all of it."""
+    partners = torch.from_numpy(draws.permutation(len(images)))
+    height, width = images.shape[2:]
+    centre = (int(draws.integers(height)), int(draws.integers(width)))
+    return cutmix(images, targets, partners, make_box(height, width, centre, draws.beta(ALPHA, ALPHA)))

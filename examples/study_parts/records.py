@@ -1,0 +1,47 @@
+"""CSV files of records, one line each, that an interruption cannot damage."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+R = TypeVar("R", bound=NamedTuple)
+
+
+def read_records(path: Path, kind: type[R]) -> list[R]:
+    """Return the records of a file; none where there is no file.
+
+    Args:
+        path: The file.
+        kind: Their type, a NamedTuple of strings and numbers.
+
+    Raises:
+        ValueError: If the file has other columns.
+    """
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    columns = get_type_hints(kind)
+    if rows[:1] != [list(columns)]:
+        raise ValueError(f"{path} must have the columns {list(columns)}, found {rows[:1]}. Choose another folder.")
+    makers: list[Any] = list(columns.values())
+    return [kind(*(make(text) for make, text in zip(makers, row, strict=True))) for row in rows[1:]]
+
+
+def append_record(path: Path, record: NamedTuple) -> None:
+    """Add a record to a file: the file with it takes the old one's place in one step.
+
+    One process at a time may write to a file.
+    """
+    records = [*read_records(path, type(record)), record]
+    new = path.with_suffix(".new")
+    with new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(record._fields)
+        writer.writerows(records)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
