@@ -27,7 +27,7 @@ class Hyperparameters:
     compatibility_window: int = 8
     compatibility_stride: int = 1
     sweeps: int = 4
-    restarts: int = 2
+    restarts: int = 1
     resolve_duplicates: bool = True
     solver: Solver = "exact"
 

@@ -9,7 +9,7 @@ from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES, choose_halves
 from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.lanes import padded
+from lightning_comixup.solvers.lanes import LANES, count_below, load, lower, lowest, padded, same, store, where_above
 from lightning_comixup.solvers.subproblem import CHOICES, Subproblem
 
 
@@ -85,28 +85,29 @@ def _half_cost(cell: int, half: int, group: Group, state: State) -> float:
 
 
 @small
-def _bound_places(cell: int, places: int, group: Group, sub: Subproblem) -> None:
+def _bound_places(cell: int, width: int, group: Group, sub: Subproblem) -> None:
     """Rule out what costs more than the cheapest place by more than the cell's edges can make up for.
 
     Along each edge the cheapest costs at most the smoothness weight more than any other, whatever the neighbours take
     (½‖z - z'‖² lies in [0, 1]).
     """
-    lowest = np.inf
-    for place in range(places):
-        lowest = min(lowest, sub.own[cell, place])
-    bound = lowest
+    edges = 0.0
     for direction in range(group.neighbours.shape[1]):
-        if group.neighbours[cell, direction] >= 0:
-            bound += sub.smoothness
+        neighbour = group.neighbours[cell, direction]
+        sub.link[cell, direction] = neighbour
+        edges += 1.0 if neighbour >= 0 else 0.0
+    cheapest = same(np.inf)
+    for at in range(0, width, LANES):
+        cheapest = lower(cheapest, load(sub.own, cell, at))
+    bound = same(lowest(cheapest) + edges * sub.smoothness)
     left = 0
-    for place in range(padded(places)):
-        allowed = place < places and sub.own[cell, place] <= bound
-        sub.own[cell, place] = sub.own[cell, place] if allowed else np.inf
-        sub.held[cell, place] = 1.0 if allowed else 0.0
-        left += 1 if allowed else 0
+    for at in range(0, width, LANES):
+        own = load(sub.own, cell, at)
+        own = where_above(own, bound, same(np.inf), own)
+        store(sub.own, cell, at, own)
+        store(sub.held, cell, at, where_above(own, bound, same(0.0), same(1.0)))
+        left += count_below(own, np.inf)
     sub.work[CHOICES, cell] = left
-    for direction in range(group.neighbours.shape[1]):
-        sub.link[cell, direction] = group.neighbours[cell, direction]
 
 
 @kernel
@@ -125,5 +126,7 @@ def fill_costs(output: int, use_halves: bool, group: Group, state: State, sub: S
         for place in range(MOST_HALVES, places):
             label = state.candidates[place]
             sub.own[cell, place] = group.unary[cell, label] + state.added[0, label]
-        _bound_places(cell, places, group, sub)
+        for place in range(places, padded(places)):
+            sub.own[cell, place] = np.inf
+        _bound_places(cell, padded(places), group, sub)
     return places

@@ -33,15 +33,17 @@ class FirstUse:
         """
         self._dispatcher = dispatcher
         self._threads = threading.Lock()
+        self._is_used = False
         _register("numba:compile", _Announcement(dispatcher))
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        if not self.signatures:
-            with self._threads:
-                if not self.signatures:
-                    return self._call_first(*arguments)
-        return self._dispatcher(*arguments)
+        if self._is_used:
+            return self._dispatcher(*arguments)
+        with self._threads:
+            result = self._dispatcher(*arguments) if self._is_used else self._call_first(*arguments)
+            self._is_used = True
+        return result
 
     @property
     def signatures(self) -> list[Any]:

@@ -30,7 +30,7 @@ class _Lanes(types.Type):
     """Numba's type of eight numbers."""
 
     def __init__(self) -> None:
-        super().__init__(name="Lanes")  # type: ignore[no-untyped-call]
+        super().__init__(name="Lanes")
 
 
 _lanes = _Lanes()
@@ -41,7 +41,7 @@ class _LanesModel(PrimitiveModel):
     """Held in one vector register, or as many as it takes."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 @extending.register_jitable

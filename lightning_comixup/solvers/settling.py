@@ -20,8 +20,8 @@ from lightning_comixup.solvers.lanes import LANES, add, load, multiply, same, st
 from lightning_comixup.solvers.shares import LIMIT, PRICE, set_limits, share_cost
 from lightning_comixup.solvers.subproblem import find_lowest
 
-# Rounds of moves over all cells. Heuristic: the third or fourth is mostly the last that finds any.
-_ROUNDS = 8
+# Rounds of moves over all cells. Heuristic: the third is mostly the last that finds any.
+_ROUNDS = 4
 # A gain below this is rounding (energies are of order one and more).
 _LEAST_GAIN = 1e-9
 # Rows of `State.moves`. How the diversity term changes when all outputs together use a whole cell more of an input, a
