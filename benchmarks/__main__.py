@@ -1,6 +1,6 @@
-"""Run the benchmarks, print their tables, and write them as CSV files with a plot of the solver's times.
+"""Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
-python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth step] [--output FOLDER]
+python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve step] [--output FOLDER]
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 import torch
 
 from benchmarks.batch import batch_rows, memory_rows
-from benchmarks.reference import Reference, load_reference
+from benchmarks.curve import curve_rows
+from benchmarks.plots import plot_curve, plot_solver
+from benchmarks.reference import load_reference
 from benchmarks.solver import growth_rows, solver_rows
 from benchmarks.step import step_rows
 
@@ -35,22 +37,24 @@ def main() -> None:
         "batch": lambda: batch_rows(reference),
         "memory": memory_rows,
         "growth": growth_rows,
+        "curve": lambda: curve_rows(reference, arguments.groups),
         "step": step_rows,
     }
+    plots = {"solver": plot_solver, "curve": plot_curve}
     arguments.output.mkdir(parents=True, exist_ok=True)
     _print(f"{_describe_machine()}\nReference: {reference.name}; one thread but where stated; medians.\n")
     for name in arguments.tables or tables:
         rows = tables[name]()
         _print(f"{name}\n{markdown(rows)}\n")
         _write(rows, arguments.output / f"{name}.csv")
-        if name == "solver":
-            _plot(rows, reference, arguments.output / "solver.png")
+        if name in plots:
+            plots[name](rows, reference.name, arguments.output / f"{name}.png")
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
-    parser.add_argument("--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "step"])
+    parser.add_argument("--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "step"])
     parser.add_argument("--groups", type=int, default=20, help="groups per grid of the solver's table")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
     return parser.parse_args()
@@ -94,28 +98,6 @@ def _write(rows: Rows, path: Path) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _plot(rows: Rows, reference: Reference, path: Path) -> None:
-    """Draw the times per group by grid."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axis = figure.subplots()
-    grids = [row["grid"] for row in rows]
-    names = {"reference": reference.name, "one": "one start", "default": "default"}
-    for (name, title), marker in zip(names.items(), "so^", strict=True):
-        axis.errorbar(
-            grids,
-            [row[f"{name} ms"] for row in rows],
-            [row[f"{name} ± ms"] for row in rows],
-            marker=marker,
-            label=title,
-        )
-    axis.set(yscale="log", xlabel="label grid", ylabel="milliseconds per group of 20")
-    axis.grid(alpha=0.3)
-    axis.legend()
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from benchmarks.timing import time_in_turn
 from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.plan import describe_saliency, state_problem
-from lightning_comixup.problem import Problem
+from lightning_comixup.problem import Labeling, Problem
+from tests.golden_groups import load_golden_groups
 
 GRIDS = (2, 4, 8, 16)
 _INPUTS = 20
@@ -27,48 +28,50 @@ def make_problems(grid: int, groups: int, **changes: Any) -> list[Problem]:
     return [state_problem(pooled, peaks, parameters, draws) for pooled, peaks in described]
 
 
+def recorded_problems(grid: int) -> list[Problem]:
+    """Return the groups of 20 at default settings of which the authors' labelings are recorded, with their starts."""
+    return [
+        Problem(
+            group.unary,
+            group.compatibility,
+            group.prior,
+            group.start[None].astype(np.int32),
+            Hyperparameters(grid_size=grid, **group.hyperparameters),
+        )
+        for group in load_golden_groups()
+        if group.grid == grid and len(group.unary) == _INPUTS and group.has_default_settings
+    ]
+
+
 def solver_rows(reference: Reference, groups: int, grids: tuple[int, ...] = GRIDS) -> list[dict[str, Any]]:
     """Compare the solver with the reference on each grid, one thread, the same starts."""
-    return [_row(grid, make_problems(grid, groups), reference) for grid in grids]
+    rows = [{"saliency": "recorded"} | _row(recorded_problems(grid), reference) for grid in grids]
+    return rows + [{"saliency": "digits"} | _row(make_problems(grid, groups), reference) for grid in grids]
 
 
-def _row(grid: int, problems: list[Problem], reference: Reference) -> dict[str, Any]:
-    alone = [_with_one_start(problem) for problem in problems]
+def _row(problems: list[Problem], reference: Reference) -> dict[str, Any]:
     theirs: dict[int, float] = {}
-    ours: dict[str, dict[int, Any]] = {"one": {}, "default": {}}
+    ours: dict[int, Labeling] = {}
 
     def refer(index: int) -> None:
-        theirs[index] = _energy(reference.solve(alone[index]), alone[index])
+        theirs[index] = labeling_energy(reference.solve(problems[index]), problems[index])
 
-    times = time_in_turn(
-        {
-            "reference": refer,
-            "one": lambda index: ours["one"].update({index: label(alone[index])}),
-            "default": lambda index: ours["default"].update({index: label(problems[index])}),
-        },
-        len(problems),
-    )
-    one, default = ours["one"], ours["default"]
-    row = {"grid": f"{grid} × {grid}"} | {f"{name} ms": 1e3 * found.median for name, found in times.items()}
+    ways = {"reference": refer, "ours": lambda index: ours.update({index: label(problems[index])})}
+    times = time_in_turn(ways, len(problems))
+    row: dict[str, Any] = {"grid": " × ".join(str(side) for side in problems[0].unary.shape[1:])}
+    row |= {f"{name} ms": 1e3 * found.median for name, found in times.items()}
     row |= {f"{name} ± ms": 1e3 * found.spread for name, found in times.items()}
-    for name in ours:
-        row[f"{name}: times faster"] = times["reference"].median / times[name].median
+    row["times faster"] = times["reference"].median / times["ours"].median
     row["reference energy"] = float(np.mean(list(theirs.values())))
-    row["one energy"] = float(np.mean([found.energy for found in one.values()]))
-    row["default energy"] = float(np.mean([found.energy for found in default.values()]))
-    row["one: not worse %"] = 100 * float(np.mean([one[i].energy <= theirs[i] + 1e-9 for i in theirs]))
-    proven = sum(found.proven for found in default.values())
-    row["proven %"] = 100 * proven / sum(found.subproblems for found in default.values())
+    row["our energy"] = float(np.mean([found.energy for found in ours.values()]))
+    row["not worse %"] = 100 * float(np.mean([ours[i].energy <= theirs[i] + 1e-9 for i in theirs]))
+    proven = sum(found.proven for found in ours.values())
+    row["proven %"] = 100 * proven / sum(found.subproblems for found in ours.values())
     return row
 
 
-def _with_one_start(problem: Problem) -> Problem:
-    return Problem(
-        problem.unary, problem.compatibility, problem.prior, problem.starts[:1].copy(), problem.hyperparameters
-    )
-
-
-def _energy(masks: Any, problem: Problem) -> float:
+def labeling_energy(masks: Any, problem: Problem) -> float:
+    """Return the energy of masks."""
     settings = vars(problem.hyperparameters)
     return energy(masks, problem.unary, problem.compatibility, prior=problem.prior, **settings)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
@@ -78,8 +80,16 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         workers = min(len(problems), torch.get_num_threads())
     if workers == 1:
         return [_solve(problem) for problem in problems]
-    with ThreadPoolExecutor(workers, thread_name_prefix="comixup") as pool:
-        return list(pool.map(_solve, problems))
+    return list(_pool(workers, os.getpid()).map(_solve, problems))
+
+
+@lru_cache(maxsize=1)
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    """Keep the threads from batch to batch: starting them takes as long as solving a group.
+
+    A forked process does not inherit them, hence the second argument.
+    """
+    return ThreadPoolExecutor(workers, thread_name_prefix="comixup")
 
 
 def warm_up(solver: Solver) -> None:

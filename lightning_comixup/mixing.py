@@ -46,7 +46,7 @@ def mix_inputs(inputs: Tensor, plan: MixingPlan) -> Tensor:
         if plan.has_halves:
             other = _gather(inputs, plan.second[rows])
             is_half = upsample_nearest(plan.first[rows] != plan.second[rows], inputs.shape[2:]).unsqueeze(1)
-            chunk = torch.where(is_half, 0.5 * chunk + 0.5 * other, chunk)
+            chunk = torch.where(is_half, other.mul_(0.5).add_(chunk, alpha=0.5), chunk)
         mixed[rows] = chunk
     return mixed
 
@@ -54,8 +54,21 @@ def mix_inputs(inputs: Tensor, plan: MixingPlan) -> Tensor:
 def _gather(inputs: Tensor, source: Tensor) -> Tensor:
     """Return for each pixel that of the input which its cell names: source (b, *grid) to (b, C, *spatial)."""
     spatial = inputs.shape[2:]
+    if inputs.is_contiguous() and spatial[-1] % source.shape[-1] == 0:
+        return _gather_runs(inputs, source)
     index = upsample_nearest(source, spatial).unsqueeze(1)
     return inputs.gather(0, index.expand(len(source), inputs.shape[1], *spatial))
+
+
+def _gather_runs(inputs: Tensor, source: Tensor) -> Tensor:
+    """Do so by runs of neighbouring pixels of one cell, with an index for each run: several times as fast."""
+    cells = source.shape[-1]
+    run = inputs.shape[-1] // cells
+    runs = inputs.numel() // len(inputs) // run
+    place = torch.arange(runs, device=inputs.device).view(*inputs.shape[1:-1], cells)
+    # The last axis stays at the grid's resolution: a run is as wide as a cell.
+    index = upsample_nearest(source, (*inputs.shape[2:-1], cells)).unsqueeze(1) * runs + place
+    return inputs.view(-1, run).index_select(0, index.flatten()).view(len(source), *inputs.shape[1:])
 
 
 def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:

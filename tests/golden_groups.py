@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.hyperparameters import Hyperparameters
+
 _FOLDER = Path(__file__).parent / "golden"
 
 
@@ -26,6 +28,12 @@ class GoldenGroup(NamedTuple):
     @property
     def grid(self) -> int:
         return int(self.unary.shape[1])
+
+    @property
+    def has_default_settings(self) -> bool:
+        """Whether it was solved with the defaults, but for the grid and the number of inputs."""
+        found = Hyperparameters(compatibility_weight=self.compatibility_weight, **self.hyperparameters)
+        return found == Hyperparameters()
 
 
 def load_golden_groups() -> list[GoldenGroup]:

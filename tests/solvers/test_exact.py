@@ -212,10 +212,9 @@ def _energies(**changes: Any) -> list[float]:
 @pytest.mark.parametrize(("grid", "bound"), [(4, -22), (8, -15)])
 def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound: float) -> None:
     """The authors' labelings have -13.5 and 22.6; theirs are never below these from the same start."""
-    settings = {"beta": 0.32, "gamma": 1.0, "threshold": 0.83, "iterations": 4, "omega": 0.001, "eta": 0.05}
     reached, theirs = [], []
     for group in load_golden_groups():
-        if group.grid != grid or len(group.unary) != 20 or not _has(group, settings):
+        if group.grid != grid or len(group.unary) != 20 or not group.has_default_settings:
             continue
         reached.append(solve(_problem(group, group.start[None].astype(np.int32))).energy)
         arguments = (group.masks, group.unary, group.compatibility)
@@ -223,13 +222,6 @@ def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound
     assert len(reached) >= 8
     assert np.mean(reached) < bound
     assert (np.array(reached) < theirs).all()
-
-
-def _has(group: GoldenGroup, settings: dict[str, float]) -> bool:
-    names = {"beta": "smoothness", "gamma": "diversity", "threshold": "penalty_threshold", "iterations": "sweeps"}
-    found = group.hyperparameters | {"omega": group.compatibility_weight, "eta": group.hyperparameters["prior_weight"]}
-    is_hard = group.hyperparameters["thresholding"] == "hard"
-    return is_hard and all(found[names.get(name, name)] == value for name, value in settings.items())
 
 
 def test_resolving_duplicates_acts_on_the_last_of_several_sweeps() -> None:
