@@ -100,8 +100,7 @@ class CoMixup(pl.Callback):
             compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
             sweeps: Sweeps over the outputs of a group.
             restarts: Independent starts of the labeling, the one of lowest energy kept (the authors: 1).
-            resolve_duplicates: Tell apart outputs that use the same inputs, in the last sweep; with "exact" that
-                labeling must still have the lowest energy to be returned, and seldom has.
+            resolve_duplicates: Tell apart outputs that use the same inputs, by a cost in the last sweep.
             solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
             prob: Share of the batches that are mixed; the same on every rank.
