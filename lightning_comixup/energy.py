@@ -65,12 +65,21 @@ def energy(
     return data + parameters.smoothness / cells / 2 * smooth + parameters.diversity / cells * diverse
 
 
+# Loads that equal the threshold but for rounding do not exceed it: they are sums of products with A.
+_ROUNDING = 1e-9
+
+
+def capacity(parameters: Hyperparameters, cells: int) -> float:
+    """Return the load τ·S above which an output pays."""
+    return float(parameters.penalty_threshold * cells) * (1.0 + _ROUNDING)
+
+
 def diversity_term(
     counts: NDArray[np.float64], compatibility: NDArray[np.float64], cells: int, parameters: Hyperparameters
 ) -> float:
     """Return Σ_j ⟨φ(p_j), c_j⟩ from the counts c (M, N)."""
     others = counts.sum(0) - counts
-    threshold = parameters.penalty_threshold * cells
+    threshold = capacity(parameters, cells)
     load = others @ compatibility.T
     if parameters.thresholding == "hard":
         penalty = np.where(load > threshold, others, 0.0) @ compatibility.T

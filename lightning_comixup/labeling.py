@@ -80,7 +80,7 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         workers = min(len(problems), torch.get_num_threads())
     if workers == 1:
         return [_solve(problem) for problem in problems]
-    return list(_pool(workers, os.getpid()).map(_solve, problems))
+    return list(_pool(torch.get_num_threads(), os.getpid()).map(_solve, problems))
 
 
 @lru_cache(maxsize=1)

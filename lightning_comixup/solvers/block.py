@@ -26,7 +26,7 @@ def _solve(halves: bool, width: int, sub: Subproblem) -> bool:
     """
     eliminate_dead_ends(halves, width, sub)
     for passes in _PASSES:
-        if close_gap(passes, halves, width, sub) or solve_components(width, sub):
+        if close_gap(passes, passes != _PASSES[0], halves, width, sub) or solve_components(width, sub):
             return True
     return False
 

@@ -26,7 +26,8 @@ from lightning_comixup.solvers.lanes import (
 )
 from lightning_comixup.solvers.subproblem import CHOICES, ORDER, PLACE, TRIAL_PLACE, Subproblem, find_lowest
 
-# A place is ruled out, or a labeling taken as the minimum, with this margin for rounding, relative to the cost.
+# A place is ruled out, or a labeling taken as the minimum, with this margin for rounding: relative to the cost, but at
+# least absolute, which suits costs that are shares of one.
 _MARGIN = 1e-12
 # Rows of `Subproblem.rows`: a cell's costs with all messages, less their minimum; and working space.
 _SHARE, _REST = np.int64(0), np.int64(1)
@@ -188,13 +189,19 @@ def _lowest_own(active: int, width: int, sub: Subproblem) -> float:
 
 
 @kernel
-def close_gap(passes: int, halves: bool, width: int, sub: Subproblem) -> bool:
+def close_gap(passes: int, again: bool, halves: bool, width: int, sub: Subproblem) -> bool:
     """Pass messages until a labeling is proven to be the cheapest; False if it still is not after some passes.
 
-    The cheapest labeling found is left in work[PLACE]; places that are in no optimal labeling cost infinity afterwards.
+    The cheapest labeling found is left in work[PLACE], which with `again` already holds one. The places that were ruled
+    out, which are in no optimal labeling, cost infinity afterwards.
     """
     active = _list_active(width, sub)
     cost, bound = np.inf, _lowest_own(active, width, sub)
+    if again:
+        for index in range(active):
+            cell = sub.work[ORDER, index]
+            sub.work[TRIAL_PLACE, cell] = sub.work[PLACE, cell]
+        cost = _trial_cost(active, sub)
     margin = _MARGIN * max(1.0, abs(bound))
     for step in range(passes):
         reached = pass_messages(active, step % 2 == 1, cost - bound + margin, halves, width, sub)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.solvers.dead_ends import settle_cell
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
 from lightning_comixup.solvers.jit import inlined, small
 from lightning_comixup.solvers.loops import copy_row
@@ -39,20 +40,15 @@ def _list_choices(width: int, sub: Subproblem) -> None:
         if size > 1:
             sub.work[COMPONENT, cell] = _NEW
         else:
-            sub.work[PLACE, cell] = sub.left[cell, 0]
+            settle_cell(cell, width, sub)
 
 
 @small
-def _add_decided(cell: int, sub: Subproblem) -> None:
-    """Write what each place left costs a cell, with its edges to decided cells, over its first row of messages."""
+def _copy_costs(cell: int, sub: Subproblem) -> None:
+    """Write what each place left costs a cell, with its edges to settled cells, over its first row of messages."""
     for index in range(sub.work[CHOICES, cell]):
         place = sub.left[cell, index]
-        cost = sub.own[cell, place]
-        for direction in range(sub.link.shape[1]):
-            neighbour = sub.link[cell, direction]
-            if neighbour >= 0 and sub.work[COMPONENT, neighbour] == DECIDED:
-                cost += sub.pairwise[place, sub.work[PLACE, neighbour]]
-        sub.message[cell * sub.link.shape[1], place] = cost
+        sub.message[cell * sub.link.shape[1], place] = sub.own[cell, place]
 
 
 @small
@@ -66,7 +62,7 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
     while head < size:
         cell = order[head]
         head += 1
-        _add_decided(cell, sub)
+        _copy_costs(cell, sub)
         for direction in range(sub.link.shape[1]):
             neighbour = sub.link[cell, direction]
             if neighbour >= 0 and component[neighbour] == _NEW:

@@ -86,7 +86,7 @@ def _eliminate_at(cell: int, halves: bool, width: int, sub: Subproblem) -> bool:
 
 
 @small
-def _settle(cell: int, width: int, sub: Subproblem) -> None:
+def settle_cell(cell: int, width: int, sub: Subproblem) -> None:
     """Take the only place left, and add what the cell's edges cost to its neighbours' own costs."""
     taken = find_lowest(sub.own, cell, width)
     sub.work[PLACE, cell] = taken
@@ -125,4 +125,4 @@ def eliminate_dead_ends(halves: bool, width: int, sub: Subproblem) -> None:
                     sub.work[STALE, neighbour] = 1
                     again = True
             if sub.work[CHOICES, cell] == 1:
-                _settle(cell, width, sub)
+                settle_cell(cell, width, sub)

@@ -13,7 +13,7 @@ from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import half_square_distance
 from lightning_comixup.solvers.jit import inlined, kernel, small
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
-from lightning_comixup.solvers.repeats import UNSEEN, is_repeated, note_solved
+from lightning_comixup.solvers.repeats import UNSEEN, note_solved, notice_change
 from lightning_comixup.solvers.settling import settle
 from lightning_comixup.solvers.subproblem import Subproblem
 
@@ -101,10 +101,11 @@ def _keep_if_lower(output: int, before: float, group: Group, state: State) -> No
 
 @inlined
 def _sweep(sweep: int, last: int, group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]) -> None:
-    """Solve every output in turn that is not just as it was when last solved; the last sweep goes only downhill."""
+    """Solve the outputs in turn, from the third sweep on where something changed; the last sweep goes only downhill."""
     downhill = sweep == last and last > 0
     for output in range(state.first.shape[0]):
-        if is_repeated(output, group, state) and sweep > 1:
+        changed = notice_change(output, group, state)
+        if sweep > 1 and not changed:
             continue
         before = 0.0
         if downhill:

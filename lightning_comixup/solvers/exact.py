@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.energy import capacity
 from lightning_comixup.grid import lattice
 from lightning_comixup.problem import Labeling, Problem
 from lightning_comixup.solvers.descent import descend
@@ -103,9 +104,9 @@ def state_group(problem: Problem) -> Group:
         lattice(grid).neighbours,
         float(parameters.smoothness / cells),
         float(parameters.diversity / cells),
-        float(parameters.penalty_threshold * cells),
+        capacity(parameters, cells),
         parameters.thresholding == "soft",
-        parameters.sweeps,
+        int(parameters.sweeps),
         parameters.resolve_duplicates,
     )
 

@@ -41,10 +41,10 @@ class State(NamedTuple):
     totals: NDArray[np.float64]  # (1, inputs) their sum over the outputs
     spread: NDArray[np.float64]  # (outputs, inputs) the counts times Aᵀ: see `diversity`
     paying: NDArray[np.float64]  # (outputs, inputs) the counts times A
-    load: NDArray[np.float64]  # (1, inputs) its sum over the outputs
+    load: NDArray[np.float64]  # (1, inputs) the sum of `spread` over the outputs
     diversity: NDArray[np.float64]  # (1,) the diversity term of the energy
     extra: NDArray[np.float64]  # (outputs, inputs) what resolving duplicates adds to the penalty
-    seen: NDArray[np.float64]  # (outputs, 2 x inputs) what mattered when an output was last solved: see `repeats`
+    seen: NDArray[np.float64]  # (outputs, 2 x inputs) inputs open to an output, and its counts, when last solved
     extremes: NDArray[np.float64]  # (2, inputs) lowest and highest unary over the cells
     added: NDArray[np.float64]  # (2, inputs) what an output pays for each input at every cell; and working space
     moves: NDArray[np.float64]  # (MOVE_ROWS, inputs): see `settling`

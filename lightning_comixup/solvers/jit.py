@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -69,13 +68,12 @@ def entry_point(function: Function) -> Function:
 
 
 def source_fingerprint() -> int:
-    """Return a number that changes with every line of code of the compiled files.
+    """Return a number that changes with every line of the solvers, and of the constants that they compile in.
 
     An entry point that closes over it is compiled anew when any kernel changes, not only its own file.
     """
+    folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if re.search(r"^@(kernel|small|inlined|entry_point|_compiled)$", text, flags=re.MULTILINE):
-            digest.update(text.encode())
+    for path in [*sorted(folder.glob("*.py")), folder.parent / "problem.py"]:
+        digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:4], "big")

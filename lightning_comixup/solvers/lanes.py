@@ -183,7 +183,7 @@ def total(context: Any, values: Any) -> Any:
 
 @_compiled
 def find(context: Any, values: Any, value: Any) -> Any:
-    """Return the first lane that holds a number, LANES if none does."""
+    """Return the first lane that holds a number, LANES if none does; for little-endian machines, as Numba's are."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         equal = builder.fcmp_ordered("==", arguments[0], _spread(builder, arguments[1]))

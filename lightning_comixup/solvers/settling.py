@@ -172,7 +172,7 @@ def _move_cells(group: Group, state: State) -> bool:
 
 @inlined
 def settle(group: Group, state: State) -> None:
-    """Lower the energy by moves of single cells until none helps; `state.diversity` must be up to date."""
+    """Lower the energy by a few rounds of moves of single cells; `state.diversity` must be up to date."""
     set_limits(group, state)
     for at in range(0, state.counts.shape[1], LANES):
         _price_totals(at, group, state)

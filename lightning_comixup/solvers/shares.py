@@ -15,8 +15,8 @@ LIMIT, PRICE = 0, 1
 def set_limits(group: Group, state: State) -> None:
     """Set for each input its price γ A_ii, and how much of it other outputs may use before an output pays.
 
-    A p > τ is read as A_ii p_i > τ - Σ_{k≠i} A_ik Σ_j c_jk: what an output itself uses of other inputs is left out, a
-    thousandth (ω) of little.
+    A p > τ is read as A_ii p_i > τ - Σ_{k≠i} A_ik Σ_j c_jk: what an output itself uses of other inputs is left out, at
+    the default ω a thousandth of little.
     """
     for label in range(group.inputs):
         own = group.spread[label, label]

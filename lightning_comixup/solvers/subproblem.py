@@ -30,8 +30,8 @@ _WORK_ROWS = 12
 DECIDED = -1
 
 
-# Table entries beyond which a component is given up: 8 MB, a few milliseconds. Heuristic: no subproblem of the recorded
-# groups needs as many, nor any at 4 x 4 cells of the flatter saliency of digits.
+# Table entries beyond which a component is given up: 10 MB a thread, a few milliseconds. Heuristic: no subproblem of
+# the recorded groups needs as many, nor any at 4 x 4 cells of the flatter saliency of digits.
 TABLE_CAP = 1 << 20
 
 
