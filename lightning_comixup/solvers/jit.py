@@ -27,7 +27,7 @@ def kernel(function: Function) -> Function:
 
     Numba keys a cached function by its own file alone. A cached part would survive a change of the parts that it calls,
     so only `entry_point` caches. Kernels do not count references, which took a third of the time: every array belongs
-    to the entry point and outlives them, and they make none of their own.
+    to the caller of the entry point and outlives them, and they make none of their own.
     """
     compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **_OPTIONS)(function)
     return compiled
