@@ -15,27 +15,36 @@ from lightning_comixup.problem import Labeling, Problem
 from lightning_comixup.solvers.descent import descend
 from lightning_comixup.solvers.domains import set_extremes
 from lightning_comixup.solvers.group import Group, State, new_state
-from lightning_comixup.solvers.jit import entry_point, source_fingerprint
+from lightning_comixup.solvers.jit import entry_point, kernel, source_fingerprint
 from lightning_comixup.solvers.lanes import padded
 from lightning_comixup.solvers.loops import copy_rows
+from lightning_comixup.solvers.references import refer
 from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
+
+
+@kernel
+def _descend_from_each(
+    starts: NDArray[np.int64], group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]
+) -> float:
+    """Descend from each start; return the lowest energy seen."""
+    set_extremes(group, state)
+    lowest = np.inf
+    for start in range(starts.shape[0]):
+        copy_rows(state.first, starts[start])
+        copy_rows(state.second, starts[start])
+        lowest = descend(group, state, sub, lowest, tally)
+    return lowest
 
 
 def _compile(fingerprint: int) -> Callable[..., Any]:
     @entry_point
     def best_descent(
-        group: Group, state: State, sub: Subproblem, starts: NDArray[np.int64], tally: NDArray[np.int64]
+        starts: NDArray[np.int64], group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]
     ) -> float:
-        # The reference makes the number part of the key of the cache on disk.
+        # Being read, the number becomes part of the key of the cache on disk.
         tally[2] = fingerprint
-        set_extremes(group, state)
-        lowest = np.inf
-        for start in range(starts.shape[0]):
-            copy_rows(state.first, starts[start])
-            copy_rows(state.second, starts[start])
-            lowest = descend(group, state, sub, lowest, tally)
-        return lowest
+        return _descend_from_each(starts, refer(group), refer(state), refer(sub), tally)
 
     return best_descent
 
@@ -130,6 +139,6 @@ def solve(problem: Problem) -> Labeling:
     starts = problem.starts.astype(np.int64).reshape(*problem.starts.shape[:2], -1)
     state, sub = _arrays(group, starts.shape[1], grid)
     tally = np.zeros(3, np.int64)
-    lowest = best_descent(group, state, sub, starts, tally)
+    lowest = best_descent(starts, group, state, sub, tally)
     first, second = state.best.astype(np.int32).reshape(2, -1, *grid)
     return Labeling(first, second, float(lowest), int(tally[0]), int(tally[1]))

@@ -34,11 +34,7 @@ def kernel(function: Function) -> Function:
 
 
 def small(function: Function) -> Function:
-    """Compile `function` as a kernel that the compiler copies into its callers.
-
-    A call hands over each field of each array: over a hundred numbers for a `Subproblem`, more work than most of these
-    functions do.
-    """
+    """Compile `function` as a kernel that the compiler copies into its callers: for less work than a call takes."""
     compiled: Function = _njit(
         no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, _nrt=False, **_OPTIONS
     )(function)

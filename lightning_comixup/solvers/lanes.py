@@ -1,8 +1,8 @@
 """Eight numbers at once: vector instructions for the rows of the compiled solver.
 
 The compiler's own vectorisation is made for long loops; rows of costs have eight or sixteen entries, and half of the
-time went to its preparations. With `jit` the only file that imports Numba. A matrix that is read in lanes is
-contiguous, in float64, and padded to a multiple of `LANES` columns.
+time went to its preparations. A matrix that is read in lanes is contiguous, in float64, and
+padded to a multiple of `LANES` columns.
 """
 
 from __future__ import annotations
