@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FRAME_WIDTH = 2.0  # points
+# The lines between cells are 1 point wide up to this many cells along a side, and thinner between finer ones. Heuristic.
+_CELLS_OF_WIDE_LINES = 4
 
 
 def draw_input(axis: Axes, sample: Tensor, saliency: Tensor | None, colour: str) -> None:
@@ -71,9 +73,10 @@ def draw_masks(axis: Axes, masks: NDArray[np.floating[Any]], colours: Sequence[s
     height, width = masks.shape[1:]
     axis.set(xlim=(0, width), ylim=(height, 0), aspect="auto" if height == 1 else "equal")
     axis.set_axis_off()
+    edge = {"edgecolor": "white", "linewidth": min(1.0, _CELLS_OF_WIDE_LINES / max(height, width))}
     for y, x in np.ndindex(height, width):
         used = np.flatnonzero(masks[:, y, x])
-        axis.add_patch(Rectangle((x, y), 1, 1, facecolor=colours[used[0]], edgecolor="white"))
+        axis.add_patch(Rectangle((x, y), 1, 1, facecolor=colours[used[0]], **edge))
         for other in used[1:]:
             corner = [(x + 1, y), (x + 1, y + 1), (x, y + 1)]
-            axis.add_patch(Polygon(corner, facecolor=colours[other], edgecolor="white"))
+            axis.add_patch(Polygon(corner, facecolor=colours[other], **edge))
