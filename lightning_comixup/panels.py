@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FRAME_WIDTH = 2.0  # points
-# The lines between cells are 1 point wide up to this many cells along a side, and thinner between finer ones. Heuristic.
+# Lines between cells are 1 point wide up to this many cells a side, and thinner between finer ones. Heuristic.
 _CELLS_OF_WIDE_LINES = 4
 
 

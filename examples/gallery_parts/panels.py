@@ -28,7 +28,8 @@ def add_panel(figure: Figure, left: float, top: float, width: float, height: flo
 def add_text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
     """Write at a place in inches from the upper left corner."""
     across, down = figure.get_size_inches()
-    figure.text(left / across, 1 - top / down, text, **{"fontsize": 9, "va": "top"} | style)
+    defaults: dict[str, Any] = {"fontsize": 9, "va": "top"}
+    figure.text(left / across, 1 - top / down, text, **(defaults | style))
 
 
 def draw_heat(axis: Axes, values: Tensor, colour: str) -> None:

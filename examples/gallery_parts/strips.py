@@ -20,15 +20,15 @@ class Sweep(NamedTuple):
     name: str
     symbol: str
     values: tuple[float, ...]
-    shows_prior: bool = False
+    shows_prior: bool = False  # beside the use that is made of each input
 
 
 SWEEPS = (
     Sweep("smoothness", "β", (0.0, 0.16, 0.32, 1.0)),
-    Sweep("diversity", "γ", (0.0, 0.25, 1.0, 4.0)),
+    Sweep("diversity", "γ", (0.0, 1.0, 4.0)),
     Sweep("penalty_threshold", "τ", (0.5, 0.83, 1.2, 2.0)),
-    Sweep("prior_weight", "η", (0.0, 0.05, 0.5, 2.0), shows_prior=True),
-    Sweep("alpha", "α", (0.2, 0.5, 2.0, 1000.0), shows_prior=True),
+    Sweep("prior_weight", "η", (0.0, 0.05, 0.5), shows_prior=True),
+    Sweep("alpha", "α", (0.2, 2.0, 1000.0), shows_prior=True),
     Sweep("grid_size", "grid", (2, 4, 8, 16)),
 )
 
@@ -46,7 +46,9 @@ def draw_strip(group: Group, sweep: Sweep) -> Figure:
     size = (_LEFT + across + _USE_GAP + _USE + 0.1, _TOP + len(sweep.values) * pitch - _BETWEEN + _BOTTOM)
     figure = Figure(figsize=size)
     _draw_legend(figure, group)
-    add_text(figure, _LEFT + across + _USE_GAP + _USE / 2, 0.1, "use of each", ha="center", color=GREY)
+    heading = "use of each,\n• its prior" if sweep.shows_prior else "use of each"
+    place = (_LEFT + across + _USE_GAP + _USE / 2, _TOP - 0.04)
+    add_text(figure, *place, heading, ha="center", va="bottom", color=GREY, fontsize=8)
     for row, value in enumerate(sweep.values):
         mixed = mix(group, **{sweep.name: value})
         top = _TOP + row * pitch
