@@ -23,8 +23,8 @@ from examples.gallery_parts.strips import SWEEPS, draw_strip
 
 _FOLDER = Path(__file__).with_name("gallery")
 _DOTS_PER_INCH = 100
-_WEBP_QUALITY = 70  # of 100; below it the label maps' edges blur
-_PALETTE = 256  # colours of a PNG, a third of the bytes
+_WEBP_QUALITY = 70  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
+_PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="where to write them (default: beside this file)")
     folder = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
-    # Six images of one size: threads would gain nothing.
+    # Enough for six images, and it leaves others their cores.
     torch.set_num_threads(1)
     draw_all(load_group(), folder, Console())
 

@@ -14,8 +14,8 @@ from lightning_comixup.hyperparameters import Hyperparameters
 
 # Finer than the default, for photographs have more to show than the images of CIFAR.
 GRID = 8
-# Each labeling is the one of lowest energy of so many starts, the same in all figures: what differs between two of
-# them is what the hyper-parameter does, not the luck of a start.
+# Each labeling is the one of lowest energy of so many starts: what differs between two of them is what the
+# hyper-parameter does, rather than the luck of a start.
 STARTS = 100
 # Of the figures of the steps: of the useful smoothness the most, and one start, for outputs that are easy to read.
 CALM: dict[str, Any] = {"smoothness": 0.48, "restarts": 1}
