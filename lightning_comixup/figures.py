@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lightning_comixup.functional import MixedBatch
 from lightning_comixup.hyperparameters import check_count
+from lightning_comixup.panels import draw_input, draw_masks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,12 +156,12 @@ def _draw_row(axes: NDArray[Any], row: _Row, inputs: Tensor, mixed: MixedBatch, 
         axis.set_axis_off()
     classes = [extras.classes[source] for source in row.sources]
     for axis, source, target_class, colour in zip(axes, row.sources, classes, _COLOURS, strict=False):
-        _draw_input(axis, inputs[source], None if extras.saliency is None else extras.saliency[source], colour)
+        draw_input(axis, inputs[source], None if extras.saliency is None else extras.saliency[source], colour)
         share = f"{float(mixed.mixing_weights[row.output, source]):.0%}"
         title = share if target_class is None else f"{extras.class_names[target_class]}: {share}"
         axis.set_title(title, color=colour, fontsize=10, fontweight="bold")
-    _draw_masks(axes[-3], row.masks)
-    _draw_input(axes[-2], mixed.inputs[row.output], None, "black")
+    draw_masks(axes[-3], row.masks, _COLOURS)
+    draw_input(axes[-2], mixed.inputs[row.output], None, "black")
     shares = mixed.mixing_weights[row.output, row.sources].tolist()
     if mixed.targets.ndim != 2:
         axes[-1].set_axis_off()
@@ -176,51 +177,6 @@ def _draw_headings(figure: Figure, axes: NDArray[Any]) -> None:
             heading, (0.5, 1.0), (0, 24), "axes fraction", textcoords="offset points", ha="center", fontsize=11
         )
     figure.supxlabel(_NOTE, fontsize=9, color="0.35")
-
-
-def _draw_input(axis: Axes, sample: Tensor, saliency: Tensor | None, colour: str) -> None:
-    """Draw an image or a signal in a frame of its colour, the saliency over it."""
-    values = sample.detach().to(torch.float32).cpu().numpy()
-    heat = None if saliency is None else saliency.detach().to(torch.float32).cpu().numpy()
-    if values.ndim == 2:
-        axis.plot(values.T, color=colour, linewidth=0.8)
-        if heat is not None:
-            axis.fill_between(
-                np.arange(len(heat)), values.min(), _scaled(heat) * np.ptp(values) + values.min(), alpha=0.3
-            )
-    else:
-        image = _scaled(values.transpose(1, 2, 0)) if len(values) == 3 else _scaled(values[0])
-        axis.imshow(image, cmap="gray")
-        if heat is not None:
-            axis.imshow(heat, cmap="inferno", alpha=0.55)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    for spine in axis.spines.values():
-        spine.set_edgecolor(colour)
-        spine.set_linewidth(2.0)
-
-
-def _scaled(values: NDArray[Any]) -> NDArray[Any]:
-    """Map values linearly to [0, 1]."""
-    low, high = values.min(), values.max()
-    return np.asarray((values - low) / max(high - low, np.finfo(np.float32).tiny))
-
-
-def _draw_masks(axis: Axes, masks: Floats) -> None:
-    """Draw the cells in their sources' colours, a cell that averages two sources in both."""
-    from matplotlib.patches import Polygon, Rectangle
-
-    if masks.ndim == 2:  # a signal's cells, as a strip
-        masks = masks[:, None]
-    height, width = masks.shape[1:]
-    axis.set(xlim=(0, width), ylim=(height, 0), aspect="auto" if height == 1 else "equal")
-    axis.set_axis_off()
-    for y, x in np.ndindex(height, width):
-        used = np.flatnonzero(masks[:, y, x])
-        axis.add_patch(Rectangle((x, y), 1, 1, facecolor=_COLOURS[used[0]], edgecolor="white"))
-        for other in used[1:]:
-            corner = [(x + 1, y), (x + 1, y + 1), (x, y + 1)]
-            axis.add_patch(Polygon(corner, facecolor=_COLOURS[other], edgecolor="white"))
 
 
 def _draw_targets(

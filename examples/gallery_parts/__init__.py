@@ -1,0 +1,1 @@
+"""The parts of `examples/gallery.py`, one idea a file."""

