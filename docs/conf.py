@@ -17,7 +17,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["width.css"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
