@@ -30,6 +30,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 maximum_signature_line_length = 88
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {"GeneratorLike": "lightning_comixup.draws.GeneratorLike"}  # two kinds named Generator
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
@@ -41,6 +42,7 @@ nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 _ALIASES = {
     "BatchKey": "batch_access",
     "CleanGradient": "settings",
+    "GeneratorLike": "draws",
     "GridSize": "hyperparameters",
     "OnNonfinite": "settings",
     "SaliencyFunction": "settings",
@@ -59,10 +61,10 @@ def escape_stars(_app: Any, _what: str, _name: str, _object: Any, _options: Any,
 
 def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
     """Return a link to the description of an alias; None for any other name."""
-    module = _ALIASES.get(node.get("reftarget", ""))
-    if module is None:
+    alias = node.get("reftarget", "").rpartition(".")[2]
+    if alias not in _ALIASES:
         return None
-    name = f"{project.replace('-', '_')}.{module}.{node['reftarget']}"
+    name = f"lightning_comixup.{_ALIASES[alias]}.{alias}"
     return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
 
 
