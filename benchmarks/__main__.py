@@ -1,6 +1,6 @@
 """Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
-python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve step] [--output FOLDER]
+python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects step] [--output FOLDER]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 
 from benchmarks.batch import batch_rows, memory_rows
 from benchmarks.curve import curve_rows
+from benchmarks.effects import effect_rows
 from benchmarks.plots import plot_curve, plot_solver
 from benchmarks.reference import load_reference
 from benchmarks.solver import growth_rows, solver_rows
@@ -38,6 +39,7 @@ def main() -> None:
         "memory": memory_rows,
         "growth": growth_rows,
         "curve": lambda: curve_rows(reference, arguments.groups),
+        "effects": lambda: effect_rows(arguments.groups),
         "step": step_rows,
     }
     plots = {"solver": plot_solver, "curve": plot_curve}
@@ -54,8 +56,10 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
-    parser.add_argument("--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "step"])
-    parser.add_argument("--groups", type=int, default=20, help="groups per grid of the solver's table")
+    parser.add_argument(
+        "--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "effects", "step"]
+    )
+    parser.add_argument("--groups", type=int, default=20, help="groups per row of the tables solver, curve and effects")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
     return parser.parse_args()
 

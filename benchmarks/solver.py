@@ -19,11 +19,11 @@ GRIDS = (2, 4, 8, 16)
 _INPUTS = 20
 
 
-def make_problems(grid: int, groups: int, **changes: Any) -> list[Problem]:
+def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: Any) -> list[Problem]:
     """Return groups of real saliency with a start each."""
     parameters = Hyperparameters(grid_size=grid, **changes)
     draws = np.random.default_rng(0)
-    parts = make_saliency(_INPUTS * groups).split(_INPUTS)
+    parts = make_saliency(inputs * groups).split(inputs)
     described = [describe_saliency(saliency, (grid, grid), parameters) for saliency in parts]
     return [state_problem(pooled, peaks, parameters, draws) for pooled, peaks in described]
 

@@ -85,7 +85,7 @@ class CoMixup(pl.Callback):
         """Check and keep the settings.
 
         Args:
-            num_classes: K. None: taken from soft targets, or from the logits of the clean pass.
+            num_classes: Number K of classes. None: taken from soft targets, or from the logits of the clean pass.
             alpha: Concentration α of the Dirichlet prior, above 0.
             grid_size: Cells along each side of the label grid; a tuple for each side; "random": a power of two
                 up to 16, drawn for each batch (the authors' -1).

@@ -64,6 +64,6 @@ class CoMixupMixin:
             targets: The batch's targets as they come.
 
         Returns:
-            A scalar: cross-entropy, for the loss kind "bce" times 2/K (the authors').
+            A scalar; the cross-entropy, for the loss kind "bce" times 2/K (the authors').
         """
         return clean_loss(self(inputs), targets, self.comixup_loss_kind)

@@ -14,11 +14,13 @@ from benchmarks.__main__ import markdown
 from benchmarks.batch import batch_rows
 from benchmarks.curve import curve_rows
 from benchmarks.data import make_saliency
+from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
-from benchmarks.solver import growth_rows, solver_rows
+from benchmarks.solver import growth_rows, make_problems, solver_rows
 from benchmarks.step import Floor, Lit, make_resnet
 from benchmarks.timing import time_in_turn
 from lightning_comixup import CoMixup
+from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Problem
 from tests.tiny import fit, largest_difference
 
@@ -56,6 +58,30 @@ def test_the_curve_has_each_way() -> None:
     assert [row["way"] for row in rows][-2:] == ["16 starts", "every input by itself"]
     starts = {row["way"]: row["energy"] for row in rows}
     assert starts["16 starts"] <= starts["4 starts"] <= starts["1 starts"] == starts["4 sweeps"]
+
+
+def test_what_outputs_share_and_how_smooth_they_are() -> None:
+    masks = np.zeros((2, 3, 2, 2), np.float32)
+    masks[0, 0, :, 0] = masks[0, 1, :, 1] = 1  # two columns: the borders between them are half of the four
+    masks[1, 0] = 0.5
+    masks[1, 2] = 0.5
+    assert like_neighbours(masks) == 6 / 8
+    assert mean_overlap(masks.reshape(2, 3, 4).mean(2)) == 0.5
+
+
+def test_smoothness_has_an_effect() -> None:
+    rough, smooth = (describe(make_problems(4, 2, smoothness=value)) for value in (0.16, 1.0))
+    assert rough["inputs per output"] > smooth["inputs per output"]
+    assert rough["saliency kept"] > smooth["saliency kept"] > 0.99
+    assert rough["like neighbours %"] < smooth["like neighbours %"] <= 100
+
+
+@pytest.mark.slow
+def test_the_defaults_are_among_the_values_of_each_hyperparameter() -> None:
+    rows = effect_rows(1)[1:]  # without the recorded groups
+    at_default = [row for row in rows if row["value"] == getattr(Hyperparameters, row["hyper-parameter"])]
+    assert len(at_default) == len({row["hyper-parameter"] for row in rows})
+    assert len({row["energy"] for row in at_default}) == 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,99 @@
+"""The Python blocks of the README and of the documentation run, and their tables name what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.cli import LightningCLI
+
+from lightning_comixup import CoMixup
+from lightning_comixup.hyperparameters import Hyperparameters
+
+_ROOT = Path(__file__).parents[1]
+_README = (_ROOT / "README.md").read_text(encoding="utf-8")
+_PAGES = {path.relative_to(_ROOT).as_posix(): path for path in sorted((_ROOT / "docs").rglob("*.md"))}
+
+
+def _blocks(text: str, language: str = "python") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+# Each block of the README stands for itself; on a page of the documentation each goes on where the last one ended.
+_SCRIPTS = {f"README.md, block {number}": block for number, block in enumerate(_blocks(_README))}
+_SCRIPTS |= {name: "\n".join(_blocks(path.read_text(encoding="utf-8"))) for name, path in _PAGES.items()}
+
+
+def _run(name: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": "documentation"}
+    exec(compile(_SCRIPTS[name], name, "exec"), namespace)
+    return namespace
+
+
+def test_there_are_blocks() -> None:
+    assert len(_blocks(_README)) >= 2
+    assert sum(bool(script) for name, script in _SCRIPTS.items() if name in _PAGES) >= 6
+
+
+@pytest.mark.parametrize("name", [name for name, script in _SCRIPTS.items() if script])
+def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _run(name)
+
+
+@pytest.mark.parametrize("change", [[], ["--trainer.callbacks.smoothness", "0.48"]])
+def test_the_script_with_a_command_line_trains(
+    change: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "docs/guides/command_line.md"
+    page = _PAGES[name].read_text(encoding="utf-8")
+    (tmp_path / "comixup.yaml").write_text(_blocks(page, "yaml")[0], encoding="utf-8")
+    monkeypatch.setenv("PL_GLOBAL_SEED", "")  # which the run sets
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # of calls that Lightning makes
+    monkeypatch.chdir(tmp_path)
+    script = _run(name)
+    monkeypatch.setattr(sys, "argv", ["train.py", "fit", "--config", "comixup.yaml", *change])
+    with torch.random.fork_rng():
+        cli = LightningCLI(script["Lit"], script["Data"], save_config_callback=None)
+    [callback] = [found for found in cli.trainer.callbacks if isinstance(found, CoMixup)]  # type: ignore[attr-defined]
+    assert callback.hyperparameters.smoothness == (float(change[-1]) if change else 0.16)
+    assert callback.hyperparameters.grid_size == (2, 4)
+    assert cli.trainer.global_step == 2
+
+
+def test_every_page_is_reached() -> None:
+    index = _PAGES["docs/index.md"].read_text(encoding="utf-8")
+    listed = [line for tree in _blocks(index, r"\{toctree\}") for line in tree.split("\n\n")[1].split()]
+    assert sorted([*listed, "index"]) == sorted(name[len("docs/") : -len(".md")] for name in _PAGES)
+
+
+def test_every_hyperparameter_is_in_the_table() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*?\| `([^`]+)` \|$", _README, flags=re.MULTILINE)
+    defaults = dict(rows)
+    for field in fields(Hyperparameters):
+        assert defaults.get(field.name) == repr(field.default).replace("'", '"'), field.name
+
+
+def test_what_each_hyperparameter_does_is_told() -> None:
+    page = _PAGES["docs/hyperparameters.md"].read_text(encoding="utf-8").split("## Reading it")[1]
+    told = set(re.findall(r"\*\*`(\w+)`\*\*", page))
+    assert told == {field.name for field in fields(Hyperparameters)} - {"solver", "resolve_duplicates"}
+
+
+def test_every_argument_of_the_callback_is_named() -> None:
+    named = set(re.findall(r"`(\w+)`", _README))
+    assert set(inspect.signature(CoMixup).parameters) <= named
+
+
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    text = _PAGES["docs/contributing.md"].read_text(encoding="utf-8")
+    architecture = text[text.index("## Architecture") : text.index("## Adding a solver")]
+    package = _ROOT / "lightning_comixup"
+    modules = {path.stem for path in package.rglob("*.py") if path.stem != "__init__"}
+    assert modules - set(re.findall(r"\w+", architecture)) == set()
