@@ -1,8 +1,8 @@
 """References: one pointer in place of all the fields of a named tuple, for calls between kernels.
 
-Handing over the tuples of a group takes some three hundred numbers for each call, as Numba passes every shape and stride
-of every array: a fifth of the time, and twice that of a call whose code is not in the processor's cache. Kernels read
-the fields of a reference as they read those of the tuple.
+Numba hands over the tuples of a group as some three hundred numbers, every shape and stride of every array, in each
+call: a fifth of the time, and more when the code is not in the processor's cache. Kernels read the fields of a
+reference as they read those of the tuple.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Fields(AttributeTemplate):
 
     key = _Reference
 
-    def generic_resolve(self, reference: Any, name: str) -> Any:
+    def generic_resolve(self, reference: Any, name: str) -> Any:  # type: ignore[override]
         """Return the type of a field, None if there is none of this name."""
         fields = reference.target.fields
         return reference.target[fields.index(name)] if name in fields else None
@@ -61,7 +61,7 @@ def _read(builder: Any, pointer: Any) -> Any:
     return value
 
 
-@extending.lower_getattr_generic(_Reference)
+@extending.lower_getattr_generic(_Reference)  # type: ignore[untyped-decorator]
 def _field(context: Any, builder: Any, reference: Any, address: Any, name: str) -> Any:
     """Read a field.
 
