@@ -49,12 +49,12 @@ def source_counts(labeling: Labeling, inputs: int) -> NDArray[np.float64]:
 def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
     """Return the mixing masks: (M, N, *grid), values 0, ½ and 1, summing to 1 over the inputs."""
     outputs, grid = labeling.first.shape[0], labeling.first.shape[1:]
-    cells = int(np.prod(grid))
-    masks = np.zeros((outputs, inputs, cells), np.float32)
-    row, cell = np.arange(outputs)[:, None], np.arange(cells)
-    masks[row, labeling.first.reshape(outputs, cells), cell] = 0.5
-    masks[row, labeling.second.reshape(outputs, cells), cell] += 0.5
-    return masks.reshape(outputs, inputs, *grid)
+    masks = np.zeros((outputs, inputs, *grid), np.float32)
+    flat, cells = masks.reshape(-1), labeling.first[0].size
+    own = (np.arange(outputs) * (inputs * cells)).reshape(-1, 1) + np.arange(cells)
+    flat[own + labeling.first.reshape(outputs, cells) * cells] = 0.5
+    flat[own + labeling.second.reshape(outputs, cells) * cells] += 0.5
+    return masks
 
 
 def check_problem(
