@@ -112,8 +112,8 @@ def as_numbers(name: str, values: object) -> NDArray[Any]:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths; tensors that NumPy cannot read
         raise TypeError(
-            f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read. Of a "
-            f"tensor give `.detach().cpu().numpy()`. ({error})"
+            f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read "
+            f"({error}). Of a tensor give `.detach().cpu().numpy()`."
         ) from error
     if array.dtype.kind not in "fiub":
         raise TypeError(
