@@ -27,7 +27,21 @@ def check_key(name: str, key: object) -> None:
         return
     steps = list(key) if isinstance(key, tuple | list) else [key]
     if not steps or any(isinstance(step, bool) or not isinstance(step, int | str) for step in steps):
-        raise TypeError(f"{name} must be an index, a key, a path of them, or a (getter, setter) pair, found {key!r}.")
+        raise TypeError(
+            f"{name} must be an index, a key, a path of them, or a (getter, setter) pair, found {key!r}. For batches "
+            '(inputs, targets) give 0 or 1, for dicts the key, such as "image".'
+        )
+
+
+def key_list(name: str, keys: object) -> tuple[BatchKey, ...]:
+    """Return the keys of several parts as a tuple.
+
+    Raises:
+        TypeError: If they are no list or tuple: a word would be taken for a list of letters.
+    """
+    if not isinstance(keys, list | tuple):
+        raise TypeError(f"{name} must be a list of keys, found {keys!r}. Write {name}=[...], one key for each part.")
+    return tuple(keys)
 
 
 def get_part(batch: Any, name: str, key: BatchKey) -> Any:

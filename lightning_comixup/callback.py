@@ -9,7 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from lightning_comixup.batch_access import BatchKey
+from lightning_comixup.batch_access import BatchKey, key_list
 from lightning_comixup.batch_swap import BatchSwap
 from lightning_comixup.clean_pass import trained_parameters
 from lightning_comixup.hyperparameters import (
@@ -150,8 +150,8 @@ class CoMixup(pl.Callback):
             clean_weight=clean_weight,
             input_key=input_key,
             target_key=target_key,
-            also_mix=tuple(also_mix),
-            also_average=tuple(also_average),
+            also_mix=key_list("also_mix", also_mix),
+            also_average=key_list("also_average", also_average),
             linear_targets=linear_targets,
             saliency=saliency,
             clean_gradient=clean_gradient,
@@ -159,9 +159,10 @@ class CoMixup(pl.Callback):
         )
         self.schedule = Schedule(prob=prob, start_epoch=start_epoch, stop_epoch=stop_epoch)
         if seed is not None:
-            check_count("seed", seed, lowest=0)
-        check_flag("log", log)
-        check_flag("manual_optimization", manual_optimization)
+            check_count("seed", seed, lowest=0, advice="Leave it None for that of seed_everything.")
+        check_flag("log", log, advice="Use False to log nothing.")
+        advice = "Use True if the module calls manual_backward once per batch."
+        check_flag("manual_optimization", manual_optimization, advice=advice)
         self._given_seed = seed
         self.seed = seed  # of the run: settled when it starts, or by its checkpoint
         self.manual_optimization = manual_optimization

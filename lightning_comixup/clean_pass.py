@@ -67,7 +67,7 @@ def run_clean_pass(
         gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
     kept = KeptGradients(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
     saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
-    logits = _logits(outputs, len(inputs)) if _gives_logits(module) else None
+    logits = _logits(outputs, len(inputs)) if has_default_loss(module) else None
     return CleanPass(saliency, kept, loss.detach(), logits)
 
 
@@ -82,13 +82,7 @@ def _clean_loss(trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor,
     if isinstance(module, CoMixupMixin):
         loss: Tensor = _call(trainer, module, "comixup_clean_loss", inputs, targets)
         return loss
-    logits = _call(trainer, module, "forward", inputs)
-    if not isinstance(logits, Tensor):
-        raise TypeError(
-            f"module(inputs) must return logits (B, K), found {type(logits).__name__}. Inherit from CoMixupMixin and "
-            "override comixup_clean_loss(inputs, targets)."
-        )
-    return soft_target_loss(logits, targets, "ce")
+    return soft_target_loss(_call(trainer, module, "forward", inputs), targets, "ce")
 
 
 def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *arguments: Tensor) -> Any:
@@ -158,8 +152,8 @@ def _record_outputs(module: nn.Module, outputs: list[Any]) -> Iterator[None]:
         handle.remove()
 
 
-def _gives_logits(module: pl.LightningModule) -> bool:
-    """Whether what the module returns is what the clean loss takes: not known if that was overridden."""
+def has_default_loss(module: pl.LightningModule) -> bool:
+    """Whether the clean loss is cross-entropy of what the module returns: not if that was overridden."""
     if not isinstance(module, CoMixupMixin):
         return True
     return type(module).comixup_clean_loss is CoMixupMixin.comixup_clean_loss

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,21 +16,27 @@ def as_generator(generator: GeneratorLike) -> np.random.Generator:
 
     Args:
         generator: A `numpy.random.Generator` is used as it is, and moves on. A `torch.Generator` gives one number as
-            a seed, and moves on (one on a GPU is waited for). An int is a seed: the same int, the same draws. None:
-            fresh entropy. The global generators of NumPy and torch are never used.
+            a seed, and moves on (one on a GPU is waited for). An int from 0 is a seed: the same int, the same draws.
+            None: fresh entropy. The global generators of NumPy and torch are never used.
 
     Raises:
         TypeError: If it is anything else.
+        ValueError: If it is a negative int.
     """
     if isinstance(generator, np.random.Generator):
         return generator
     if isinstance(generator, torch.Generator):
         device = generator.device
         return np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=device)))
-    if generator is None or (isinstance(generator, int) and not isinstance(generator, bool)):
-        return np.random.default_rng(generator)
-    raise TypeError(
-        f"generator must be a numpy.random.Generator, a torch.Generator, an int or None, found {generator!r}."
+    if generator is None:
+        return np.random.default_rng()
+    is_seed = isinstance(generator, Integral) and not isinstance(generator, bool)
+    if is_seed and generator >= 0:
+        return np.random.default_rng(int(generator))
+    error = ValueError if is_seed else TypeError
+    raise error(
+        "generator must be a numpy.random.Generator, a torch.Generator, an int from 0 or None, found "
+        f"{generator!r}. Give a seed, or numpy.random.default_rng(seed)."
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
-from lightning_comixup.problem import check_problem
+from lightning_comixup.problem import as_numbers, check_problem
 from lightning_comixup.unary import add_prior
 
 
@@ -34,7 +34,7 @@ def energy(
     """Return the energy of mixing masks (equation 4 of the paper, with the authors' thresholding).
 
     Args:
-        masks: (M, N, *grid) mixing masks.
+        masks: (M, N, *grid) mixing masks, of each cell the shares of the inputs.
         unary: (N, *grid) data cost, without the prior.
         compatibility: (N, N) compatibility matrix A.
         prior: (N,) the Dirichlet draw a; None leaves the prior's term out.
@@ -44,25 +44,43 @@ def energy(
         The energy, in float64.
 
     Raises:
-        ValueError: If shapes do not fit or a hyper-parameter is out of range.
-        TypeError: If a hyper-parameter is unknown.
+        ValueError: If shapes do not fit, values are not finite, masks are no shares, the prior is negative, or a
+            hyper-parameter is out of its range.
+        TypeError: If something is no array of real numbers, or a hyper-parameter has the wrong type or name.
     """
     parameters = make_hyperparameters(hyperparameters)
-    check_problem(unary, compatibility, prior)
-    if np.shape(masks)[1:] != np.shape(unary):
-        raise ValueError(
-            f"masks must be (M, N, *grid) with the unary's (N, *grid): found {np.shape(masks)} and {np.shape(unary)}."
-        )
-    masks = np.asarray(masks, np.float64)
-    cost = np.asarray(unary, np.float64)
+    cost = as_numbers("unary", unary).astype(np.float64)
+    compatibility = as_numbers("compatibility", compatibility)
+    prior = None if prior is None else as_numbers("prior", prior)
+    check_problem(cost, compatibility, prior)
+    shares = as_numbers("masks", masks).astype(np.float64)
+    _check_masks(shares, cost.shape)
     if prior is not None:
-        cost = add_prior(cost, np.asarray(prior, np.float64), parameters.prior_weight)
+        cost = add_prior(cost, prior.astype(np.float64), parameters.prior_weight)
     cells = cost[0].size
-    data = float((masks * cost).sum())
-    smooth = sum(float((np.diff(masks, axis=axis) ** 2).sum()) for axis in range(2, masks.ndim))
-    counts = masks.reshape(*masks.shape[:2], -1).sum(2)
+    data = float((shares * cost).sum())
+    smooth = sum(float((np.diff(shares, axis=axis) ** 2).sum()) for axis in range(2, shares.ndim))
+    counts = shares.reshape(*shares.shape[:2], -1).sum(2)
     diverse = diversity_term(counts, np.asarray(compatibility, np.float64), cells, parameters)
     return data + parameters.smoothness / cells / 2 * smooth + parameters.diversity / cells * diverse
+
+
+# How far from 1 the shares of a cell may sum: rounding of half precision.
+_SUM_TOLERANCE = 1e-2
+
+
+def _check_masks(masks: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    if masks.shape[1:] != shape or len(masks) < 1:
+        raise ValueError(
+            f"masks must be (M, N, *grid) with the unary's (N, *grid): found {masks.shape} and {shape}. Give those of "
+            "`optimize_masks`, or one mask per input."
+        )
+    sums = masks.sum(1)
+    if not (masks.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):  # NaN fails as well
+        raise ValueError(
+            f"masks must be shares of the inputs that sum to 1 in each cell, found values from {masks.min():.4g} and "
+            f"sums from {sums.min():.4g} to {sums.max():.4g}. Divide them by their sum over the inputs."
+        )
 
 
 # Loads that equal the threshold but for rounding do not exceed it: they are sums of products with A.

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_comixup.figure_checks import check_picture, names_classes
 from lightning_comixup.functional import MixedBatch
 from lightning_comixup.hyperparameters import check_count
 from lightning_comixup.panels import draw_input, draw_masks
@@ -72,21 +73,18 @@ def plot_mixed_batch(
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the inputs are no signals, images or volumes, or do not fit the mixed batch.
+        TypeError: If something has the wrong type.
+        ValueError: If the inputs are no signals, images or volumes, or something does not fit the mixed batch.
     """
     figure_type = require_matplotlib()
-    check_count("rows", rows)
-    if inputs.shape != mixed.inputs.shape or inputs.ndim not in (3, 4, 5):
-        raise ValueError(
-            "inputs must be the clean signals, images or volumes, (B, C, *spatial), of the mixed batch: found "
-            f"{tuple(inputs.shape)} and {tuple(mixed.inputs.shape)}."
-        )
+    check_count("rows", rows, advice="Leave it out for the default, 4.")
+    check_picture(inputs, mixed, targets, saliency, class_names)
     if inputs.ndim == 5:
         inputs, mixed, saliency = _middle_slices(inputs, mixed, saliency)
     classes_count = mixed.targets.shape[1] if mixed.targets.ndim == 2 else 0
     names = [str(k) for k in range(classes_count)] if class_names is None else class_names
-    is_integer = targets is not None and targets.ndim == 1 and not targets.is_floating_point()
-    classes = targets.tolist() if targets is not None and is_integer else [None] * len(inputs)
+    named = targets is not None and names_classes(targets)
+    classes = targets.tolist() if targets is not None and named else [None] * len(inputs)
     extras = _Extras(saliency, classes, names)
     shown = _choose_rows(mixed, rows)
     width, height = sum(_COLUMN_WIDTHS) * _INCHES, (len(shown) + 0.5) * _INCHES
@@ -148,7 +146,7 @@ def _group_of(mixed: MixedBatch, output: int) -> tuple[NDArray[np.float32], int]
         if output < start + len(masks):
             return masks, start
         start += len(masks)
-    raise ValueError(f"The masks must cover the batch, found {start} outputs for output {output}.")
+    raise AssertionError("checked before: the masks cover the batch")
 
 
 def _draw_row(axes: NDArray[Any], row: _Row, inputs: Tensor, mixed: MixedBatch, extras: _Extras) -> None:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_comixup.belonging import check_device
 from lightning_comixup.draws import GeneratorLike, as_generator
 from lightning_comixup.hyperparameters import make_hyperparameters
 from lightning_comixup.mixing import mix_inputs, mix_targets
@@ -60,16 +61,20 @@ def comixup_batch(
         **hyperparameters: As for `CoMixup`.
 
     Returns:
-        The mixed batch; a single sample comes back unmixed.
+        The mixed batch, without a graph; a single sample comes back unmixed. A NaN of the inputs stays one.
 
     Raises:
-        TypeError: If inputs are not floating or a hyper-parameter is unknown.
-        ValueError: If shapes do not fit, values are out of range or the saliency is not finite.
+        TypeError: If inputs or saliency are no floating tensors, targets no tensor, `generator` or a hyper-parameter
+            has the wrong type, or its name is unknown.
+        ValueError: If shapes or devices do not fit, targets are no classes and no class probabilities, the saliency is
+            negative or not finite, or a value is out of its range.
     """
     parameters = make_hyperparameters(hyperparameters)
     check_inputs(inputs)
     check_saliency(saliency, inputs)
     rows, verdict = target_rows(targets, len(inputs), num_classes)
+    check_device("targets", targets, inputs)
+    check_device("saliency", saliency, inputs)
     plan = plan_batch(saliency, parameters, as_generator(generator), verdict=verdict)
     with torch.no_grad():
         mixed = mix_inputs(inputs, plan.mixing)
@@ -86,7 +91,10 @@ def check_saliency(saliency: Tensor, inputs: Tensor) -> None:
     """
     if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
         found = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(f"saliency must be a floating tensor, found {found}.")
+        raise TypeError(
+            f"saliency must be a floating tensor, found {found}. Take that of `compute_saliency`, or convert yours by "
+            "`.float()`."
+        )
     expected = (inputs.shape[0], *inputs.shape[2:])
     if tuple(saliency.shape) != expected:
         raise ValueError(

@@ -41,16 +41,25 @@ def resolve_grid(grid_size: GridSize, spatial: tuple[int, ...], generator: np.ra
         sizes = [2**k for k in range(1, _FINEST_RANDOM_GRID.bit_length()) if 2**k <= min(spatial)]
         return (int(generator.choice(sizes)) if sizes else 1,) * len(spatial)
     grid = grid_size if isinstance(grid_size, tuple) else (int(grid_size),) * len(spatial)
+    check_grid(grid, spatial)
+    return grid
+
+
+def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the inputs") -> None:
+    """Check that a grid fits inputs, called `name` in the error.
+
+    Raises:
+        ValueError: If it is finer than they are or has another number of dimensions.
+    """
     if len(grid) != len(spatial):
         raise ValueError(
-            f"grid_size must have one entry per spatial dimension: found {grid} for inputs of spatial size {spatial}. "
-            "Give an int, or as many ints as there are dimensions."
+            f"grid_size must have one entry per spatial dimension: found {grid} for {name} of spatial size {spatial}. "
+            "Give an int, or as many ints as there are dimensions, of which parts mixed together have the same number."
         )
     if any(cells > size for cells, size in zip(grid, spatial, strict=True)):
         raise ValueError(
-            f"grid_size must not exceed the inputs' spatial size: found {grid} cells for {spatial}. Lower grid_size."
+            f"grid_size must not exceed the spatial size of {name}: found {grid} cells for {spatial}. Lower grid_size."
         )
-    return grid
 
 
 def cell_of(size: int, cells: int, device: torch.device | None = None) -> Tensor:

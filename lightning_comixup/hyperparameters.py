@@ -41,27 +41,32 @@ class Hyperparameters:
         if isinstance(self.grid_size, list):  # what YAML and JSON make of a tuple
             object.__setattr__(self, "grid_size", tuple(self.grid_size))
         for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
-            check_count(name, getattr(self, name))
-        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight"):
-            check_number(name, getattr(self, name), lowest=0.0)
-        check_number("compatibility_weight", self.compatibility_weight, lowest=0.0, highest=1.0)
-        check_number("alpha", self.alpha, lowest=0.0)
+            check_count(name, getattr(self, name), advice=_ADVICE[name])
+        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "alpha"):
+            check_number(name, getattr(self, name), lowest=0.0, advice=_ADVICE[name])
+        weight = self.compatibility_weight
+        check_number("compatibility_weight", weight, lowest=0.0, highest=1.0, advice=_ADVICE["compatibility_weight"])
         if self.alpha == 0:
             raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
-        check_choice("thresholding", self.thresholding, get_args(Thresholding))
-        check_choice("solver", self.solver, get_args(Solver))
-        check_flag("resolve_duplicates", self.resolve_duplicates)
+        check_choice("thresholding", self.thresholding, get_args(Thresholding), advice=_ADVICE["thresholding"])
+        check_choice("solver", self.solver, get_args(Solver), advice=_ADVICE["solver"])
+        check_flag("resolve_duplicates", self.resolve_duplicates, advice=_ADVICE["resolve_duplicates"])
         self._check_grid_size()
 
     def _check_grid_size(self) -> None:
         if isinstance(self.grid_size, str):
-            check_choice("grid_size", self.grid_size, ("random",))
+            check_choice("grid_size", self.grid_size, ("random",), advice=_SIDES)
             return
         sides = self.grid_size if isinstance(self.grid_size, tuple) else (self.grid_size,)
         if not sides:
-            raise ValueError("grid_size must name at least one side, found (). Give an int or one int per dimension.")
+            raise ValueError(f"grid_size must name at least one side, found (). {_SIDES}")
         for side in sides:
-            check_count("grid_size", side)
+            check_count("grid_size", side, advice=_SIDES)
+
+
+# What to do about a value that is refused.
+_ADVICE = {field.name: f"Leave it out for the default, {field.default!r}." for field in fields(Hyperparameters)}
+_SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 
 
 def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
@@ -73,53 +78,67 @@ def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
     names = [field.name for field in fields(Hyperparameters)]
     for name in values:
         if name not in names:
-            raise TypeError(f"Unknown hyper-parameter {name!r}. Those known are: {', '.join(names)}.")
+            raise TypeError(
+                f"Hyper-parameters must be among {', '.join(names)}, found {name!r}. Use one of these names; a seed is "
+                "given as `generator`, and what only the callback has as an argument of CoMixup."
+            )
     return Hyperparameters(**values)
 
 
-def check_count(name: str, value: object, lowest: int = 1) -> None:
-    """Check that `value` is an integer of at least `lowest`.
+def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> None:
+    """Check that `value` is an integer of at least `lowest`; `advice` ends the error: what to do.
 
     Raises:
         TypeError: If it is no integer.
         ValueError: If it is lower.
     """
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Integral)):  # the first is fast
-        raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}.")
+        raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}. {advice}")
     if value < lowest:
-        raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}.")
+        raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}. {advice}")
 
 
-def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf")) -> None:
+def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf"), advice: str) -> None:
     """Check that `value` is a finite number between two bounds, both included.
 
     Raises:
         TypeError: If it is no number.
         ValueError: If it is not finite or out of bounds.
     """
-    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):  # the first is fast
-        raise TypeError(f"{name} must be a number, found {value!r}.")
-    if not lowest <= float(value) <= highest or value == float("inf"):
-        bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise ValueError(f"{name} must be a finite number, {bounds}, found {value}.")
+    is_number = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))  # the first is fast
+    if is_number and lowest <= float(value) <= highest and value != float("inf"):  # type: ignore[arg-type]
+        return
+    bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
+    error = ValueError if is_number else TypeError
+    raise error(f"{name} must be a finite number, {bounds}, found {value!r}. {advice}")
 
 
-def check_flag(name: str, value: object) -> None:
+def check_flag(name: str, value: object, *, advice: str) -> None:
     """Check that `value` is True or False.
 
     Raises:
         TypeError: If it is not.
     """
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, found {value!r}.")
+        raise TypeError(f"{name} must be True or False, found {value!r}. {advice}")
 
 
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[str, ...], *, advice: str) -> None:
     """Check that `value` is one of a few words.
 
     Raises:
         ValueError: If it is not.
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {known}, found {value!r}.")
+        raise ValueError(f"{name} must be one of {known}, found {value!r}. {advice}")
+
+
+def check_function(name: str, value: object, arguments: str, *, advice: str) -> None:
+    """Check that `value` can be called, and is no class: calling that would make an instance.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} must be a function of {arguments}, found {value!r}. {advice}")

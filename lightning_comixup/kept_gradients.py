@@ -31,7 +31,7 @@ class KeptGradients:
         ]
         if parameters and not self._pairs:
             raise RuntimeError(
-                f"The clean loss must reach the parameters, but all of their {len(parameters)} gradients are missing. "
+                f"The clean loss must reach the parameters, found all of their {len(parameters)} gradients missing. "
                 "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
                 "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
             )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lightning_comixup.draws import GeneratorLike, as_generator, draw_prior, draw_starts
 from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Solver, make_hyperparameters
-from lightning_comixup.problem import Labeling, Problem, check_problem, masks_of
+from lightning_comixup.problem import Labeling, Problem, as_numbers, check_problem, masks_of
 
 
 class SolverEntry(NamedTuple):
@@ -52,24 +52,30 @@ def optimize_masks(
         prior: (N,) the Dirichlet draw; None: drawn.
         initial_labeling: (M, *grid) input indices: the only start. None: `restarts` starts are drawn, with M = N.
         generator: See `lightning_comixup.draws.as_generator`.
-        **hyperparameters: As for `CoMixup`, `solver` among them.
+        **hyperparameters: As for `CoMixup`, `solver` among them; those of earlier steps, such as `grid_size`, have no
+            effect.
 
     Returns:
         (M, N, *grid) float32 masks, summing to 1 over the inputs.
 
     Raises:
-        ValueError: If shapes do not fit, values are not finite or a hyper-parameter is out of range.
-        TypeError: If a hyper-parameter is unknown.
+        ValueError: If shapes do not fit, values are not finite or so large that energies overflow, the prior is
+            negative, or an index, the seed or a hyper-parameter is out of its range.
+        TypeError: If something is no array of real numbers, the labeling not integer, or the generator or a
+            hyper-parameter has the wrong type or name.
+        ImportError: If the solver's backend is not installed.
     """
     parameters = make_hyperparameters(hyperparameters)
-    unary = np.asarray(unary)
-    check_problem(unary, compatibility, prior, initial_labeling)
-    starts = None if initial_labeling is None else np.asarray(initial_labeling, np.int32)[None]
+    unary, compatibility = as_numbers("unary", unary), as_numbers("compatibility", compatibility)
+    prior = None if prior is None else as_numbers("prior", prior)
+    labeling = None if initial_labeling is None else as_numbers("initial_labeling", initial_labeling)
+    check_problem(unary, compatibility, prior, labeling)
+    starts = None if labeling is None else labeling.astype(np.int32)[None]
     if prior is None or starts is None or generator is not None:
         draws = as_generator(generator)
         prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior
         starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:]) if starts is None else starts
-    problem = Problem(unary, np.asarray(compatibility), np.asarray(prior), starts, parameters)
+    problem = Problem(unary, compatibility, prior, starts, parameters)
     return masks_of(solve_groups([problem])[0], unary.shape[0])
 
 

@@ -9,6 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_comixup.autocast import without_autocast
+from lightning_comixup.loss_checks import (
+    check_logits,
+    check_loss_kind,
+    check_loss_options,
+    check_loss_targets,
+    name_cause,
+)
 
 LossKind = Literal["ce", "bce"]
 Reduction = Literal["mean", "sum", "none"]
@@ -36,31 +43,22 @@ def soft_target_loss(
             integer targets divides by the targets' weights, with class probabilities by the batch size.
 
     Raises:
-        ValueError: If the shapes do not fit or the kind is unknown.
+        TypeError: If logits are no floating tensor, targets no tensor, or an option has the wrong type.
+        ValueError: If shapes, dtypes or devices do not fit, an integer is no class or an option is out of its range.
     """
-    if kind not in ("ce", "bce"):
-        raise ValueError(f"The loss kind must be 'ce' or 'bce', found {kind!r}.")
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"logits must be a tensor (B, K), found {found}. Pass the logits alone; where module(inputs) gives more, "
-            "override comixup_clean_loss(inputs, targets) of CoMixupMixin."
-        )
-    if logits.shape[1] < 2:
-        raise ValueError(
-            f"logits must have at least two classes, found shape {tuple(logits.shape)}: the loss would be constant. "
-            "For a single logit give (B, 1) targets with CoMixup(linear_targets=True), and override comixup_clean_loss."
-        )
-    if targets.shape not in ((len(logits),), logits.shape):
-        raise ValueError(
-            f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}."
-        )
+    check_logits(logits)
+    check_loss_targets(targets, logits)
+    check_loss_options(kind, label_smoothing, class_weights, reduction, logits.shape[1])
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     weights = None if class_weights is None else class_weights.to(wide)
     targets = targets.to(wide.dtype) if targets.ndim == 2 else targets.long()
-    if kind == "ce":
-        return F.cross_entropy(wide, targets, weights, reduction=reduction, label_smoothing=label_smoothing)
-    return _softmax_bce(wide, targets, label_smoothing, weights, reduction)
+    try:
+        if kind == "ce":
+            return F.cross_entropy(wide, targets, weights, reduction=reduction, label_smoothing=label_smoothing)
+        return _softmax_bce(wide, targets, label_smoothing, weights, reduction)
+    except (IndexError, RuntimeError):  # PyTorch's for values out of range, and for much else
+        name_cause(wide.detach(), targets)
+        raise
 
 
 def _softmax_bce(
@@ -81,6 +79,11 @@ def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
 
     "ce": cross-entropy. "bce": 2/K times the cross-entropy, which rebalances the clean gradient against a binary
     cross-entropy averaged over K classes.
+
+    Raises:
+        TypeError: As of `soft_target_loss`.
+        ValueError: As of `soft_target_loss`.
     """
+    check_loss_kind(kind)
     loss = soft_target_loss(logits, targets, "ce")
     return loss if kind == "ce" else loss * 2 / logits.shape[1]

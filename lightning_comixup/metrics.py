@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lightning_comixup.belonging import check_device
+from lightning_comixup.targets import check_class_targets
+
 
 class SoftTargetAccuracy(Metric):
     """The mean target mass of the predicted class.
@@ -46,7 +49,8 @@ class SoftTargetAccuracy(Metric):
             target: (B,) integer or (B, K) class probabilities.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            TypeError: If one is no tensor.
+            ValueError: If shapes or devices do not fit, or (B,) targets are not integers.
         """
         self.mass = self.mass + predicted_mass(preds, target).sum()
         self.samples = self.samples + len(preds)
@@ -60,14 +64,19 @@ def predicted_mass(predictions: Tensor, targets: Tensor) -> Tensor:
     """Return the target mass of each sample's predicted class: (B,) float32.
 
     Raises:
-        ValueError: If the predictions are not (B, K) or the targets neither (B,) nor (B, K).
+        TypeError: If one is no tensor.
+        ValueError: If the predictions are not (B, K), the targets neither integers (B,) nor (B, K), or devices differ.
     """
+    if not isinstance(predictions, Tensor):
+        raise TypeError(f"preds must be a tensor, found {type(predictions).__name__}. Pass the logits (B, K).")
+    check_class_targets(targets, "target")
     if predictions.ndim != 2 or targets.shape not in (predictions.shape, predictions.shape[:1]):
         raise ValueError(
             f"preds must be (B, K) and target (B,) or (B, K), found {tuple(predictions.shape)} and "
-            f"{tuple(targets.shape)}."
+            f"{tuple(targets.shape)}. Pass both of the same batch, with one column per class."
         )
+    check_device("target", targets, predictions, "preds")
     predicted = predictions.argmax(1)
     if targets.ndim == 1:
-        return (predicted == targets).to(torch.float32)
+        return (predicted == targets.long()).to(torch.float32)
     return targets.gather(1, predicted.unsqueeze(1)).squeeze(1).to(torch.float32)

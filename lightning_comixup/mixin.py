@@ -46,11 +46,16 @@ class CoMixupMixin:
 
         Returns:
             A scalar, or (B,) with `reduction="none"`; at least float32.
+
+        Raises:
+            TypeError: If logits are no floating tensor, targets no tensor, or an option has the wrong type.
+            ValueError: If shapes, dtypes or devices do not fit, an integer is no class (on a GPU PyTorch's own error),
+                or an option is out of its range.
         """
         return soft_target_loss(
             logits,
             targets,
-            kind or self.comixup_loss_kind,
+            self.comixup_loss_kind if kind is None else kind,
             label_smoothing=label_smoothing,
             class_weights=class_weights,
             reduction=reduction,
@@ -65,5 +70,9 @@ class CoMixupMixin:
 
         Returns:
             A scalar; the cross-entropy, for the loss kind "bce" times 2/K (the authors').
+
+        Raises:
+            TypeError: As of `comixup_loss`, where the module's output is no floating tensor among others.
+            ValueError: As of `comixup_loss`.
         """
         return clean_loss(self(inputs), targets, self.comixup_loss_kind)

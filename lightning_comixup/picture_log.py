@@ -35,10 +35,10 @@ class PictureLog:
             ImportError: If pictures are wanted and matplotlib is not installed.
         """
         if every is not None:
-            check_count("log_images_every", every)
+            check_count("log_images_every", every, advice="Leave it None for no pictures.")
             require_matplotlib()
         if folder is not None and not isinstance(folder, str | Path):
-            raise TypeError(f"images_folder must be a path, found {folder!r}.")
+            raise TypeError(f"images_folder must be a path, found {folder!r}. Leave it None for the loggers.")
         self._every = every
         self._folder = folder
         self._due = 0  # the first batch of the run to draw

@@ -60,35 +60,64 @@ def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
 def check_problem(
     unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None, starts: NDArray[Any] | None = None
 ) -> None:
-    """Check that the parts of a problem fit each other and are finite.
+    """Check that the parts of a problem, arrays of numbers, fit each other and are finite.
 
     Raises:
         ValueError: If they do not.
+        TypeError: If the starts are not integer.
     """
-    shape = np.shape(unary)
+    shape = unary.shape
     if len(shape) < 2 or 0 in shape:
-        raise ValueError(f"unary must be (N, *grid) with at least one input and one cell: found shape {shape}.")
-    if np.shape(compatibility) != (shape[0], shape[0]):
         raise ValueError(
-            f"compatibility must be (N, N) for the {shape[0]} inputs of the unary: found {np.shape(compatibility)}."
+            f"unary must be (N, *grid) with at least one input and one cell: found shape {shape}. Give each input a "
+            "map of its costs."
         )
-    if prior is not None and np.shape(prior) != (shape[0],):
-        raise ValueError(f"prior must be (N,) for the {shape[0]} inputs of the unary: found {np.shape(prior)}.")
-    for name, values in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
-        if values is not None and not np.isfinite(values).all():
+    for name, array, expected in (("compatibility", compatibility, (shape[0],) * 2), ("prior", prior, shape[:1])):
+        if array is not None and array.shape != expected:
+            raise ValueError(
+                f"{name} must have the shape {expected} for the {shape[0]} inputs of the unary: found {array.shape}. "
+                "Give both for the same inputs."
+            )
+    for name, array in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
+        if array is not None and not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency that it comes from.")
-    if prior is not None and np.min(prior) < 0:
-        raise ValueError(f"prior must not be negative, found {np.min(prior)}. Give a draw of a Dirichlet distribution.")
+    if prior is not None and prior.min() < 0:
+        raise ValueError(f"prior must not be negative, found {prior.min()}. Give a draw of a Dirichlet distribution.")
     if starts is not None:
-        _check_starts(np.asarray(starts), shape)
+        _check_starts(starts, shape)
 
 
 def _check_starts(starts: NDArray[Any], shape: tuple[int, ...]) -> None:
+    remedy = "Give each cell of each output the index of an input, or leave it None: drawn."
     if not np.issubdtype(starts.dtype, np.integer):
-        raise TypeError(f"initial_labeling must hold input indices, found dtype {starts.dtype}.")
+        raise TypeError(f"initial_labeling must hold input indices, found dtype {starts.dtype}. {remedy}")
     if starts.shape[1:] != shape[1:] or starts.shape[0] < 1:
-        raise ValueError(f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {starts.shape}.")
+        raise ValueError(
+            f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {starts.shape}. {remedy}"
+        )
     if starts.min() < 0 or starts.max() >= shape[0]:
         raise ValueError(
-            f"initial_labeling must hold indices of the {shape[0]} inputs: found {starts.min()} to {starts.max()}."
+            f"initial_labeling must hold indices of the {shape[0]} inputs: found {starts.min()} to {starts.max()}. "
+            f"{remedy}"
         )
+
+
+def as_numbers(name: str, values: object) -> NDArray[Any]:
+    """Return real numbers as an array: of an array, nested lists, or a tensor on the host without a graph.
+
+    Raises:
+        TypeError: If they are none.
+    """
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths; tensors that NumPy cannot read
+        raise TypeError(
+            f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read "
+            f"({error}). Of a tensor give `.detach().cpu().numpy()`."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must be an array of real numbers, found {type(values).__name__} of dtype {array.dtype}. Convert "
+            "it by `numpy.asarray(..., float)`."
+        )
+    return array

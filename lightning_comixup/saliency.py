@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from lightning_comixup.hyperparameters import check_function
+from lightning_comixup.losses import soft_target_loss
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -21,22 +23,40 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
     Args:
         module: Maps inputs to logits.
         inputs: (B, C, *spatial), floating.
-        targets: What the loss takes: (B,) integer or (B, K) floating for the default.
+        targets: What the loss takes: (B,) integer or (B, K) class probabilities for the default.
         loss_fn: Maps (logits, targets) to a scalar; None: cross-entropy.
 
     Returns:
         (B, *spatial), float32 (float64 for float64 inputs), on the inputs' device.
 
     Raises:
-        ValueError: If the loss does not depend on the inputs.
+        TypeError: If `module` is no module, `loss_fn` no function, inputs no floating tensor, or the loss no tensor.
+        ValueError: If the inputs' shape is another, the loss is not a scalar or does not depend on the inputs, or
+            logits and targets do not fit the default loss.
+        RuntimeError: If it is called in inference mode, which records no gradients.
     """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, found {module!r}. Wrap a function into one.")
+    if loss_fn is not None:
+        advice = "Leave it None for cross-entropy; of a class, such as nn.NLLLoss, make an instance."
+        check_function("loss_fn", loss_fn, "(logits, targets)", advice=advice)
     check_inputs(inputs)
+    _check_mode(inputs)
     leaf = differentiable_copy(inputs)
     with eval_mode(module), torch.enable_grad():
-        loss = (loss_fn or F.cross_entropy)(module(as_nonleaf(leaf)), targets)
+        logits = module(as_nonleaf(leaf))
+        loss = soft_target_loss(logits, targets, "ce") if loss_fn is None else loss_fn(logits, targets)
         check_clean_loss(loss)
         (gradient,) = torch.autograd.grad(loss, [leaf], allow_unused=True)
     return saliency_of_gradient(require_gradient(gradient))
+
+
+def _check_mode(inputs: Tensor) -> None:
+    if torch.is_inference_mode_enabled() or inputs.is_inference():
+        raise RuntimeError(
+            "compute_saliency must be able to record gradients, found inference mode. Use "
+            "Trainer(inference_mode=False) or torch.no_grad() instead, and clone inputs that were made in it."
+        )
 
 
 def saliency_of_gradient(gradient: Tensor) -> Tensor:
@@ -66,7 +86,7 @@ def require_gradient(gradient: Tensor | None) -> Tensor:
     """
     if gradient is None:
         raise ValueError(
-            "The loss must depend on the inputs for their saliency to exist, but no gradient reached them: the module "
+            "The loss must depend on the inputs for their saliency to exist, found no gradient at them: the module "
             "detaches its input, or runs its forward without grad. Remove the detach(), or override "
             "`comixup_clean_loss` to differentiate with respect to the tensor it is given."
         )
@@ -77,8 +97,11 @@ def check_clean_loss(loss: Tensor) -> None:
     """Check that the loss of the clean batch is a scalar with a graph.
 
     Raises:
+        TypeError: If it is no tensor.
         ValueError: If it is not a scalar or does not require grad.
     """
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"The clean loss must be a tensor, found {type(loss).__name__}. Return the loss alone.")
     if loss.numel() != 1:
         raise ValueError(
             f"The clean loss must be a scalar, found shape {tuple(loss.shape)}. Average it over the batch."
@@ -87,22 +110,22 @@ def check_clean_loss(loss: Tensor) -> None:
         require_gradient(None)
 
 
-def check_inputs(inputs: Tensor) -> None:
-    """Check that inputs can be differentiated and mixed.
+def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
+    """Check that inputs, called `name` in the error, can be differentiated and mixed.
 
     Raises:
         TypeError: If they are no floating tensor.
         ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
     """
     if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
+        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
     if not inputs.is_floating_point():
         raise TypeError(
-            f"inputs must be floating, found {inputs.dtype}: mixing averages them. Convert them, e.g. by `.float()`."
+            f"{name} must be floating, found {inputs.dtype}: mixing averages them. Convert them, e.g. by `.float()`."
         )
     if inputs.ndim < 3 or inputs.numel() == 0:
         raise ValueError(
-            "inputs must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
+            f"{name} must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
             f"{tuple(inputs.shape)}. Add a channel dimension with `unsqueeze(1)` if that is what is missing."
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
+from lightning_comixup.clean_pass import has_default_loss
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides, shards_outside
 
@@ -26,6 +27,7 @@ def check_setup(
     check_strategy(trainer, settings.clean_weight)
     check_clean_gradient(trainer, module, settings)
     check_optimization(module, settings.clean_weight, manual_optimization)
+    check_linear_targets(module, settings)
 
 
 def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
@@ -36,7 +38,9 @@ def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
     """
     found = sum(isinstance(callback, kind) for callback in trainer.callbacks)  # type: ignore[attr-defined]
     if found > 1:
-        raise ValueError(f"A Trainer must have one CoMixup callback, found {found}: the batch would be mixed twice.")
+        raise ValueError(
+            f"A Trainer must have one CoMixup callback, found {found}: the batch would be mixed twice. Keep one."
+        )
 
 
 def check_training_step(module: pl.LightningModule) -> None:
@@ -91,8 +95,22 @@ def check_optimization(module: pl.LightningModule, clean_weight: float, manual_o
     """
     if clean_weight > 0 and not module.automatic_optimization and not manual_optimization:
         raise ValueError(
-            "Manual optimization must be opted in: the clean gradient is added when the module calls "
-            "self.manual_backward(loss), once per batch, after its zero_grad(). If yours does, pass "
-            "CoMixup(manual_optimization=True); with loss / N for N batches per step also clean_weight=1/N, which the "
-            "callback cannot see. Else use clean_weight=0."
+            "Manual optimization must be opted in, found manual_optimization=False: the clean gradient is "
+            "added when the module calls self.manual_backward(loss), once per batch, after its zero_grad(). If yours "
+            "does, pass CoMixup(manual_optimization=True); with loss / N for N batches per step also clean_weight=1/N, "
+            "which the callback cannot see. Else use clean_weight=0."
+        )
+
+
+def check_linear_targets(module: pl.LightningModule, settings: MixingSettings) -> None:
+    """Check that targets that are no classes have a clean loss of their own.
+
+    Raises:
+        ValueError: If cross-entropy would be differentiated.
+    """
+    needs_loss = settings.clean_weight > 0 or settings.saliency is None
+    if settings.linear_targets and needs_loss and has_default_loss(module):
+        raise ValueError(
+            "comixup_clean_loss must be overridden with linear_targets=True, found cross-entropy, the default. Inherit "
+            "from CoMixupMixin and write the loss of your targets, such as binary cross-entropy of each label."
         )

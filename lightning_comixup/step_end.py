@@ -17,8 +17,8 @@ def check_taken(kept: KeptGradients, trainer: pl.Trainer, module: pl.LightningMo
     """
     if not kept.added and not _step_was_skipped(trainer, module, outputs):
         raise RuntimeError(
-            "The clean gradient must be taken by the backward of the mixed loss, but callbacks saw none in this "
-            "step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
+            "The clean gradient must be taken by the backward of the mixed loss, found none that callbacks see in "
+            "this step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
             "clean_weight=0."
         )
 

@@ -14,13 +14,14 @@ import torch
 from lightning.pytorch.profilers import Profiler
 from torch import Tensor
 
-from lightning_comixup.batch_access import get_part, with_part
+from lightning_comixup.batch_access import with_part
+from lightning_comixup.batch_parts import BatchParts, read_parts
+from lightning_comixup.belonging import check_device
 from lightning_comixup.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.functional import MixedBatch, check_saliency
-from lightning_comixup.grid import resolve_grid
+from lightning_comixup.grid import check_grid, resolve_grid
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
-from lightning_comixup.saliency import check_inputs
 from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides
@@ -55,14 +56,14 @@ def mix_training_batch(
     tuples, are replaced.
     """
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
-    inputs = get_part(batch, "input_key", settings.input_key)
-    targets = get_part(batch, "target_key", settings.target_key)
-    check_inputs(inputs)
-    _check_no_gradient(inputs, targets)
+    parts = read_parts(batch, settings)
+    inputs, targets = parts[:2]
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, settings)
     rows, verdict = _target_rows(targets, len(inputs), clean, settings)
     grid = resolve_grid(settings.hyperparameters.grid_size, tuple(inputs.shape[2:]), draws.decisions("grid"))
+    for other in parts.others:
+        check_grid(grid, tuple(other.shape[2:]), "also_mix")
     try:
         with phases.time("labeling"):
             plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid, verdict)
@@ -72,7 +73,7 @@ def mix_training_batch(
     with phases.time("mixing"), torch.no_grad():
         mixture = _Mixture(mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing))
         in_place = not any(overrides(hooks, "transfer_batch_to_device") for hooks in (module, _data_module(trainer)))
-        batch = _replace_parts(batch, mixture, plan.mixing, settings, in_place)
+        batch = _replace_parts(batch, parts, mixture, plan.mixing, settings, in_place)
     mixed = MixedBatch(*mixture, plan.mixing.mixing_weights, plan.masks)
     return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan.report, phases.milliseconds)
 
@@ -114,50 +115,46 @@ def _find_saliency(
     with trainer.precision_plugin.forward_context(), torch.enable_grad():
         saliency = settings.saliency(module, inputs, targets)
     check_saliency(saliency, inputs)
+    check_device("saliency", saliency, inputs)
     return clean, saliency.detach()
 
 
 def _target_rows(targets: Tensor, batch_size: int, clean: CleanPass | None, settings: MixingSettings) -> TargetRows:
     """Return what is mixed linearly: class probabilities, or with `linear_targets` the targets as they are."""
     if not settings.linear_targets:
-        classes = settings.num_classes
-        if classes is None and clean is not None and clean.logits is not None and getattr(targets, "ndim", 0) == 1:
-            classes = clean.logits.shape[1]
-        return target_rows(targets, batch_size, classes)
-    if not isinstance(targets, Tensor) or not targets.is_floating_point() or targets.shape[:1] != (batch_size,):
-        found = f"{tuple(targets.shape)} of {targets.dtype}" if isinstance(targets, Tensor) else type(targets).__name__
-        raise ValueError(
-            f"With linear_targets=True targets must be floating with one row per input, found {found} for {batch_size}."
-        )
+        return target_rows(targets, batch_size, _number_of_classes(targets, clean, settings.num_classes))
     return TargetRows(targets, None)
 
 
-def _check_no_gradient(inputs: Tensor, targets: Any) -> None:
-    """Check that nothing before the mixing is to be learned: it would get no gradient.
+def _number_of_classes(targets: Tensor, clean: CleanPass | None, given: int | None) -> int | None:
+    """Return K as it was given, or as the logits tell it for integer targets.
 
     Raises:
-        ValueError: If it is.
+        ValueError: If they disagree.
     """
-    if inputs.requires_grad or getattr(targets, "requires_grad", False):
+    if targets.ndim != 1 or clean is None or clean.logits is None:
+        return given
+    classes = clean.logits.shape[1]
+    if given not in (None, classes):
         raise ValueError(
-            "Inputs and targets of a batch must not require a gradient, found some that do: mixing cuts them off from "
-            "what they come from. Move a learned on_after_batch_transfer into the module's forward."
+            f"num_classes must be the number of the module's logits, {classes}, found {given}. Leave num_classes out, "
+            "or give the module as many outputs."
         )
+    return classes
 
 
 def _data_module(trainer: pl.Trainer) -> Any:
     return getattr(trainer, "datamodule", None)
 
 
-def _replace_parts(batch: Any, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings, in_place: bool) -> Any:
+def _replace_parts(
+    batch: Any, parts: BatchParts, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings, in_place: bool
+) -> Any:
     """Return the batch with all its mixed parts."""
-    parts = [(settings.input_key, mixture.inputs), (settings.target_key, mixture.targets)]
-    for key in settings.also_mix:
-        other = get_part(batch, "also_mix", key)
-        check_inputs(other)
-        parts.append((key, mix_inputs(other, plan)))
-    parts += [(key, mix_targets(get_part(batch, "also_average", key), plan)) for key in settings.also_average]
-    for key, value in parts:
+    new = [(settings.input_key, mixture.inputs), (settings.target_key, mixture.targets)]
+    new += [(key, mix_inputs(part, plan)) for key, part in zip(settings.also_mix, parts.others, strict=True)]
+    new += [(key, mix_targets(part, plan)) for key, part in zip(settings.also_average, parts.averaged, strict=True)]
+    for key, value in new:
         batch = with_part(batch, key, value, in_place=in_place)
     return batch
 
@@ -177,5 +174,9 @@ def _without_mixing(
     if settings.on_nonfinite == "raise":
         raise error
     rank = trainer.global_rank  # each rank has its own saliency, so each warns of its own
-    warnings.warn(f"CoMixup: the saliency is NaN or infinite; rank {rank} leaves this batch unmixed.", stacklevel=2)
+    warnings.warn(
+        f"CoMixup: saliency must be finite, found NaN or infinity: rank {rank} leaves this batch unmixed. If it goes "
+        "on, find the cause with torch.autograd.set_detect_anomaly.",
+        stacklevel=2,
+    )
     return None if clean is None else clean._replace(kept=None)

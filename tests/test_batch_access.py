@@ -146,16 +146,3 @@ def test_combined_loaders(mode: Any) -> None:
     for index, batch in enumerate(module.batches):
         assert torch.equal(batch["other"][0], inputs[5 * index : 5 * index + 5])
         assert torch.equal(batch["other"][1], targets[5 * index : 5 * index + 5])
-
-
-def test_a_batch_without_the_part_named() -> None:
-    loader = DataLoader(Items(lambda x, y: {"x": x, "y": y}), batch_size=10)
-    with pytest.raises(ValueError, match=r"input_key must name a part .* 0 for a dict with keys \['x', 'y'\]"):
-        fit(AnyBatch(None), loader=loader)
-
-
-def test_an_unknown_batch_type_is_named() -> None:
-    module = AnyBatch(None)
-    loader = DataLoader(Items(lambda x, y: x), batch_size=10)
-    with pytest.raises(ValueError, match="input_key must name a part of the batch: found 0 for a Tensor"):
-        fit(module, loader=loader)

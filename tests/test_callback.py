@@ -22,15 +22,6 @@ def test_a_module_without_the_mixin() -> None:
     assert all(targets.shape[1] == CLASSES for targets in module.targets_seen)
 
 
-def test_a_module_whose_forward_gives_no_logits_is_told_what_to_do() -> None:
-    class Several(Plain):
-        def forward(self, inputs: Tensor) -> Any:
-            return {"logits": super().forward(inputs)}
-
-    with pytest.raises(TypeError, match=r"must return logits .* found dict\. Inherit from CoMixupMixin"):
-        fit(Several())
-
-
 def test_number_of_classes_from_argument_logits_or_soft_targets() -> None:
     class NoForward(Tiny):
         def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def test_every_argument(source: str, tmp_path: Path) -> None:
     [
         ("grid_size", 8, 8),
         ("grid_size", "random", "random"),
-        ("input_key", 1, 1),
+        ("input_key", 2, 2),
         ("input_key", "image", "image"),
         ("input_key", ["tests.test_cli.get_image", "tests.test_cli.set_image"], None),
     ],

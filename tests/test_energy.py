@@ -73,8 +73,3 @@ def test_energy_without_prior_leaves_its_term_out() -> None:
     masks[0, 1] = 1
     difference = energy(masks, unary, matrix, prior=prior) - energy(masks, unary, matrix)
     assert difference == pytest.approx(-0.05 * np.log(prior[1] + 1e-8))
-
-
-def test_energy_names_shapes_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"masks must be .* \(1, 2, 3\) and \(2, 4\)"):
-        energy(np.ones((1, 2, 3)), np.zeros((2, 4)), np.eye(2))

@@ -63,17 +63,3 @@ def test_many_classes_show_those_above_zero_by_name() -> None:
     labels = [label.get_text() for label in figure.axes[5].get_xticklabels()]
     assert 2 <= len(labels) <= 12
     assert all(label.startswith("class ") for label in labels)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"inputs": torch.zeros(12, 1, 4, 4)}, r"of the mixed batch: found \(12, 1, 4, 4\) and \(12, 1, 8, 8\)"),
-        ({"rows": 0}, "rows must be an integer of at least 1"),
-    ],
-)
-def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> None:
-    inputs, _, mixed = _mixed(1, (8, 8))
-    arguments: dict[str, Any] = {"inputs": inputs, "mixed": mixed} | changes
-    with pytest.raises(ValueError, match=message):
-        plot_mixed_batch(**arguments)

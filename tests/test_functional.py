@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -161,45 +159,6 @@ def test_energy_of_the_masks_is_low() -> None:
     draws = np.random.default_rng(0)
     random = np.eye(20)[draws.integers(0, 20, size=(20, 4, 4))].transpose(0, 3, 1, 2)
     assert energy(mixed.masks[0], unary, np.eye(20)) < energy(random, unary, np.eye(20)) - 10
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        (
-            {"inputs": torch.zeros(4, 3, 8, 8, dtype=torch.uint8)},
-            TypeError,
-            "inputs must be floating, found torch.uint8",
-        ),
-        ({"inputs": torch.zeros(4, 8)}, ValueError, r"inputs must be \(B, C, \*spatial\).*\(4, 8\)"),
-        ({"inputs": np.zeros((4, 3, 8, 8))}, TypeError, "inputs must be a tensor, found ndarray"),
-        ({"saliency": torch.rand(4, 3, 8, 8)}, ValueError, r"saliency must be .* = \(4, 8, 8\).*\(4, 3, 8, 8\)"),
-        ({"saliency": torch.ones(4, 8, 8).long()}, TypeError, "saliency must be a floating tensor, found torch.int64"),
-        ({"saliency": -torch.rand(4, 8, 8)}, ValueError, "saliency must not be negative"),
-        ({"saliency": torch.full((4, 8, 8), float("nan"))}, ValueError, "saliency must be finite.*in 4 of 4 maps"),
-        ({"targets": torch.tensor([0, 1])}, ValueError, r"one row per input: found shape \(2,\) for 4"),
-        ({"targets": torch.tensor([0, 1, 2, 3]), "num_classes": None}, ValueError, "num_classes must be given"),
-        ({"targets": torch.tensor([0, 1, 2, 9])}, ValueError, r"lie in \[0, 4\), found 0 to 9"),
-        ({"targets": torch.tensor([0, 1, 2, -100])}, ValueError, "found -100 to 2"),
-        ({"targets": torch.rand(4, 4) + 1}, ValueError, "must sum to 1, found sums from"),
-        ({"targets": torch.eye(4)[:, :3]}, ValueError, "targets have 3 classes, but num_classes is 4"),
-        ({"targets": torch.rand(4)}, ValueError, r"\(B,\) integer or \(B, K\)"),
-        ({"targets": [0, 1, 2, 3]}, TypeError, "targets must be a tensor, found list"),
-        ({"num_classes": 0}, ValueError, "num_classes must be an integer of at least 1, found 0"),
-        ({"beta": 0.3}, TypeError, "Unknown hyper-parameter 'beta'"),
-        ({"grid_size": 9}, ValueError, r"found \(9, 9\) cells for \(8, 8\)"),
-        ({"generator": "0"}, TypeError, "generator must be"),
-    ],
-)
-def test_bad_arguments_are_named(changes: dict[str, Any], error: type[Exception], message: str) -> None:
-    arguments: dict[str, Any] = {
-        "inputs": torch.rand(4, 3, 8, 8),
-        "targets": torch.tensor([0, 1, 2, 3]),
-        "saliency": torch.rand(4, 8, 8),
-        "num_classes": 4,
-    } | changes
-    with pytest.raises(error, match=message):
-        comixup_batch(**arguments)
 
 
 def test_defaults_are_the_authors() -> None:

@@ -53,11 +53,3 @@ def test_random_grids_are_powers_of_two_that_fit() -> None:
     assert found == {(2, 2), (4, 4), (8, 8)}
     assert {resolve_grid("random", (64,), draws)[0] for _ in range(100)} == {2, 4, 8, 16}
     assert resolve_grid("random", (1, 5), draws) == (1, 1)
-
-
-def test_grids_that_do_not_fit_are_named() -> None:
-    draws = np.random.default_rng(0)
-    with pytest.raises(ValueError, match=r"one entry per spatial dimension: found \(4, 4\) .* \(32,\)"):
-        resolve_grid((4, 4), (32,), draws)
-    with pytest.raises(ValueError, match=r"found \(4, 4\) cells for \(3, 8\)"):
-        resolve_grid(4, (3, 8), draws)

@@ -86,29 +86,3 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         assert (a.first == b.first).all()
         assert (a.second == b.second).all()
         assert a[2:] == b[2:]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"unary": np.zeros(3)}, r"unary must be \(N, \*grid\)"),
-        ({"unary": np.zeros((3, 0))}, r"unary must be \(N, \*grid\)"),
-        ({"compatibility": np.eye(2)}, r"compatibility must be \(N, N\) for the 3 inputs .* \(2, 2\)"),
-        ({"prior": np.ones(4)}, r"prior must be \(N,\) for the 3 inputs .* \(4,\)"),
-        ({"prior": np.array([2.0, -1.0, 0.0])}, "prior must not be negative"),
-        ({"unary": np.full((3, 2, 2), np.nan)}, "unary must be finite"),
-        ({"initial_labeling": np.full((3, 2, 2), 3)}, "indices of the 3 inputs: found 3 to 3"),
-        ({"initial_labeling": np.zeros((3, 4), int)}, r"must be \(M, \*grid\) for a grid of \(2, 2\)"),
-    ],
-)
-def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], message: str) -> None:
-    unary, matrix, prior = random_group(np.random.default_rng(0), 3, (2, 2))
-    arguments: dict[str, Any] = {"unary": unary, "compatibility": matrix, "prior": prior} | changes
-    with pytest.raises(ValueError, match=message):
-        optimize_masks(arguments.pop("unary"), arguments.pop("compatibility"), **arguments)
-
-
-def test_a_labeling_of_fractions_is_refused() -> None:
-    unary, matrix, _ = random_group(np.random.default_rng(0), 3, (2, 2))
-    with pytest.raises(TypeError, match="input indices, found dtype float64"):
-        optimize_masks(unary, matrix, initial_labeling=np.zeros((3, 2, 2)))  # type: ignore[arg-type]

@@ -219,12 +219,3 @@ def test_a_network_that_overwrites_its_input() -> None:
 
     start.__class__ = Apart
     assert largest_difference(module, by_hand(start, module.seen, start.configure_optimizers())) == 0
-
-
-def test_a_network_that_detaches_its_input_is_told_what_to_do() -> None:
-    class Detaching(Tiny):
-        def forward(self, inputs: Tensor) -> Tensor:
-            return super().forward(inputs.detach())
-
-    with pytest.raises(ValueError, match=r"no gradient reached them: the module detaches its input"):
-        fit(Detaching())

@@ -140,16 +140,3 @@ def test_what_is_drawn_does_not_change_the_run(tmp_path: Path) -> None:
     fit(plain)
     for found, wanted in zip(drawn.seen, plain.seen, strict=True):
         assert found[0].equal(wanted[0])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"log_images_every": 0}, ValueError, "log_images_every must be an integer of at least 1, found 0"),
-        ({"log_images_every": 2.5}, TypeError, "log_images_every must be an integer"),
-        ({"images_folder": 3}, TypeError, "images_folder must be a path, found 3"),
-    ],
-)
-def test_bad_settings_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        CoMixup(**arguments)

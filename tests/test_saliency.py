@@ -92,25 +92,3 @@ def test_modules_that_write_into_their_input_work() -> None:
     inputs, copy = torch.ones(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
     assert (compute_saliency(InPlace(), inputs, torch.tensor([0, 1])) > 0).all()
     assert torch.equal(inputs, copy)
-
-
-class _Detaching(nn.Module):
-    def __init__(self, bias: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(4, 3)
-        self.keeps_graph = bias
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.linear(inputs.detach().flatten(1))
-        return logits if self.keeps_graph else logits.detach()
-
-
-@pytest.mark.parametrize("keeps_graph", [True, False])
-def test_a_detached_input_is_named(keeps_graph: bool) -> None:
-    with pytest.raises(ValueError, match=r"must depend on the inputs.*detaches its input"):
-        compute_saliency(_Detaching(keeps_graph), torch.ones(2, 1, 2, 2), torch.tensor([0, 1]))
-
-
-def test_a_loss_per_sample_is_named() -> None:
-    with pytest.raises(ValueError, match=r"must be a scalar, found shape \(6,\)"):
-        compute_saliency(_network(), *_batch(), lambda logits, t: F.cross_entropy(logits, t, reduction="none"))

@@ -65,11 +65,6 @@ def test_class_activation_maps() -> None:
     assert all(parameter.isfinite().all() for parameter in module.parameters())
 
 
-def test_a_saliency_of_the_wrong_shape_is_named() -> None:
-    with pytest.raises(ValueError, match=r"saliency must be \(B, \*spatial\) = \(16, 8, 8\).*\(16, 1, 8, 8\)"):
-        fit(Tiny(), CoMixup(seed=0, saliency=lambda module, inputs, targets: inputs.abs()))
-
-
 class MultiLabel(Tiny):
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         self.seen.append((batch[0].clone(), batch[1].clone()))
@@ -106,11 +101,6 @@ def test_targets_that_are_no_classes_are_mixed_linearly(module_type: type[Tiny])
     whole = pixel_share.sum(1) > 0.999  # outputs without half cells: the share can be read off the pixels
     assert whole.any()
     torch.testing.assert_close(soft[whole], (pixel_share @ targets)[whole])
-
-
-def test_integer_targets_are_not_mixed_linearly() -> None:
-    with pytest.raises(ValueError, match=r"With linear_targets=True targets must be floating .* torch\.int64"):
-        fit(Tiny(), CoMixup(seed=0, linear_targets=True))
 
 
 class TwoInputs(Tiny):

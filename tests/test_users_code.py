@@ -205,9 +205,3 @@ def test_a_checkpoint_without_a_seed_leaves_the_run_its_own(tmp_path: Path) -> N
     callback = CoMixup(seed=4)
     make_trainer(callback, root=tmp_path).fit(Tiny(), make_loader(), ckpt_path=str(tmp_path / "validated.ckpt"))
     assert callback.seed == 4
-
-
-def test_a_single_logit_is_refused() -> None:
-    module = Tiny(nn.Sequential(nn.Flatten(), nn.Linear(64, 1)))
-    with pytest.raises(ValueError, match="at least two classes"):
-        fit(module, CoMixup(seed=0, num_classes=2))

@@ -36,7 +36,7 @@ class PairMixing(L.Callback):
             ValueError: If alpha is not above 0.
             TypeError: If alpha is no number.
         """
-        check_number("alpha", alpha, lowest=0.0)
+        check_number("alpha", alpha, lowest=0.0, advice="Leave it out for the default, 1.0.")
         if alpha == 0:
             raise ValueError("alpha must be above 0, found 0. To train without mixing take --mixing none.")
         self.num_classes, self.alpha = num_classes, float(alpha)

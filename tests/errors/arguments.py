@@ -1,0 +1,112 @@
+"""Wrong arguments of `CoMixup`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from tests.errors.table import Row
+
+_NAN, _INFINITE = float("nan"), float("inf")
+
+
+def _row(name: str, value: Any, error: type[Exception], rule: str, remedy: str, found: str | None = None) -> Row:
+    return Row("CoMixup", {name: value}, error, rule, repr(value) if found is None else found, remedy)
+
+
+_SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
+
+# Of every function that takes hyper-parameters.
+HYPERPARAMETERS = [
+    *(
+        _row(name, value, TypeError, f"{name} must be an integer of at least 1", f"the default, {default}.")
+        for name, default in [
+            ("partition_size", 20),
+            ("compatibility_window", 8),
+            ("compatibility_stride", 1),
+            ("sweeps", 4),
+            ("restarts", 1),
+        ]
+        for value in (None, "3", True, 2.5, [2], torch.tensor(3))
+    ),
+    *(
+        _row(name, value, ValueError, f"{name} must be an integer of at least 1", "Leave it out for the default")
+        for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts")
+        for value in (0, -1)
+    ),
+    *(
+        _row(name, value, error, f"{name} must be a finite number, at least 0", f"the default, {default}.")
+        for name, default in [
+            ("alpha", 2.0),
+            ("smoothness", 0.32),
+            ("diversity", 1.0),
+            ("penalty_threshold", 0.83),
+            ("prior_weight", 0.05),
+        ]
+        for value, error in [
+            (None, TypeError),
+            ("2", TypeError),
+            (True, TypeError),
+            (1j, TypeError),
+            (-1, ValueError),
+            (_NAN, ValueError),
+            (_INFINITE, ValueError),
+        ]
+    ),
+    _row("alpha", 0, ValueError, "alpha must be above 0", "set prior_weight=0."),
+    _row("compatibility_weight", 1.5, ValueError, "must be a finite number, from 0 to 1", "default, 0.001."),
+    _row("compatibility_weight", "0", TypeError, "must be a finite number, from 0 to 1", "default, 0.001."),
+    *(
+        _row("grid_size", value, TypeError, "grid_size must be an integer of at least 1", _SIDES)
+        for value in (None, 4.0, True, {2})
+    ),
+    _row("grid_size", (4, "4"), TypeError, "grid_size must be an integer", _SIDES, "'4'"),
+    _row("grid_size", (4, -2), ValueError, "grid_size must be an integer", _SIDES, "-2"),
+    _row("grid_size", 0, ValueError, "grid_size must be an integer of at least 1", _SIDES),
+    _row("grid_size", (), ValueError, "grid_size must name at least one side", _SIDES),
+    _row("grid_size", "rand", ValueError, "grid_size must be one of 'random'", _SIDES),
+    _row("thresholding", "firm", ValueError, "thresholding must be one of 'hard', 'soft'", "default, 'hard'."),
+    _row("thresholding", ["hard"], ValueError, "thresholding must be one of 'hard', 'soft'", "default, 'hard'."),
+    _row("solver", "gurobi", ValueError, "solver must be one of 'exact', 'pygco'", "default, 'exact'."),
+    _row("resolve_duplicates", 1, TypeError, "resolve_duplicates must be True or False", "default, True."),
+]
+
+_COUNT, _LIST = "must be an integer of at least", "must be a list of keys"
+
+SETTINGS = [
+    _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
+    _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
+    _row("clean_weight", -1, ValueError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
+    _row("clean_weight", None, TypeError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
+    _row("prob", 1.5, ValueError, "prob must be a finite number, from 0 to 1", "Use 1 to mix every batch."),
+    _row("prob", _NAN, ValueError, "prob must be a finite number, from 0 to 1", "Use 1 to mix every batch."),
+    _row("start_epoch", -1, ValueError, f"start_epoch {_COUNT} 0", "Use 0 to mix from the first epoch."),
+    _row("start_epoch", None, TypeError, f"start_epoch {_COUNT} 0", "Use 0 to mix from the first epoch."),
+    _row("stop_epoch", "3", TypeError, f"stop_epoch {_COUNT} 0", "Leave it None to mix up to the end."),
+    _row("stop_epoch", 0, ValueError, "stop_epoch must be after start_epoch", "Leave stop_epoch=None", "0 and 0"),
+    _row("input_key", 1.5, TypeError, "input_key must be an index, a key, a path", "for dicts the key"),
+    _row("input_key", [], TypeError, "input_key must be an index, a key, a path", "for dicts the key"),
+    _row("target_key", (1, None), TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
+    _row("target_key", True, TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
+    _row("target_key", 0, ValueError, "must be named once", "Leave one of them out.", "0 twice"),
+    _row("also_mix", "depth", TypeError, f"also_mix {_LIST}", "Write also_mix=[...]"),
+    _row("also_mix", None, TypeError, f"also_mix {_LIST}", "Write also_mix=[...]"),
+    _row("also_mix", [1.5], TypeError, "also_mix must be an index", "for dicts the key", "1.5"),
+    _row("also_mix", [0], ValueError, "must be named once", "Leave one of them out.", "0 twice"),
+    _row("also_average", 2, TypeError, f"also_average {_LIST}", "Write also_average=[...]"),
+    _row("also_average", [1], ValueError, "must be named once", "Leave one of them out.", "1 twice"),
+    _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "for targets that are no classes"),
+    _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
+    _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
+    _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
+    _row("seed", -1, ValueError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
+    _row("log", 1, TypeError, "log must be True or False", "Use False to log nothing."),
+    _row("log_images_every", 0, ValueError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
+    _row("log_images_every", 2.5, TypeError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
+    _row("images_folder", 3, TypeError, "images_folder must be a path", "Leave it None for the loggers."),
+    _row("on_nonfinite", "ignore", ValueError, "on_nonfinite must be one of 'raise', 'skip'", '"skip" to go on'),
+    _row("clean_gradient", "adjoint", ValueError, "clean_gradient must be one of 'grad', 'backward'", 'Use "grad"'),
+    _row("manual_optimization", None, TypeError, "manual_optimization must be True or False", "Use True if the module"),
+]

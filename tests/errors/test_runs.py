@@ -1,0 +1,226 @@
+"""What a user can hand over in a Trainer run, wrong: the answer states the rule, what was found, what to do."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from lightning_comixup import CoMixup
+from tests.errors.table import assert_answers
+from tests.tiny import CLASSES, Plain, Tiny, fit, make_data
+
+_X, _Y = make_data(8)
+_SOFT = F.one_hot(_Y, CLASSES).float()
+_MAPS = torch.ones(8, 8, 8)
+
+
+class _Named(Tiny):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.comixup_loss(self(batch["x"]), batch["y"])
+
+
+class _Heads(Plain):
+    """A user's module that returns something else than logits."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.change(super().forward(inputs))
+
+
+class _Loss(Tiny):
+    """A module with a clean loss of its own."""
+
+    def __init__(self, loss: Any) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Any:
+        return self.loss(self, inputs)
+
+
+class Run(NamedTuple):
+    """One batch, the settings of the callback, and three parts of the answer."""
+
+    batch: Any
+    settings: dict[str, Any]
+    error: type[Exception]
+    rule: str
+    found: str
+    remedy: str
+    module: Any = Tiny
+
+
+def _targets(targets: Any, error: type[Exception], rule: str, found: str, remedy: str, **settings: Any) -> Run:
+    return Run([_X, targets], settings, error, rule, found, remedy)
+
+
+def _inputs(inputs: Any, error: type[Exception], rule: str, found: str, remedy: str) -> Run:
+    return Run([inputs, _Y], {}, error, rule, found, remedy)
+
+
+def _saliency(value: Any, error: type[Exception], rule: str, found: str, remedy: str) -> Run:
+    settings = {"saliency": lambda module, inputs, targets: value, "clean_weight": 0.0, "num_classes": CLASSES}
+    return Run([_X, _Y], settings, error, rule, found, remedy)
+
+
+def _other(name: str, value: Any, error: type[Exception], rule: str, found: str, remedy: str) -> Run:
+    settings = {"input_key": "x", "target_key": "y", name: ["z"]}
+    return Run({"x": _X, "y": _Y, "z": value}, settings, error, rule, found, remedy, _Named)
+
+
+def _module(module: Any, error: type[Exception], rule: str, found: str, remedy: str, **settings: Any) -> Run:
+    return Run([_X, _Y], settings, error, rule, found, remedy, module)
+
+
+_PART, _KEY = "must name a part of the batch", "Pass CoMixup(input_key=...)"
+_RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor (B, K)"
+_CLASSES = "targets must be (B,) integer or (B, K) class probabilities"
+_ROWS, _SAME = "must have one row per input", "Give those of the same batch."
+_GRAPH = "must not require a gradient"
+_TOO_FINE = "grid_size must not exceed the spatial size of also_mix"
+_FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
+
+RUNS = {
+    "batch: a tensor": Run(_X, {}, ValueError, f"input_key {_PART}", "0 for a Tensor", _KEY),
+    "batch: one part": Run([_X], {}, ValueError, f"target_key {_PART}", "1 for a list of 1", "Pass CoMixup(target_key"),
+    "batch: a dict": Run({"x": _X}, {}, ValueError, f"input_key {_PART}", "0 for a dict with keys ['x']", _KEY),
+    "batch: another key": Run({"x": _X}, {"input_key": "y"}, ValueError, _PART, "'y' for a dict with keys", _KEY),
+    "batch: a word": Run("ab", {}, TypeError, "inputs must be a tensor", "str", _RIGHT),
+    "batch: exchanged": Run([_Y, _X], {}, TypeError, "inputs must be floating", "torch.int64", "`.float()`"),
+    "batch: an object": Run(
+        SimpleNamespace(x=_X, y=_Y),
+        {"input_key": "x", "target_key": "y"},
+        TypeError,
+        "A batch must be a list, tuple, named tuple, dict or dataclass",
+        "a SimpleNamespace",
+        "Pass input_key and target_key as (getter, setter) pairs",
+    ),
+    "inputs: NumPy": _inputs(_X.numpy(), TypeError, "inputs must be a tensor", "ndarray", _RIGHT),
+    "inputs: bytes": _inputs(_X.byte(), TypeError, "inputs must be floating", "torch.uint8", "`.float()`"),
+    "inputs: rows": _inputs(
+        _X[:, 0, 0], ValueError, "inputs must be (B, C, *spatial)", "shape (8, 8)", "`unsqueeze(1)`"
+    ),
+    "inputs: none": _inputs(
+        _X[:0], ValueError, "inputs must be (B, C, *spatial)", "shape (0, 1, 8, 8)", "Add a channel"
+    ),
+    "inputs: NaN": _inputs(
+        _X * torch.nan, ValueError, _FINITE, "NaN or infinity in 8 of 8 maps", 'on_nonfinite="skip"'
+    ),
+    "inputs: a graph": _inputs(_X.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a learned"),
+    "targets: a list": _targets(_Y.tolist(), TypeError, "targets must be a tensor", "list", _RIGHT),
+    "targets: None": _targets(None, TypeError, "targets must be a tensor", "NoneType", _RIGHT),
+    "targets: too few": _targets(_Y[:4], ValueError, f"targets {_ROWS}", "shape (4,) for 8 inputs", _SAME),
+    "targets: fractions": _targets(_Y.float(), ValueError, _CLASSES, "shape (8,) of torch.float32", "`.long()`"),
+    "targets: maps": _targets(_MAPS.long(), ValueError, _CLASSES, "shape (8, 8, 8)", "linear_targets=True"),
+    "targets: a column": _targets(_Y[:, None], ValueError, "targets must be (B,) or (B, K)", "(8, 1)", "as there are"),
+    "targets: too large": _targets(_Y + CLASSES, ValueError, "must lie in [0, 5)", "5 to", "one output per class"),
+    "targets: ignored": _targets(_Y - 100, ValueError, "must lie in [0, 5)", "-100 to", "leave out samples"),
+    "targets: sums": _targets(
+        2 * _SOFT, ValueError, "must sum to 1", "sums from 2 to 2", "CoMixup(linear_targets=True)"
+    ),
+    "targets: other K": _targets(
+        _SOFT[:, :4], ValueError, "must be (B,) or (B, K) for logits (8, 5)", "(8, 4)", "Give the module"
+    ),
+    "targets: a graph": _targets(_SOFT.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a learned"),
+    "targets: K given": _targets(
+        _Y, ValueError, "must be the number of the module's logits, 5", "4", "Leave num_classes", num_classes=4
+    ),
+    "also_mix: absent": Run(
+        [_X, _Y], {"also_mix": [2]}, ValueError, f"also_mix {_PART}", "2 for a list", "Pass CoMixup(also_mix"
+    ),
+    "also_mix: integers": _other(
+        "also_mix", _X.long(), TypeError, "also_mix must be floating", "torch.int64", "`.float()`"
+    ),
+    "also_mix: too few": _other("also_mix", _X[:5], ValueError, f"also_mix {_ROWS}", "shape (5, 1, 8, 8) for 8", _SAME),
+    "also_mix: signals": _other(
+        "also_mix", _MAPS, ValueError, "must have one entry per", "(4, 4) for also_mix", "same number."
+    ),
+    "also_mix: small": _other(
+        "also_mix", _X[..., :2], ValueError, "must not exceed the spatial size of also_mix", "(4, 4) cells", "Lower"
+    ),
+    "also_mix: a graph": _other("also_mix", _X.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a"),
+    "also_average: None": _other("also_average", None, TypeError, "also_average must be a tensor", "NoneType", _RIGHT),
+    "also_average: one": _other(
+        "also_average", _X[0, 0, 0, 0], ValueError, f"also_average {_ROWS}", "shape () for 8", _SAME
+    ),
+    "linear: integers": _module(
+        lambda: _Loss(lambda module, inputs: module(inputs).sum()),
+        TypeError,
+        "targets must be floating",
+        "torch.int64",
+        "leave",
+        linear_targets=True,
+    ),
+    "linear: default loss": _module(
+        Tiny, ValueError, "must be overridden", "cross-entropy", "Inherit", linear_targets=True
+    ),
+    "saliency: None": _saliency(
+        None, TypeError, "saliency must be a floating tensor", "NoneType", "`compute_saliency`"
+    ),
+    "saliency: NumPy": _saliency(
+        _MAPS.numpy(), TypeError, "saliency must be a floating tensor", "ndarray", "`.float()`"
+    ),
+    "saliency: channels": _saliency(_X.abs(), ValueError, "saliency must be (B, *spatial)", "(8, 1, 8, 8)", "Reduce"),
+    "saliency: NaN": _saliency(
+        _MAPS * torch.nan, ValueError, _FINITE, "NaN or infinity in 8 of 8", "set_detect_anomaly"
+    ),
+    "saliency: negative": _saliency(-_MAPS, ValueError, _MAGNITUDE, "a cell of mean -1", "Take its magnitude."),
+    "saliency: elsewhere": _saliency(
+        _MAPS.to("meta"), ValueError, "must be on the device of the inputs, cpu", "meta", "Move it"
+    ),
+    "classes: unknown": _module(
+        Tiny,
+        ValueError,
+        "num_classes must be given",
+        "None",
+        "Pass num_classes=K.",
+        saliency=lambda *_: _MAPS,
+        clean_weight=0.0,
+    ),
+    "logits: a dict": _module(lambda: _Heads(lambda logits: {"l": logits}), TypeError, _LOGITS, "dict", "override"),
+    "logits: maps": _module(
+        lambda: _Heads(lambda logits: logits[..., None]), ValueError, _LOGITS, "shape (8, 5, 1)", "override"
+    ),
+    "logits: one": _module(
+        lambda: _Heads(lambda logits: logits[:, :1]), ValueError, "must have at least two", "shape (8, 1)", "override"
+    ),
+    "logits: two": _module(
+        lambda: _Heads(lambda logits: logits[:, :2]), ValueError, "must lie in [0, 2)", "0 to", "one output"
+    ),
+    "logits: no backward": _module(
+        lambda: _Heads(Tensor.detach), ValueError, "must depend on the inputs", "no gradient", "Remove"
+    ),
+    "loss: a number": _module(
+        lambda: _Loss(lambda *_: 0.5), TypeError, "clean loss must be a tensor", "float", "Return the loss"
+    ),
+    "loss: per sample": _module(
+        lambda: _Loss(lambda module, inputs: module(inputs).sum(1)),
+        ValueError,
+        "must be a scalar",
+        "shape (8,)",
+        "Average it",
+    ),
+    "grid: too fine": _module(
+        Tiny, ValueError, "grid_size must not exceed", "(9, 9) cells", "Lower grid_size.", grid_size=9
+    ),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_what_is_handed_over_wrong_is_answered(run: Run) -> None:
+    module = run.module()
+    data: Any = [run.batch]
+    loader: DataLoader[Any] = DataLoader(data, batch_size=None, collate_fn=lambda batch: batch)
+    with pytest.raises(run.error) as raised:
+        fit(module, CoMixup(seed=0, **run.settings), loader=loader, max_epochs=1)
+    assert_answers(str(raised.value), run.rule, run.found, run.remedy)
+    assert all(bool(parameter.isfinite().all()) for parameter in module.parameters())
