@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
@@ -70,11 +72,19 @@ _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 
 
 def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
-    """Build the hyper-parameters from keyword arguments.
+    """Build the hyper-parameters from keyword arguments; the same ones are checked once.
 
     Raises:
-        TypeError: If a name is unknown.
+        TypeError: If a name is unknown, or a value has the wrong type.
+        ValueError: If a value is out of its range.
     """
+    # Lists cannot be remembered, nor can what is wrong; the second call says so without the trace of the first.
+    with suppress(TypeError):
+        return _remembered(**values)
+    return _build(**values)
+
+
+def _build(**values: Any) -> Hyperparameters:
     names = [field.name for field in fields(Hyperparameters)]
     for name in values:
         if name not in names:
@@ -83,6 +93,10 @@ def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
                 "given as `generator`, and what only the callback has as an argument of CoMixup."
             )
     return Hyperparameters(**values)
+
+
+# By type as well: 1 and True are equal, and one of them is no count.
+_remembered = lru_cache(maxsize=64, typed=True)(_build)
 
 
 def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> None:
