@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,13 @@ def test_nothing_is_imported_before_it_is_used() -> None:
 def test_the_import_takes_a_moment() -> None:
     """In the best of up to five processes: others may keep the machine busy."""
     assert any(_import()["seconds"] < _MOST_SECONDS for _ in range(5))
+
+
+def test_only_its_folder_imports_the_compiler() -> None:
+    package = Path(__file__).parents[1] / "lightning_comixup"
+    importing = {
+        path.parent.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(import|from) (numba|llvmlite)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert importing == {"solvers/compiler"}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from lightning_comixup.solvers.bounds import close_gap
+from lightning_comixup.solvers.compiler.jit import inlined, kernel
+from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.components import solve_components
 from lightning_comixup.solvers.counts import count_output
 from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.domains import fill_costs
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import MOST_HALVES
-from lightning_comixup.solvers.jit import inlined, kernel
-from lightning_comixup.solvers.lanes import padded
 from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 
 # Passes of messages before the programme takes what they left undecided; and once more, if a component's table would

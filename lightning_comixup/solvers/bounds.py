@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
-from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.lanes import (
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import (
     LANES,
     add,
     load,
@@ -24,6 +23,7 @@ from lightning_comixup.solvers.lanes import (
     subtract,
     where_above,
 )
+from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
 from lightning_comixup.solvers.subproblem import CHOICES, ORDER, PLACE, TRIAL_PLACE, Subproblem, find_lowest
 
 # A place is ruled out, or a labeling taken as the minimum, with this margin for rounding: relative to the cost, but at

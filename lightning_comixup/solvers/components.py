@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.solvers.compiler.jit import inlined, small
 from lightning_comixup.solvers.dead_ends import settle_cell
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
-from lightning_comixup.solvers.jit import inlined, small
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.subproblem import (
     CHOICES,

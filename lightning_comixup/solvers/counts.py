@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.diversity import spread_output
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.jit import kernel, small
 from lightning_comixup.solvers.loops import fill_rows
 
 

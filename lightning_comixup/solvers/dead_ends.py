@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightning_comixup.solvers.half_labels import MOST_HALVES
-from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.lanes import (
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import (
     LANES,
     add,
     count_below,
@@ -22,6 +21,7 @@ from lightning_comixup.solvers.lanes import (
     store,
     where_above,
 )
+from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.subproblem import CHOICES, PLACE, STALE, Subproblem, find_lowest
 
 # The most that a rival can cost more than a half label along an edge, of ½‖z - z'‖²: the neighbour holds an input of

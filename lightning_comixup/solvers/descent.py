@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.block import solve_output
+from lightning_comixup.solvers.compiler.jit import inlined, kernel, small
 from lightning_comixup.solvers.counts import count_all, count_output
 from lightning_comixup.solvers.diversity import diversity_energy
 from lightning_comixup.solvers.duplicates import separate_duplicates
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import half_square_distance
-from lightning_comixup.solvers.jit import inlined, kernel, small
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
 from lightning_comixup.solvers.repeats import UNSEEN, note_solved, notice_change
 from lightning_comixup.solvers.settling import settle

@@ -10,9 +10,19 @@ is one pass over such matrices, where the counts need a product with A.
 
 from __future__ import annotations
 
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import (
+    LANES,
+    add,
+    load,
+    multiply,
+    same,
+    store,
+    subtract,
+    total,
+    where_above,
+)
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.lanes import LANES, add, load, multiply, same, store, subtract, total, where_above
 
 
 @small

@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from lightning_comixup.problem import HALF_LABEL_BONUS
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import (
+    LANES,
+    count_below,
+    load,
+    lower,
+    lowest,
+    padded,
+    same,
+    store,
+    where_above,
+)
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES, choose_halves
-from lightning_comixup.solvers.jit import kernel, small
-from lightning_comixup.solvers.lanes import LANES, count_below, load, lower, lowest, padded, same, store, where_above
 from lightning_comixup.solvers.subproblem import CHOICES, Subproblem
 
 

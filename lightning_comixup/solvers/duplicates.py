@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel
+from lightning_comixup.solvers.compiler.jit import kernel
 from lightning_comixup.solvers.loops import fill_rows
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from lightning_comixup.energy import capacity
 from lightning_comixup.grid import lattice
 from lightning_comixup.problem import Labeling, Problem
+from lightning_comixup.solvers.compiler.jit import entry_point, kernel, source_fingerprint
+from lightning_comixup.solvers.compiler.lanes import padded
+from lightning_comixup.solvers.compiler.references import refer
 from lightning_comixup.solvers.descent import descend
 from lightning_comixup.solvers.domains import set_extremes
 from lightning_comixup.solvers.group import Group, State, new_state
-from lightning_comixup.solvers.jit import entry_point, kernel, source_fingerprint
-from lightning_comixup.solvers.lanes import padded
 from lightning_comixup.solvers.loops import copy_rows
-from lightning_comixup.solvers.references import refer
 from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
 

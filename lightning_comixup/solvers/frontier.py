@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.subproblem import (
     CHOICES,
     COMPONENT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.compiler.jit import kernel, small
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import kernel, small
+from lightning_comixup.solvers.compiler.jit import kernel, small
 
 
 @small

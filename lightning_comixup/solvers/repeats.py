@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lightning_comixup.solvers.compiler.jit import kernel
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.jit import kernel
 
 # Marks an output in `State.seen` that was not solved yet.
 UNSEEN = -1.0

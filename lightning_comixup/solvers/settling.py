@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from lightning_comixup.solvers.compiler.jit import inlined, kernel, small
+from lightning_comixup.solvers.compiler.lanes import LANES, add, load, multiply, same, store, subtract, where_above
 from lightning_comixup.solvers.counts import count_cell
 from lightning_comixup.solvers.diversity import diversity_energy, spread_output
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import half_square_distance
-from lightning_comixup.solvers.jit import inlined, kernel, small
-from lightning_comixup.solvers.lanes import LANES, add, load, multiply, same, store, subtract, where_above
 from lightning_comixup.solvers.shares import LIMIT, PRICE, set_limits, share_cost
 from lightning_comixup.solvers.subproblem import find_lowest
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.jit import kernel, small
 
 # Rows of `State.moves`: how much of an input others may use before an output pays; and the price of a share.
 LIMIT, PRICE = 0, 1

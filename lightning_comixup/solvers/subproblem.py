@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.grid import Lattice
+from lightning_comixup.solvers.compiler.jit import small
+from lightning_comixup.solvers.compiler.lanes import LANES, find, load, lowest, padded
 from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_OTHER, MOST_HALVES
-from lightning_comixup.solvers.jit import small
-from lightning_comixup.solvers.lanes import LANES, find, load, lowest, padded
 
 # Rows of `Subproblem.work`: one entry per cell, except the steps, which take two.
 PLACE = 0  # the result: the place that each cell takes

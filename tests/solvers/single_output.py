@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from lightning_comixup.grid import lattice
 from lightning_comixup.solvers.block import solve_output
+from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
 from lightning_comixup.solvers.domains import set_extremes
 from lightning_comixup.solvers.group import Group, State, new_state
-from lightning_comixup.solvers.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
 from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
 

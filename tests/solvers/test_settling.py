@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
 from lightning_comixup.solvers.descent import group_energy
 from lightning_comixup.solvers.diversity import diversity_energy
 from lightning_comixup.solvers.exact import state_group
 from lightning_comixup.solvers.group import Group, State, new_state
-from lightning_comixup.solvers.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.loops import fill_rows
 from lightning_comixup.solvers.settling import settle
 from tests.random_problems import random_group

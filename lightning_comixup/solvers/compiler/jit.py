@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from lightning_comixup.solvers.first_use import FirstUse
+from lightning_comixup.solvers.compiler.first_use import FirstUse
 
 # Numba's stubs leave out the options that spare the wrappers for calls from Python, and the settings.
 _njit: Any = numba.njit
@@ -68,8 +68,8 @@ def source_fingerprint() -> int:
 
     An entry point that closes over it is compiled anew when any kernel changes, not only its own file.
     """
-    folder = Path(__file__).parent
+    solvers = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in [*sorted(folder.glob("*.py")), folder.parent / "problem.py"]:
+    for path in [*sorted(solvers.rglob("*.py")), solvers.parent / "problem.py"]:
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:4], "big")

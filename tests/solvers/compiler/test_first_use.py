@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 
-from lightning_comixup.solvers import first_use
+from lightning_comixup.solvers.compiler import first_use
 
 _MODULE = """
-from lightning_comixup.solvers.jit import entry_point
+from lightning_comixup.solvers.compiler.jit import entry_point
 
 @entry_point
 def double(number):
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     return subprocess.Popen(
         [sys.executable, "-c", _SCRIPT, *arguments],
         cwd=folder,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import entry_point
-from lightning_comixup.solvers.lanes import (
+from lightning_comixup.solvers.compiler.jit import entry_point
+from lightning_comixup.solvers.compiler.lanes import (
     LANES,
     add,
     count_below,

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.jit import entry_point, kernel
-from lightning_comixup.solvers.references import refer
+from lightning_comixup.solvers.compiler.jit import entry_point, kernel
+from lightning_comixup.solvers.compiler.references import refer
 
 
 class _Parts(NamedTuple):

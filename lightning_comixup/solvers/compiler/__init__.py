@@ -1,0 +1,1 @@
+"""Numba, which compiles the solver "exact": only this folder imports it."""
