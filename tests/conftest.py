@@ -19,6 +19,7 @@ _THIRD_PARTY = (
     r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
     r"You are using the `dataloader_iter` step flavor",
     r"The \.grad attribute of a Tensor that is not a leaf Tensor is being accessed",  # by torch.compile
+    r"Guards may run slower on Python 3\.13\.0",  # by torch.compile
     r"You're resuming from a checkpoint that ended before the epoch ended",
 )
 

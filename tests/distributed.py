@@ -39,7 +39,7 @@ class Case:
         return float(self.mixing.get("clean_weight", 1.0))
 
 
-CASES = {
+_CASES = {
     "plain": Case(),
     "accumulating": Case(accumulate=2),
     "find_unused_parameters": Case(settings={"find_unused_parameters": True}),
@@ -58,6 +58,8 @@ CASES = {
     "tensor_parallel": Case("tensor_parallel"),
     "tensor_parallel, saliency alone": Case("tensor_parallel", mixing={"clean_weight": 0.0}),
 }
+_HAS_FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public since PyTorch 2.6
+CASES = {name: case for name, case in _CASES.items() if _HAS_FSDP2 or case.strategy != "fsdp2"}
 
 
 def make_wide_network() -> nn.Sequential:
@@ -122,9 +124,8 @@ def _strategy(case: Case) -> Strategy:
 
 
 def _whole(value: Tensor) -> Tensor:
-    from torch.distributed.tensor import DTensor
-
-    return (value.full_tensor() if isinstance(value, DTensor) else value).detach().clone()
+    whole: Tensor = value.full_tensor() if hasattr(value, "full_tensor") else value  # public DTensor: PyTorch 2.5
+    return whole.detach().clone()
 
 
 def _final_state(trainer: Any, module: nn.Module) -> dict[str, Tensor]:

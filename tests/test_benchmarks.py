@@ -54,7 +54,7 @@ def test_the_solver_is_compared_by_energy_and_time() -> None:
 
 @pytest.mark.slow
 def test_the_curve_has_each_way() -> None:
-    rows = curve_rows(_REFERENCE, 2)
+    rows = curve_rows(_REFERENCE, 1)  # a first group's starts are among those of more starts; later groups draw others
     assert [row["way"] for row in rows][-2:] == ["16 starts", "every input by itself"]
     starts = {row["way"]: row["energy"] for row in rows}
     assert starts["16 starts"] <= starts["4 starts"] <= starts["1 starts"] == starts["4 sweeps"]

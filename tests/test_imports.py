@@ -24,12 +24,36 @@ seconds = time.perf_counter() - start
 print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - before)}))
 """
 
+_OPTIONAL = ["matplotlib", "jsonargparse", "gco"]
+_WITHOUT = """
+import json, sys
+import torch, lightning.pytorch
+optional = json.loads(sys.argv[1])
+for name in [name for name in sys.modules if name.split(".")[0] in optional]:
+    del sys.modules[name]
+sys.modules.update(dict.fromkeys(optional))  # an import of a module that is None fails
+from lightning_comixup import CoMixup
+from tests.tiny import Tiny, fit
+module = Tiny()
+fit(module, CoMixup(seed=0), max_epochs=1)
+print(json.dumps({"mixed": [targets.is_floating_point() for _, targets in module.seen]}))
+"""
 
-def _import() -> dict[str, Any]:
-    command = [sys.executable, "-c", _SCRIPT, json.dumps(_LATE)]
+
+def _run(script: str, names: list[str]) -> dict[str, Any]:
+    command = [sys.executable, "-c", script, json.dumps(names)]
     root = Path(__file__).parents[1]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=True)
-    return json.loads(result.stdout)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def _import() -> dict[str, Any]:
+    return _run(_SCRIPT, _LATE)
+
+
+def test_it_trains_where_the_optional_packages_are_missing() -> None:
+    mixed = _run(_WITHOUT, _OPTIONAL)["mixed"]
+    assert mixed and all(mixed)
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:

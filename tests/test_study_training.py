@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from examples.study_parts.data import Split
-from examples.study_parts.methods import METHODS, REFERENCE
+from examples.study_parts.methods import AUTHORS_CUTS, METHODS, REFERENCE, has_authors_cuts
 from examples.study_parts.mixup import draw_mixup
 from examples.study_parts.module import Student
 from examples.study_parts.recipes import RECIPES
@@ -64,7 +64,8 @@ def _train_by_hand(module: Student, batches: list[tuple[Tensor, Tensor]]) -> Non
 def test_runs_of_a_seed_start_alike_and_differ_by_method() -> None:
     images = _small_split()
     assert torch.equal(_first_weight(METHODS["none"]), _first_weight(METHODS[REFERENCE]))
-    runs = {method: train(images, "digits", method, seed=0, epochs=1) for method in METHODS}
+    methods = [method for method in METHODS if method != AUTHORS_CUTS or has_authors_cuts()]
+    runs = {method: train(images, "digits", method, seed=0, epochs=1) for method in methods}
     weights = [run.module.network.state_dict()["0.weight"] for run in runs.values()]
     assert all(not torch.equal(a, b) for number, a in enumerate(weights) for b in weights[:number])
     again = train(images, "digits", REFERENCE, seed=0, epochs=1)

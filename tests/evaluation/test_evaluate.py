@@ -96,5 +96,5 @@ def test_without_boxes_or_log(tmp_path: Path) -> None:
 
 def load(checkpoint: Path) -> Lit:
     module = Lit(width=2)
-    module.load_state_dict(torch.load(checkpoint))
+    module.load_state_dict(torch.load(checkpoint, weights_only=True))
     return module

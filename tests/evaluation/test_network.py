@@ -18,7 +18,7 @@ _CPU = torch.device("cpu")
 def load_linear(checkpoint: Path, classes: int = 2) -> nn.Module:
     """Load a network that is no LightningModule."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, classes))
-    network.load_state_dict(torch.load(checkpoint))
+    network.load_state_dict(torch.load(checkpoint, weights_only=True))
     return network
 
 

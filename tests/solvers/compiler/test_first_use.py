@@ -46,10 +46,11 @@ def folder(tmp_path: Path) -> Path:
 
 def _start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[3]
+    outer = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}  # beside the module
     return subprocess.Popen(
         [sys.executable, "-c", _SCRIPT, *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": f"{folder}:{root}", "OMP_NUM_THREADS": "1"} | variables,
+        env=outer | {"PYTHONPATH": f"{folder}:{root}", "OMP_NUM_THREADS": "1"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

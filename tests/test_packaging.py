@@ -1,0 +1,100 @@
+"""What is built: the wheel's files and metadata, the source distribution, and the lower bounds that were tested."""
+
+from __future__ import annotations
+
+import email.message
+import email.parser
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+_ROOT = Path(__file__).parents[1]
+_PACKAGE = "lightning_comixup"
+_BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
+_TOOLS = {"mypy", "ruff", "hatchling"}  # work on the code, not with it
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    subprocess.run([sys.executable, "-c", _BUILD, str(folder)], cwd=_ROOT, check=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> dict[str, bytes]:
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: dict[str, bytes]) -> email.message.Message:
+    (name,) = [name for name in wheel if name.endswith(".dist-info/METADATA")]
+    return email.parser.Parser().parsestr(wheel[name].decode())
+
+
+def _requirements(metadata: email.message.Message) -> list[Requirement]:
+    return [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
+
+
+def _pins() -> dict[str, Version]:
+    lines = (_ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("==") for line in lines if "==" in line]
+    return {name: Version(version) for name, version in pairs}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: dict[str, bytes]) -> None:
+    sources = {
+        path.relative_to(_ROOT).as_posix()
+        for path in (_ROOT / _PACKAGE).rglob("*")
+        if path.suffix == ".py" or path.name == "py.typed"
+    }
+    info = {name for name in wheel if PurePosixPath(name).parts[0].endswith(".dist-info")}
+    assert wheel.keys() - info == sources
+    assert f"{_PACKAGE}/py.typed" in sources
+    assert {PurePosixPath(name).name for name in info} == {"METADATA", "WHEEL", "RECORD", "LICENSE"}
+
+
+def test_the_source_distribution_can_be_tested(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in archive.getnames()}
+    needed = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "constraints.txt", "constraints-lowest.txt"}
+    folders = {"tests", "examples", "benchmarks", _PACKAGE}
+    assert needed <= names
+    assert {PurePosixPath(name).parts[0] for name in names if "/" in name} == folders
+    assert not [name for name in names if name.endswith((".pyc", ".nbi", ".nbc"))]
+
+
+def test_the_changelog_begins_with_this_version_or_what_follows_it(metadata: email.message.Message) -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (_ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings[0] in ("Unreleased", metadata["Version"])
+
+
+def test_each_lower_bound_is_the_release_that_was_tested(metadata: email.message.Message) -> None:
+    """To the digits of the bound: a yanked release is tested by its successor, as 1.11.1 for 1.11."""
+    pins = _pins()
+    named = set()
+    for requirement in _requirements(metadata):
+        if requirement.name in _TOOLS:
+            continue
+        (bound,) = requirement.specifier
+        lowest = Version(bound.version).release
+        assert bound.operator == ">=", requirement
+        assert pins[requirement.name].release[: len(lowest)] == lowest, requirement
+        named.add(requirement.name)
+    assert named == pins.keys()
+
+
+def test_the_named_pythons_begin_with_the_oldest_allowed(metadata: email.message.Message) -> None:
+    named = re.findall(r"Python :: (3\.\d+)$", "\n".join(metadata.get_all("Classifier", [])), flags=re.MULTILINE)
+    assert metadata["Requires-Python"] == f">={named[0]}"
+    assert named == sorted(named, key=Version)
