@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
-from lightning_comixup.problem import check_problem
+from lightning_comixup.problem import check_problem, check_real
 from lightning_comixup.unary import add_prior
 
 
@@ -45,7 +45,7 @@ def energy(
 
     Raises:
         ValueError: If shapes do not fit or a hyper-parameter is out of range.
-        TypeError: If a hyper-parameter is unknown.
+        TypeError: If values are no real numbers, or a hyper-parameter is unknown.
     """
     parameters = make_hyperparameters(hyperparameters)
     check_problem(unary, compatibility, prior)
@@ -53,6 +53,7 @@ def energy(
         raise ValueError(
             f"masks must be (M, N, *grid) with the unary's (N, *grid): found {np.shape(masks)} and {np.shape(unary)}."
         )
+    check_real("masks", masks)
     masks = np.asarray(masks, np.float64)
     cost = np.asarray(unary, np.float64)
     if prior is not None:

@@ -15,6 +15,7 @@ from lightning_comixup.mixing import mix_inputs, mix_targets
 from lightning_comixup.plan import plan_batch
 from lightning_comixup.saliency import check_inputs
 from lightning_comixup.targets import target_rows
+from lightning_comixup.tensor_checks import FLOATING, check_dense, check_device
 
 
 class MixedBatch(NamedTuple):
@@ -63,13 +64,14 @@ def comixup_batch(
         The mixed batch; a single sample comes back unmixed.
 
     Raises:
-        TypeError: If inputs are not floating or a hyper-parameter is unknown.
-        ValueError: If shapes do not fit, values are out of range or the saliency is not finite.
+        TypeError: If a tensor has the wrong dtype or is sparse, or a hyper-parameter is unknown.
+        ValueError: If shapes or devices do not fit, values are out of range or the saliency is not finite.
     """
     parameters = make_hyperparameters(hyperparameters)
     check_inputs(inputs)
     check_saliency(saliency, inputs)
     rows, verdict = target_rows(targets, len(inputs), num_classes)
+    check_device("targets", targets, inputs)
     plan = plan_batch(saliency, parameters, as_generator(generator), verdict=verdict)
     with torch.no_grad():
         mixed = mix_inputs(inputs, plan.mixing)
@@ -81,12 +83,14 @@ def check_saliency(saliency: Tensor, inputs: Tensor) -> None:
     """Check that a saliency belongs to the inputs.
 
     Raises:
-        TypeError: If it is no floating tensor.
-        ValueError: If its shape is not (B, *spatial).
+        TypeError: If it is no dense floating tensor.
+        ValueError: If its shape is not (B, *spatial), or it is on another device.
     """
-    if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
+    if not isinstance(saliency, Tensor) or saliency.dtype not in FLOATING:
         found = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(f"saliency must be a floating tensor, found {found}.")
+        raise TypeError(f"saliency must be a floating tensor, of 16 bits or more, found {found}. Convert it by `.float()`.")
+    check_dense("saliency", saliency)
+    check_device("saliency", saliency, inputs)
     expected = (inputs.shape[0], *inputs.shape[2:])
     if tuple(saliency.shape) != expected:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
@@ -32,7 +33,7 @@ class Hyperparameters:
     solver: Solver = "exact"
 
     def __post_init__(self) -> None:
-        """Check every value.
+        """Check every value; make plain numbers of NumPy's, whose arithmetic is that of their own width.
 
         Raises:
             ValueError: If a value is out of its range.
@@ -42,10 +43,11 @@ class Hyperparameters:
             object.__setattr__(self, "grid_size", tuple(self.grid_size))
         for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
             check_count(name, getattr(self, name))
-        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight"):
-            check_number(name, getattr(self, name), lowest=0.0)
-        check_number("compatibility_weight", self.compatibility_weight, lowest=0.0, highest=1.0)
-        check_number("alpha", self.alpha, lowest=0.0)
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "compatibility_weight", "alpha"):
+            highest = 1.0 if name == "compatibility_weight" else math.inf
+            check_number(name, getattr(self, name), lowest=0.0, highest=highest)
+            object.__setattr__(self, name, float(getattr(self, name)))
         if self.alpha == 0:
             raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
         check_choice("thresholding", self.thresholding, get_args(Thresholding))
@@ -77,20 +79,26 @@ def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
     return Hyperparameters(**values)
 
 
+# Counts go into compiled loops and sizes of tensors, which are 64-bit integers.
+_MOST_COUNT = 2**63 - 1
+
+
 def check_count(name: str, value: object, lowest: int = 1) -> None:
-    """Check that `value` is an integer of at least `lowest`.
+    """Check that `value` is an integer of at least `lowest` that fits 64 bits.
 
     Raises:
         TypeError: If it is no integer.
-        ValueError: If it is lower.
+        ValueError: If it is lower, or too large.
     """
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Integral)):  # the first is fast
         raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}.")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}.")
+    if value > _MOST_COUNT:
+        raise ValueError(f"{name} must be an integer that fits 64 bits, found one of {int(value).bit_length()} bits.")
 
 
-def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf")) -> None:
+def check_number(name: str, value: object, *, lowest: float, highest: float = math.inf) -> None:
     """Check that `value` is a finite number between two bounds, both included.
 
     Raises:
@@ -99,9 +107,13 @@ def check_number(name: str, value: object, *, lowest: float, highest: float = fl
     """
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):  # the first is fast
         raise TypeError(f"{name} must be a number, found {value!r}.")
-    if not lowest <= float(value) <= highest or value == float("inf"):
-        bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise ValueError(f"{name} must be a finite number, {bounds}, found {value}.")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
+    if not lowest <= number <= highest or number == math.inf:
+        bounds = f"at least {lowest:g}" if highest == math.inf else f"from {lowest:g} to {highest:g}"
+        raise ValueError(f"{name} must be a finite number, {bounds}, found {number}.")
 
 
 def check_flag(name: str, value: object) -> None:

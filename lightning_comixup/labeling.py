@@ -59,7 +59,7 @@ def optimize_masks(
 
     Raises:
         ValueError: If shapes do not fit, values are not finite or a hyper-parameter is out of range.
-        TypeError: If a hyper-parameter is unknown.
+        TypeError: If values are no real numbers, or a hyper-parameter is unknown.
     """
     parameters = make_hyperparameters(hyperparameters)
     unary = np.asarray(unary)

@@ -64,6 +64,7 @@ def check_problem(
 
     Raises:
         ValueError: If they do not.
+        TypeError: If their values are no real numbers of up to 64 bits.
     """
     shape = np.shape(unary)
     if len(shape) < 2 or 0 in shape:
@@ -75,12 +76,26 @@ def check_problem(
     if prior is not None and np.shape(prior) != (shape[0],):
         raise ValueError(f"prior must be (N,) for the {shape[0]} inputs of the unary: found {np.shape(prior)}.")
     for name, values in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
-        if values is not None and not np.isfinite(values).all():
+        if values is None:
+            continue
+        check_real(name, values)
+        if not np.isfinite(np.asarray(values)).all():
             raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency that it comes from.")
     if prior is not None and np.min(prior) < 0:
         raise ValueError(f"prior must not be negative, found {np.min(prior)}. Give a draw of a Dirichlet distribution.")
     if starts is not None:
         _check_starts(np.asarray(starts), shape)
+
+
+def check_real(name: str, values: NDArray[Any]) -> None:
+    """Check that an array holds real numbers of up to 64 bits.
+
+    Raises:
+        TypeError: If it does not.
+    """
+    found = np.asarray(values).dtype
+    if not np.can_cast(found, np.float64):
+        raise TypeError(f"{name} must hold real numbers of up to 64 bits, found dtype {found}.")
 
 
 def _check_starts(starts: NDArray[Any], shape: tuple[int, ...]) -> None:

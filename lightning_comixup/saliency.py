@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lightning_comixup.tensor_checks import FLOATING, check_dense
+
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -91,15 +93,17 @@ def check_inputs(inputs: Tensor) -> None:
     """Check that inputs can be differentiated and mixed.
 
     Raises:
-        TypeError: If they are no floating tensor.
+        TypeError: If they are no dense floating tensor.
         ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
     """
     if not isinstance(inputs, Tensor):
         raise TypeError(f"inputs must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
-    if not inputs.is_floating_point():
+    if inputs.dtype not in FLOATING:
         raise TypeError(
-            f"inputs must be floating, found {inputs.dtype}: mixing averages them. Convert them, e.g. by `.float()`."
+            f"inputs must be floating, found {inputs.dtype}: mixing averages them, in 16 bits or more. Convert them, e.g. "
+            "by `.float()`."
         )
+    check_dense("inputs", inputs)
     if inputs.ndim < 3 or inputs.numel() == 0:
         raise ValueError(
             "inputs must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "

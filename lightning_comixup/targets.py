@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_comixup.hyperparameters import check_count
 from lightning_comixup.mixing import one_hot_targets
+from lightning_comixup.tensor_checks import check_dense
 from lightning_comixup.verdict import Verdict
 
 # How far from 1 the sum of a row of soft targets may be: rounding of a softmax in bf16.
@@ -31,12 +32,13 @@ def target_rows(targets: Tensor, batch_size: int, num_classes: int | None) -> Ta
 
     Raises:
         ValueError: If the shape does not fit, or `num_classes` is missing or disagrees.
-        TypeError: If they are no tensor.
+        TypeError: If they are no dense tensor.
     """
     if num_classes is not None:
         check_count("num_classes", num_classes)
     if not isinstance(targets, Tensor):
         raise TypeError(f"targets must be a tensor, found {type(targets).__name__}. Name the right part of the batch.")
+    check_dense("targets", targets)
     if targets.shape[:1] != (batch_size,):
         raise ValueError(f"targets must have one row per input: found shape {tuple(targets.shape)} for {batch_size}.")
     if targets.ndim == 1 and not targets.is_floating_point() and not targets.is_complex():
@@ -59,9 +61,10 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:
         raise ValueError(
             "num_classes must be given for integer targets: a batch need not hold every class. Pass num_classes=K."
         )
+    # int64: a bound beyond the targets' own type would wrap around, and unsigned types know no extremes.
+    targets = targets.long()
     lowest, highest = torch.aminmax(targets)
-    # int64: a bound beyond the targets' own type would wrap around.
-    passed = (lowest >= 0) & (highest.long() < num_classes)
+    passed = (lowest >= 0) & (highest < num_classes)
     refuse = partial(_refuse_integers, lowest, highest, num_classes)
     return TargetRows(one_hot_targets(targets, num_classes), Verdict(passed, refuse))
 

@@ -174,7 +174,7 @@ def test_energy_of_the_masks_is_low() -> None:
         ({"inputs": torch.zeros(4, 8)}, ValueError, r"inputs must be \(B, C, \*spatial\).*\(4, 8\)"),
         ({"inputs": np.zeros((4, 3, 8, 8))}, TypeError, "inputs must be a tensor, found ndarray"),
         ({"saliency": torch.rand(4, 3, 8, 8)}, ValueError, r"saliency must be .* = \(4, 8, 8\).*\(4, 3, 8, 8\)"),
-        ({"saliency": torch.ones(4, 8, 8).long()}, TypeError, "saliency must be a floating tensor, found torch.int64"),
+        ({"saliency": torch.ones(4, 8, 8).long()}, TypeError, "saliency must be a floating tensor, of 16 bits or more, found torch.int64"),
         ({"saliency": -torch.rand(4, 8, 8)}, ValueError, "saliency must not be negative"),
         ({"saliency": torch.full((4, 8, 8), float("nan"))}, ValueError, "saliency must be finite.*in 4 of 4 maps"),
         ({"targets": torch.tensor([0, 1])}, ValueError, r"one row per input: found shape \(2,\) for 4"),
