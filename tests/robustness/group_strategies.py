@@ -41,7 +41,7 @@ def _matrix(draws: np.random.Generator, inputs: int, kind: str) -> NDArray[np.fl
         "asymmetric": noise,
         "negative": noise - 0.5,
         "huge": noise * 1e80,  # times the largest weight still within the range of energies
-        "spread": 10.0 ** (40 * noise - 20),
+        "spread": 10.0 ** (12 * noise - 6),  # double precision has 15 digits for sums of these
     }
     return made[kind]
 
