@@ -21,7 +21,8 @@ def locate_peaks(saliency: Tensor, window: int, stride: int) -> Tensor:
     """
     smooth = saliency
     for axis in range(1, saliency.ndim):
-        smooth = smooth.unfold(axis, min(window, saliency.shape[axis]), stride).mean(-1)
+        side = saliency.shape[axis]  # a stride beyond it takes the first window alone, as this side does
+        smooth = smooth.unfold(axis, min(window, side), min(stride, side)).mean(-1)
     flat = smooth.flatten(1).argmax(1)
     # Not `torch.unravel_index`, which copies the sizes to the device.
     coordinates = []

@@ -16,6 +16,7 @@ from lightning_comixup.mixing import mix_inputs, mix_targets
 from lightning_comixup.plan import plan_batch
 from lightning_comixup.saliency import check_inputs
 from lightning_comixup.targets import target_rows
+from lightning_comixup.tensor_checks import FLOATING, check_dense
 
 
 class MixedBatch(NamedTuple):
@@ -86,15 +87,16 @@ def check_saliency(saliency: Tensor, inputs: Tensor) -> None:
     """Check that a saliency belongs to the inputs.
 
     Raises:
-        TypeError: If it is no floating tensor.
+        TypeError: If it is no dense floating tensor.
         ValueError: If its shape is not (B, *spatial).
     """
-    if not isinstance(saliency, Tensor) or not saliency.is_floating_point():
+    if not isinstance(saliency, Tensor) or saliency.dtype not in FLOATING:
         found = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
         raise TypeError(
-            f"saliency must be a floating tensor, found {found}. Take that of `compute_saliency`, or convert yours by "
-            "`.float()`."
+            f"saliency must be a floating tensor, of 16 bits or more, found {found}. Take that of "
+            "`compute_saliency`, or convert yours by `.float()`."
         )
+    check_dense("saliency", saliency)
     expected = (inputs.shape[0], *inputs.shape[2:])
     if tuple(saliency.shape) != expected:
         raise ValueError(

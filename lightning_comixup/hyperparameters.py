@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -34,7 +36,7 @@ class Hyperparameters:
     solver: Solver = "exact"
 
     def __post_init__(self) -> None:
-        """Check every value.
+        """Check every value; make plain numbers of NumPy's, whose arithmetic is that of their own width.
 
         Raises:
             ValueError: If a value is out of its range.
@@ -44,10 +46,11 @@ class Hyperparameters:
             object.__setattr__(self, "grid_size", tuple(self.grid_size))
         for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
             check_count(name, getattr(self, name), advice=_ADVICE[name])
-        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "alpha"):
-            check_number(name, getattr(self, name), lowest=0.0, advice=_ADVICE[name])
-        weight = self.compatibility_weight
-        check_number("compatibility_weight", weight, lowest=0.0, highest=1.0, advice=_ADVICE["compatibility_weight"])
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "compatibility_weight", "alpha"):
+            highest = 1.0 if name == "compatibility_weight" else math.inf
+            check_number(name, getattr(self, name), lowest=0.0, highest=highest, advice=_ADVICE[name])
+            object.__setattr__(self, name, float(getattr(self, name)))
         if self.alpha == 0:
             raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
         check_choice("thresholding", self.thresholding, get_args(Thresholding), advice=_ADVICE["thresholding"])
@@ -99,20 +102,27 @@ def _build(**values: Any) -> Hyperparameters:
 _remembered = lru_cache(maxsize=64, typed=True)(_build)
 
 
+# Counts go into compiled loops and sizes of tensors, which are 64-bit integers.
+_MOST_COUNT = 2**63 - 1
+
+
 def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> None:
-    """Check that `value` is an integer of at least `lowest`; `advice` ends the error: what to do.
+    """Check that `value` is an integer of at least `lowest` that fits 64 bits; `advice` ends the error: what to do.
 
     Raises:
         TypeError: If it is no integer.
-        ValueError: If it is lower.
+        ValueError: If it is lower, or too large.
     """
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Integral)):  # the first is fast
         raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}. {advice}")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}. {advice}")
+    if int(value) > _MOST_COUNT:
+        bits = int(value).bit_length()
+        raise ValueError(f"{name} must be an integer that fits 64 bits, found one of {bits} bits. {advice}")
 
 
-def check_number(name: str, value: object, *, lowest: float, highest: float = float("inf"), advice: str) -> None:
+def check_number(name: str, value: object, *, lowest: float, highest: float = math.inf, advice: str) -> None:
     """Check that `value` is a finite number between two bounds, both included.
 
     Raises:
@@ -120,11 +130,18 @@ def check_number(name: str, value: object, *, lowest: float, highest: float = fl
         ValueError: If it is not finite or out of bounds.
     """
     is_number = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))  # the first is fast
-    if is_number and lowest <= float(value) <= highest and value != float("inf"):  # type: ignore[arg-type]
+    if is_number and lowest <= _as_float(value) <= min(highest, sys.float_info.max):
         return
-    bounds = f"at least {lowest:g}" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
+    bounds = f"at least {lowest:g}" if highest == math.inf else f"from {lowest:g} to {highest:g}"
     error = ValueError if is_number else TypeError
     raise error(f"{name} must be a finite number, {bounds}, found {value!r}. {advice}")
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond all floats
+        return math.inf
 
 
 def check_flag(name: str, value: object, *, advice: str) -> None:

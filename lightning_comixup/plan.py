@@ -104,9 +104,9 @@ def _check_values(pooled: NDArray[np.float64]) -> None:
     if not np.isfinite(pooled).all():
         found = int((~np.isfinite(pooled)).reshape(len(pooled), -1).any(1).sum())
         raise NonFiniteSaliencyError(
-            f"saliency must be finite, found NaN or infinity in {found} of {len(pooled)} maps. The module or its "
-            "inputs have non-finite values; find them with torch.autograd.set_detect_anomaly, or leave such batches "
-            'unmixed with CoMixup(on_nonfinite="skip").'
+            f"saliency must be finite, found NaN, infinity or sums that overflow in {found} of {len(pooled)} maps. The "
+            "module or its inputs have non-finite values; find them with torch.autograd.set_detect_anomaly, or leave "
+            'such batches unmixed with CoMixup(on_nonfinite="skip").'
         )
     if pooled.min() < 0:
         raise ValueError(f"saliency must not be negative, found a cell of mean {pooled.min():.3g}. Take its magnitude.")

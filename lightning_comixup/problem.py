@@ -115,7 +115,7 @@ def as_numbers(name: str, values: object) -> NDArray[Any]:
             f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read "
             f"({error}). Of a tensor give `.detach().cpu().numpy()`."
         ) from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, np.float64):
         raise TypeError(
             f"{name} must be an array of real numbers, found {type(values).__name__} of dtype {array.dtype}. Convert "
             "it by `numpy.asarray(..., float)`."

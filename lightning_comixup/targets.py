@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_comixup.belonging import check_rows
 from lightning_comixup.hyperparameters import check_count
 from lightning_comixup.mixing import one_hot_targets
+from lightning_comixup.tensor_checks import check_dense
 from lightning_comixup.verdict import Verdict
 
 # How far from 1 the sum of a row of soft targets may be: rounding of a softmax in bf16.
@@ -55,11 +56,12 @@ def check_class_targets(targets: Tensor, name: str = "targets") -> None:
     """Check by shape and dtype that targets, called `name` in the error, are integers (B,) or probabilities (B, K).
 
     Raises:
-        TypeError: If they are no tensor.
+        TypeError: If they are no dense tensor.
         ValueError: If they are neither.
     """
     if not isinstance(targets, Tensor):
         raise TypeError(f"{name} must be a tensor, found {type(targets).__name__}. Convert them by `torch.tensor`.")
+    check_dense(name, targets)
     is_integer = not targets.is_floating_point() and not targets.is_complex()
     if not (targets.ndim == 1 and is_integer) and (targets.ndim != 2 or targets.is_complex()):
         raise ValueError(

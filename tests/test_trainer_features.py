@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import BatchSizeFinder, EarlyStopping, LearningRateFinder, ModelCheckpoint
 from lightning.pytorch.tuner.tuning import Tuner
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_comixup import CoMixup
-from tests.tiny import CLASSES, Tiny, fit, largest_difference, make_data, make_loader, make_trainer
+from tests.tiny import CLASSES, ResumableLoader, Tiny, fit, largest_difference, make_loader, make_trainer
 
 
 class Tuned(Tiny):
@@ -112,39 +110,13 @@ def test_early_stopping() -> None:
     assert all(_mixed(module))
 
 
-class ShuffledLoader:
-    """Another order in each epoch; its state says how far it is."""
-
-    def __init__(self) -> None:
-        self.epoch = self.position = 0
-
-    def __len__(self) -> int:
-        return 5
-
-    def __iter__(self) -> Iterator[list[Tensor]]:
-        if self.position == len(self):  # a Trainer does not ask for more than there is
-            self.epoch, self.position = self.epoch + 1, 0
-        inputs, targets = make_data(50)
-        order = torch.randperm(50, generator=torch.Generator().manual_seed(self.epoch))
-        while self.position < len(self):
-            rows = order[10 * self.position : 10 * (self.position + 1)]
-            self.position += 1
-            yield [inputs[rows], targets[rows]]
-
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.epoch, "position": self.position}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.epoch, self.position = state["epoch"], state["position"]
-
-
 def test_resuming_within_an_epoch_gives_the_uninterrupted_run(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"max_epochs": 3, "root": tmp_path}
     checkpoint = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
     whole, resumed = Tiny(), Tiny()
-    fit(whole, CoMixup(seed=4), checkpoint, loader=ShuffledLoader(), enable_checkpointing=True, **settings)
+    fit(whole, CoMixup(seed=4), checkpoint, loader=ResumableLoader(), enable_checkpointing=True, **settings)
     trainer = make_trainer(CoMixup(), **settings)
-    trainer.fit(resumed, ShuffledLoader(), ckpt_path=str(tmp_path / "step=7.ckpt"))
+    trainer.fit(resumed, ResumableLoader(), ckpt_path=str(tmp_path / "step=7.ckpt"))
     assert len(resumed.seen) == 15 - 7
     for found, wanted in zip(resumed.seen, whole.seen[7:], strict=True):
         assert all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))

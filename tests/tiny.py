@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,36 @@ class Items(Listed):
 
     def __getitem__(self, index: int) -> Any:
         return self.wrap(*super().__getitem__(index))
+
+
+class ResumableLoader:
+    """What a loader needs for a run to be resumed within an epoch: an order that follows from the epoch, and a state.
+
+    The state says how many batches were handed out; Lightning saves it in checkpoints and gives it back.
+    """
+
+    def __init__(self, size: int = 50, batch_size: int = 10, workers: int = 0) -> None:
+        self._data = TensorDataset(*make_data(size))
+        self._batch_size, self._workers = batch_size, workers
+        self._epoch = self._position = 0
+
+    def __len__(self) -> int:
+        return -(-len(self._data) // self._batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._position == len(self):  # a Trainer does not ask for more than there is
+            self._epoch, self._position = self._epoch + 1, 0
+        order = torch.randperm(len(self._data), generator=torch.Generator().manual_seed(self._epoch))
+        rest = [rows.tolist() for rows in order.split(self._batch_size)][self._position :]
+        for batch in DataLoader(self._data, batch_sampler=rest, num_workers=self._workers):
+            self._position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._epoch, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._epoch, self._position = state["epoch"], state["position"]
 
 
 def make_trainer(*callbacks: pl.Callback, root: Path | None = None, **settings: Any) -> pl.Trainer:

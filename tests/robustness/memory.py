@@ -1,0 +1,59 @@
+"""What a process holds while it trains, read every so many steps."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+
+_STATM = Path("/proc/self/statm")
+
+
+class Reading(NamedTuple):
+    """What the process holds."""
+
+    resident: int  # bytes of memory
+    blocks: int  # that Python has allocated: every object of up to 512 bytes
+    objects: int  # that the garbage collector tracks
+    threads: int  # of Python
+    tasks: int  # of the system: PyTorch's threads as well
+
+
+def _resident() -> int:
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # elsewhere only the highest so far is told
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _tasks() -> int:
+    folder = Path("/proc/self/task")
+    return len(list(folder.iterdir())) if folder.exists() else threading.active_count()
+
+
+def read_memory() -> Reading:
+    """Collect garbage, then look."""
+    gc.collect()
+    blocks = sys.getallocatedblocks()
+    return Reading(_resident(), blocks, len(gc.get_objects()), threading.active_count(), _tasks())
+
+
+class MemoryWatch(pl.Callback):
+    """Reads at the end of every so many steps; numbers, in arrays of a fixed size, so that reading adds nothing."""
+
+    def __init__(self, steps: int, readings: int) -> None:
+        self._every = steps // readings
+        self.readings: list[Reading | None] = [None] * readings
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        place, rest = divmod(trainer.global_step, self._every)
+        if rest == 0 and 0 < place <= len(self.readings):
+            self.readings[place - 1] = read_memory()
