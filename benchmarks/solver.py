@@ -20,12 +20,14 @@ _INPUTS = 20
 
 
 def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: Any) -> list[Problem]:
-    """Return groups of real saliency with a start each."""
+    """Return groups of real saliency, each with draws of its own: the same first start for any number of starts."""
     parameters = Hyperparameters(grid_size=grid, **changes)
-    draws = np.random.default_rng(0)
     parts = make_saliency(inputs * groups).split(inputs)
     described = [describe_saliency(saliency, (grid, grid), parameters) for saliency in parts]
-    return [state_problem(pooled, peaks, parameters, draws) for pooled, peaks in described]
+    return [
+        state_problem(pooled, peaks, parameters, np.random.default_rng(group))
+        for group, (pooled, peaks) in enumerate(described)
+    ]
 
 
 def recorded_problems(grid: int) -> list[Problem]:
@@ -82,8 +84,7 @@ def growth_rows(sizes: tuple[int, ...] = (5, 10, 20, 40, 80)) -> list[dict[str, 
     rows = []
     for size in sizes:
         parameters = Hyperparameters(partition_size=size)
-        draws = np.random.default_rng(0)
-        described = [describe_saliency(part, (4, 4), parameters) for part in saliency[: 4 * size].split(size)]
+            described = [describe_saliency(part, (4, 4), parameters) for part in saliency[: 4 * size].split(size)]
         problems = [state_problem(pooled, peaks, parameters, draws) for pooled, peaks in described]
         found = time_in_turn({"group": lambda index, problems=problems: label(problems[index % 4])}, 12)  # type: ignore[misc]
         rows.append({"inputs": size, "ms": 1e3 * found["group"].median, "± ms": 1e3 * found["group"].spread})
