@@ -80,12 +80,9 @@ def labeling_energy(masks: Any, problem: Problem) -> float:
 
 def growth_rows(sizes: tuple[int, ...] = (5, 10, 20, 40, 80)) -> list[dict[str, Any]]:
     """Measure how the time grows with the group: as many outputs as inputs."""
-    saliency = make_saliency(4 * max(sizes))
     rows = []
     for size in sizes:
-        parameters = Hyperparameters(partition_size=size)
-            described = [describe_saliency(part, (4, 4), parameters) for part in saliency[: 4 * size].split(size)]
-        problems = [state_problem(pooled, peaks, parameters, draws) for pooled, peaks in described]
+        problems = make_problems(4, 4, inputs=size, partition_size=size)
         found = time_in_turn({"group": lambda index, problems=problems: label(problems[index % 4])}, 12)  # type: ignore[misc]
         rows.append({"inputs": size, "ms": 1e3 * found["group"].median, "± ms": 1e3 * found["group"].spread})
     return rows
