@@ -88,7 +88,7 @@ def check_saliency(saliency: Tensor, inputs: Tensor) -> None:
     """
     if not isinstance(saliency, Tensor) or saliency.dtype not in FLOATING:
         found = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(f"saliency must be a floating tensor, of 16 bits or more, found {found}. Convert it by `.float()`.")
+        raise TypeError(f"saliency must be a floating tensor, of 16 bits or more, found {found}. Convert it.")
     check_dense("saliency", saliency)
     check_device("saliency", saliency, inputs)
     expected = (inputs.shape[0], *inputs.shape[2:])

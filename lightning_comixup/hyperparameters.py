@@ -94,7 +94,7 @@ def check_count(name: str, value: object, lowest: int = 1) -> None:
         raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}.")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}.")
-    if value > _MOST_COUNT:
+    if int(value) > _MOST_COUNT:
         raise ValueError(f"{name} must be an integer that fits 64 bits, found one of {int(value).bit_length()} bits.")
 
 

@@ -100,8 +100,8 @@ def check_inputs(inputs: Tensor) -> None:
         raise TypeError(f"inputs must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
     if inputs.dtype not in FLOATING:
         raise TypeError(
-            f"inputs must be floating, found {inputs.dtype}: mixing averages them, in 16 bits or more. Convert them, e.g. "
-            "by `.float()`."
+            f"inputs must be floating, found {inputs.dtype}: mixing averages them, in 16 bits or more. Convert them, "
+            "e.g. by `.float()`."
         )
     check_dense("inputs", inputs)
     if inputs.ndim < 3 or inputs.numel() == 0:

@@ -27,5 +27,5 @@ def check_device(name: str, tensor: Tensor, inputs: Tensor) -> None:
     """
     if tensor.device != inputs.device:
         raise ValueError(
-            f"{name} must be on the inputs' device {inputs.device}, found {tensor.device}. Move with `.to(inputs.device)`."
+            f"{name} must be on the inputs' device {inputs.device}, found {tensor.device}. Move it there by `.to`."
         )

@@ -68,13 +68,14 @@ def test_outputs_keep_what_is_salient() -> None:
     assert kept > 5 / 20
 
 
-@pytest.mark.parametrize("kind", ["integer", "int32", "one-hot", "soft", "double"])
+@pytest.mark.parametrize("kind", ["integer", "int32", "uint16", "one-hot", "soft", "double"])
 def test_targets_of_every_kind(kind: str) -> None:
     inputs, targets, saliency = _batch(20)
     soft = torch.softmax(torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), 1)
     given = {
         "integer": targets,
         "int32": targets.int(),
+        "uint16": targets.to(torch.uint16),
         "one-hot": F.one_hot(targets, 4),
         "soft": soft,
         "double": soft.double(),
@@ -171,10 +172,28 @@ def test_energy_of_the_masks_is_low() -> None:
             TypeError,
             "inputs must be floating, found torch.uint8",
         ),
+        ({"inputs": torch.zeros(4, 3, 8, 8).to(torch.float8_e5m2)}, TypeError, "in 16 bits or more"),
+        (
+            {"inputs": torch.zeros(4, 3, 8, 8).to_sparse()},
+            TypeError,
+            "inputs must be dense, found layout torch.sparse_coo",
+        ),
+        ({"saliency": torch.ones(4, 8, 8).to_sparse()}, TypeError, "saliency must be dense"),
+        ({"targets": torch.eye(4).to_sparse()}, TypeError, "targets must be dense"),
+        (
+            {"saliency": torch.ones(4, 8, 8, device="meta")},
+            ValueError,
+            "saliency must be on the inputs' device cpu, found meta",
+        ),
+        ({"targets": torch.eye(4, device="meta")}, ValueError, "targets must be on the inputs' device cpu, found meta"),
         ({"inputs": torch.zeros(4, 8)}, ValueError, r"inputs must be \(B, C, \*spatial\).*\(4, 8\)"),
         ({"inputs": np.zeros((4, 3, 8, 8))}, TypeError, "inputs must be a tensor, found ndarray"),
         ({"saliency": torch.rand(4, 3, 8, 8)}, ValueError, r"saliency must be .* = \(4, 8, 8\).*\(4, 3, 8, 8\)"),
-        ({"saliency": torch.ones(4, 8, 8).long()}, TypeError, "saliency must be a floating tensor, of 16 bits or more, found torch.int64"),
+        (
+            {"saliency": torch.ones(4, 8, 8).long()},
+            TypeError,
+            "saliency must be a floating tensor, of 16 bits or more, found torch.int64",
+        ),
         ({"saliency": -torch.rand(4, 8, 8)}, ValueError, "saliency must not be negative"),
         ({"saliency": torch.full((4, 8, 8), float("nan"))}, ValueError, "saliency must be finite.*in 4 of 4 maps"),
         ({"targets": torch.tensor([0, 1])}, ValueError, r"one row per input: found shape \(2,\) for 4"),

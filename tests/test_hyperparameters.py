@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
@@ -24,6 +25,8 @@ from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparamet
         ("partition_size", 0, ValueError, "partition_size"),
         ("sweeps", True, TypeError, "sweeps must be an integer"),
         ("restarts", 0, ValueError, "restarts"),
+        ("sweeps", 2**63, ValueError, "sweeps must be an integer that fits 64 bits, found one of 64 bits"),
+        ("diversity", 10**400, ValueError, "diversity must be a finite number, at least 0, found inf"),
         ("thresholding", "firm", ValueError, "'hard', 'soft', found 'firm'"),
         ("solver", "gurobi", ValueError, "'exact', 'pygco', found 'gurobi'"),
         ("resolve_duplicates", 1, TypeError, "True or False"),
@@ -41,3 +44,11 @@ def test_unknown_names_are_named_with_those_known() -> None:
 
 def test_a_list_of_sides_counts_as_a_tuple() -> None:
     assert make_hyperparameters({"grid_size": [4, 2]}) == Hyperparameters(grid_size=(4, 2))
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    """In their own width, weights that fit would overflow when they are multiplied."""
+    found = make_hyperparameters({"diversity": np.float32(1e38), "sweeps": np.int8(3)})
+    assert type(found.diversity) is float
+    assert type(found.sweeps) is int
+    assert found.diversity == float(np.float32(1e38))

@@ -112,3 +112,19 @@ def test_a_labeling_of_fractions_is_refused() -> None:
     unary, matrix, _ = random_group(np.random.default_rng(0), 3, (2, 2))
     with pytest.raises(TypeError, match="input indices, found dtype float64"):
         optimize_masks(unary, matrix, initial_labeling=np.zeros((3, 2, 2)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", ["unary", "compatibility", "prior", "masks"])
+@pytest.mark.parametrize("kind", [complex, object, str, np.longdouble])
+def test_values_that_are_no_numbers_of_64_bits_are_refused(part: str, kind: Any) -> None:
+    """NumPy would drop imaginary parts, with no more than a warning."""
+    unary, matrix, prior = random_group(np.random.default_rng(0), 3, (2, 2))
+    arguments: dict[str, Any] = {"unary": unary, "compatibility": matrix, "prior": prior}
+    arguments |= {"masks": np.full((3, 3, 2, 2), 1 / 3)}
+    arguments[part] = arguments[part].astype(kind)
+    with pytest.raises(TypeError, match=f"{part} must hold real numbers of up to 64 bits, found dtype"):
+        energy(**arguments)
+    arguments.pop("masks")
+    if part != "masks":
+        with pytest.raises(TypeError, match=f"{part} must hold real numbers of up to 64 bits, found dtype"):
+            optimize_masks(**arguments)

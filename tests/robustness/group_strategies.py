@@ -95,4 +95,5 @@ def groups(draw: st.DrawFn, most: int = 24, most_cells: int = 64, outputs: int |
     start = _start(draws, shape, inputs, kind, draw(st.sampled_from(_START_DTYPES)))
     order = draw(st.sampled_from("CF"))
     chosen = {name: value for name, value in draw(hyperparameters(grid)).items() if name not in _SHAPE_PARAMETERS}
-    return Group(*(_frozen(array, order) for array in (unary, matrix, prior, start)), chosen)
+    unary, matrix, prior, start = (_frozen(array, order) for array in (unary, matrix, prior, start))
+    return Group(unary, matrix, prior, start, chosen)
