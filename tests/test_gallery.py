@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -136,14 +139,20 @@ def test_a_strip_shows_each_value_and_names_the_default(group: Group, sweep: Swe
 
 
 @pytest.mark.slow
-def test_all_figures_are_written_and_come_out_the_same_twice(group: Group, tmp_path: Path) -> None:
-    written = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        gallery.draw_all(group, tmp_path / name, _console())
-        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
-    assert written[0] == written[1]
-    assert set(written[0]) == _figures()
+def test_all_figures_are_written(group: Group, tmp_path: Path) -> None:
+    gallery.draw_all(group, tmp_path, _console())
+    assert {path.name for path in tmp_path.iterdir()} == _figures()
+
+
+def test_figures_come_out_the_same_twice(group: Group) -> None:
+    first, second = (_pixels(draw_overview(group, mix(group, **CALM))) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def _pixels(figure: Figure) -> NDArray[np.uint8]:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
 
 
 def _figures() -> set[str]:
