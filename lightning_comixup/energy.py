@@ -89,7 +89,7 @@ _ROUNDING = 1e-9
 
 def capacity(parameters: Hyperparameters, cells: int) -> float:
     """Return the load τ·S above which an output pays; a soft threshold, where nothing jumps, as it is."""
-    threshold = float(parameters.penalty_threshold * cells)
+    threshold = parameters.penalty_threshold * cells
     return threshold if parameters.thresholding == "soft" else threshold * (1.0 + _ROUNDING)
 
 

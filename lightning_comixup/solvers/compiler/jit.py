@@ -1,4 +1,4 @@
-"""Compiling with Numba, and the key of its cache."""
+"""Compiling with Numba: kernels, instructions, entry points, and the key of their cache."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import extending
 
 from lightning_comixup.solvers.compiler.first_use import FirstUse
 
-# Numba's stubs leave out the options that spare the wrappers for calls from Python, and the settings.
+# Numba's stubs leave out the options that spare the wrappers for calls from Python.
 _njit: Any = numba.njit
-_config: Any = numba.config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,10 +51,13 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
+def instruction(function: Callable[..., Any]) -> Any:
+    """Make an instruction of what generates it; Numba's stubs describe the generator, kernels call the instruction."""
+    return extending.intrinsic(function)
+
+
 def entry_point(function: Function) -> Function:
     """Compile `function` with a cache on disk, or without one where no folder can be written."""
-    if _config.DISABLE_JIT:
-        return function
     try:
         dispatcher = _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:
