@@ -12,8 +12,9 @@ from numba import extending
 
 from lightning_comixup.solvers.compiler.first_use import FirstUse
 
-# Numba's stubs leave out the options that spare the wrappers for calls from Python.
+# Numba's stubs leave out the options that spare the wrappers for calls from Python, and the settings.
 _njit: Any = numba.njit
+_config: Any = numba.config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -57,7 +58,16 @@ def instruction(function: Callable[..., Any]) -> Any:
 
 
 def entry_point(function: Function) -> Function:
-    """Compile `function` with a cache on disk, or without one where no folder can be written."""
+    """Compile `function` with a cache on disk, or without one where no folder can be written.
+
+    Raises:
+        RuntimeError: If Numba was told not to compile: instructions have no version in Python.
+    """
+    if _config.DISABLE_JIT:
+        raise RuntimeError(
+            "The labeling solver must be compiled, found the environment variable NUMBA_DISABLE_JIT set. Unset it, or "
+            'use solver="pygco".'
+        )
     try:
         dispatcher = _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:
