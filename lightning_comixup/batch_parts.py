@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from lightning_comixup.batch_access import get_part
-from lightning_comixup.belonging import check_device, check_rows
-from lightning_comixup.saliency import check_inputs
 from lightning_comixup.settings import MixingSettings
+from lightning_comixup.tensor_checks import check_device, check_inputs, check_rows
 
 
 class BatchParts(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_comixup.belonging import check_device
 from lightning_comixup.hyperparameters import check_choice, check_number
 from lightning_comixup.targets import check_class_targets
+from lightning_comixup.tensor_checks import check_device
 
 
 def check_logits(logits: Tensor) -> None:

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from lightning_comixup.batch_access import with_part
 from lightning_comixup.batch_parts import BatchParts, read_parts
-from lightning_comixup.belonging import check_device
 from lightning_comixup.clean_pass import CleanPass, run_clean_pass
-from lightning_comixup.functional import MixedBatch, check_saliency
+from lightning_comixup.functional import MixedBatch
 from lightning_comixup.grid import check_grid, resolve_grid
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
@@ -26,6 +25,7 @@ from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides
 from lightning_comixup.targets import TargetRows, target_rows
+from lightning_comixup.tensor_checks import check_device, check_saliency
 
 
 @dataclass(frozen=True)
