@@ -63,6 +63,17 @@ def check_dense(name: str, tensor: Tensor) -> None:
         raise TypeError(f"{name} must be dense, found layout {tensor.layout}. Convert with `.to_dense()`.")
 
 
+def check_averaged(name: str, part: Tensor) -> None:
+    """Check that a tensor of any dtype but the floating ones without arithmetic can be averaged.
+
+    Raises:
+        TypeError: If it is sparse, or floating of 8 bits.
+    """
+    check_dense(name, part)
+    if part.is_floating_point() and part.dtype not in _FLOATING:
+        raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")
+
+
 def check_rows(name: str, part: object, rows: int) -> None:
     """Check that a part of a batch is a tensor with one row per input.
 
