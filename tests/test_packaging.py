@@ -18,7 +18,7 @@ from packaging.version import Version
 _ROOT = Path(__file__).parents[1]
 _PACKAGE = "lightning_comixup"
 _BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
-_TOOLS = {"mypy", "ruff", "hatchling"}  # work on the code, not with it
+_TOOLS = {"mypy", "ruff", "hatchling", "sphinx", "myst-parser", "furo"}  # work on the code, not with it
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_source_distribution_can_be_tested(built: Path) -> None:
     with tarfile.open(path) as archive:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in archive.getnames()}
     needed = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "constraints.txt", "constraints-lowest.txt"}
-    folders = {"tests", "examples", "benchmarks", _PACKAGE}
+    folders = {"tests", "examples", "benchmarks", "docs", _PACKAGE}
     assert needed <= names
     assert {PurePosixPath(name).parts[0] for name in names if "/" in name} == folders
     assert not [name for name in names if name.endswith((".pyc", ".nbi", ".nbc"))]

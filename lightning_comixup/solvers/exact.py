@@ -136,7 +136,8 @@ def solve(problem: Problem) -> Labeling:
         ValueError: If costs or weights are so large that energies may overflow.
     """
     group, grid = state_group(problem), problem.unary.shape[1:]
-    starts = problem.starts.astype(np.int64).reshape(*problem.starts.shape[:2], -1)
+    # In this order whatever that of the user's is: for another the solver would be compiled again.
+    starts = problem.starts.astype(np.int64, order="C").reshape(*problem.starts.shape[:2], -1)
     state, sub = _arrays(group, starts.shape[1], grid)
     tally = np.zeros(3, np.int64)
     lowest = best_descent(starts, group, state, sub, tally)

@@ -245,8 +245,9 @@ def test_it_is_compiled_once() -> None:
     for grid, changes in cases:
         unary, matrix, prior = random_group(draws, 3, grid)
         matrix.flags.writeable = False
-        starts = draw_starts(draws, 1, 3, grid)
-        solve(Problem(unary.astype(np.float32), matrix, prior, starts, Hyperparameters(**changes)))
+        for starts in (draw_starts(draws, 1, 3, grid), np.asfortranarray(draw_starts(draws, 2, 3, grid))):
+            starts.flags.writeable = False
+            solve(Problem(unary.astype(np.float32), matrix, prior, starts, Hyperparameters(**changes)))
     assert len(best_descent.signatures) == 1  # type: ignore[attr-defined]
 
 
