@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
-from lightning_comixup.problem import as_numbers, check_problem
+from lightning_comixup.problem import Labeling, Problem, as_numbers, check_problem, masks_of
 from lightning_comixup.unary import add_prior
 
 
@@ -63,6 +63,13 @@ def energy(
     counts = shares.reshape(*shares.shape[:2], -1).sum(2)
     diverse = diversity_term(counts, np.asarray(compatibility, np.float64), cells, parameters)
     return data + parameters.smoothness / cells / 2 * smooth + parameters.diversity / cells * diverse
+
+
+def energy_of(labeling: Labeling, problem: Problem) -> float:
+    """Return the energy of a solver's labeling."""
+    masks = masks_of(labeling, problem.unary.shape[0])
+    settings = vars(problem.hyperparameters)
+    return energy(masks, problem.unary, problem.compatibility, prior=problem.prior, **settings)
 
 
 # How far from 1 the shares of a cell may sum: rounding of half precision.
