@@ -37,6 +37,10 @@ def test_a_window_wider_than_a_map_is_the_map() -> None:
     assert (peaks[:, 0] == 0).all()
 
 
+def test_a_stride_wider_than_a_map_takes_its_first_window() -> None:
+    assert locate_peaks(torch.rand(3, 9, 20), 8, 2**63 - 1).tolist() == [[0, 0]] * 3
+
+
 @pytest.mark.parametrize("spatial", [(40,), (12, 12, 12)])
 def test_any_number_of_dimensions(spatial: tuple[int, ...]) -> None:
     saliency = torch.zeros(1, *spatial)

@@ -66,13 +66,14 @@ def test_outputs_keep_what_is_salient() -> None:
     assert kept > 5 / 20
 
 
-@pytest.mark.parametrize("kind", ["integer", "int32", "one-hot", "soft", "double"])
+@pytest.mark.parametrize("kind", ["integer", "int32", "uint16", "one-hot", "soft", "double"])
 def test_targets_of_every_kind(kind: str) -> None:
     inputs, targets, saliency = _batch(20)
     soft = torch.softmax(torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), 1)
     given = {
         "integer": targets,
         "int32": targets.int(),
+        "uint16": targets.to(torch.uint16),
         "one-hot": F.one_hot(targets, 4),
         "soft": soft,
         "double": soft.double(),

@@ -92,7 +92,14 @@ BATCH = _rows(
     ("saliency", _X, ValueError, "saliency must be (B, *spatial) = (4, 8, 8)", "(4, 3, 8, 8)", "Reduce its channels"),
     ("saliency", _NAN.to("meta"), ValueError, "saliency must be on the device of the inputs, cpu", "meta", "Move it"),
     ("saliency", -_X[:, 0], ValueError, "saliency must not be negative", "a cell of mean -", "Take its magnitude."),
-    ("saliency", _NAN, ValueError, "saliency must be finite", "NaN, infinity or sums", '="skip")'),
+    (
+        "saliency",
+        _NAN,
+        ValueError,
+        "saliency must be finite",
+        "NaN, infinity or sums that overflow in 4 of 4 maps",
+        '="skip")',
+    ),
     ("num_classes", None, ValueError, "num_classes must be given for integer targets", "None", "Pass num_classes=K."),
     (
         "num_classes",

@@ -114,7 +114,7 @@ RUNS = {
         _X[:0], ValueError, "inputs must be (B, C, *spatial)", "shape (0, 1, 8, 8)", "Add a channel"
     ),
     "inputs: NaN": _inputs(
-        _X * torch.nan, ValueError, _FINITE, "NaN, infinity or sums that overflow in 8 of 8", 'on_nonfinite="skip"'
+        _X * torch.nan, ValueError, _FINITE, "NaN, infinity or sums that overflow in 8 of 8 maps", 'on_nonfinite="skip"'
     ),
     "inputs: a graph": _inputs(_X.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a learned"),
     "targets: a list": _targets(_Y.tolist(), TypeError, "targets must be a tensor", "list", _RIGHT),

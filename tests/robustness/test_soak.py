@@ -7,6 +7,7 @@ with pictures 10 MB. What a step kept would come to hundreds of objects.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,10 @@ def _problems(draws: np.random.Generator) -> list[Problem]:
     return [Problem(*group, starts, Hyperparameters()) for group in groups]
 
 
+def _solver_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("comixup")}
+
+
 def test_the_solvers_threads_are_kept_from_batch_to_batch() -> None:
     """Where several groups are solved at once; the solver itself starts no thread of PyTorch's."""
     problems = _problems(np.random.default_rng(0))
@@ -105,12 +110,14 @@ def test_the_solvers_threads_are_kept_from_batch_to_batch() -> None:
         torch.set_num_threads(3)
         for _ in range(100):
             solve_groups(problems)
-        first = read_memory()
+        first, kept = read_memory(), _solver_threads()
         for _ in range(2000):
             solve_groups(problems)
         last = read_memory()
     finally:
         torch.set_num_threads(before)
+    assert len(kept) > 0
+    assert _solver_threads() == kept
     assert (last.threads, last.tasks) == (first.threads, first.tasks)
     assert last.blocks - first.blocks < 200
     assert last.objects - first.objects < 20
