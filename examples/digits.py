@@ -124,10 +124,7 @@ class Run(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train all runs, print the table and draw the picture."""
     options = parse(arguments)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # A network this small gains nothing from threads, and loses much where another program wants the cores.
-    torch.set_num_threads(1)
+    prepare_process()
     console = Console()
     runs = train_all(options, console)
     console.print(results_table(runs))
@@ -191,6 +188,17 @@ def picture_path(text: str) -> Path:
     return path
 
 
+def prepare_process() -> None:
+    """Let this process use one thread, and Lightning speak of problems only."""
+    # A network this small gains nothing from threads, and loses much where another program wants the cores.
+    torch.set_num_threads(1)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # No problems: images in memory need no workers to load them; the other is about Lightning's own use of torch.
+    warnings.filterwarnings("ignore", message=r".*does not have many workers")
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+
+
 def train_all(options: argparse.Namespace, console: Console) -> dict[str, list[Run]]:
     """Train with every seed and setting, under one progress bar."""
     images, labels = load_images()
@@ -237,12 +245,8 @@ def train_one(train: Images, test: Images, setting: str, seed: int, epochs: int,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    with warnings.catch_warnings():
-        # Loading from memory needs no workers; the other is about Lightning's own use of torch.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers")
-        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-        trainer.fit(network, DataLoader(train, BATCH_SIZE, shuffle=True, generator=order))
-        (metrics,) = trainer.test(network, DataLoader(test, IMAGES), verbose=False)
+    trainer.fit(network, DataLoader(train, BATCH_SIZE, shuffle=True, generator=order))
+    (metrics,) = trainer.test(network, DataLoader(test, IMAGES), verbose=False)
     return Run(network, test, metrics["accuracy"], metrics["calibration error"], clock.seconds)
 
 

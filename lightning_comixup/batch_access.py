@@ -49,7 +49,7 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
 
     Args:
         batch: A list, tuple, named tuple, dict or dataclass, or anything for a (getter, setter) pair.
-        name: "input_key" or "target_key", for the error.
+        name: The argument that gave the key, for the error.
         key: An index, a key or attribute name, a path of them, or a (getter, setter) pair.
 
     Raises:
@@ -80,7 +80,7 @@ def _is_pair(key: object) -> bool:
     return isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key)
 
 
-def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool = True) -> Any:
+def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
     """Return the batch with one part replaced: the same container where it may change, else a new one.
 
     A list, dict or dataclass is the one that Lightning's transfer to the device has made, so changing it is seen by the

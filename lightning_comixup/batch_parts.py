@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from lightning_comixup.batch_access import get_part
-from lightning_comixup.belonging import check_device, check_rows
-from lightning_comixup.saliency import check_inputs
 from lightning_comixup.settings import MixingSettings
+from lightning_comixup.tensor_checks import check_averaged, check_device, check_inputs, check_rows
 
 
 class BatchParts(NamedTuple):
@@ -25,7 +24,7 @@ def read_parts(batch: Any, settings: MixingSettings) -> BatchParts:
     """Return the parts that the settings name.
 
     Raises:
-        TypeError: If a part is no tensor, or an input is not floating.
+        TypeError: If a part is no tensor, or of a layout or dtype that cannot be mixed.
         ValueError: If a part is missing, does not belong to the inputs or requires a gradient.
     """
     inputs = get_part(batch, "input_key", settings.input_key)
@@ -35,10 +34,12 @@ def read_parts(batch: Any, settings: MixingSettings) -> BatchParts:
     averaged = [get_part(batch, "also_average", key) for key in settings.also_average]
     for other in others:
         check_inputs(other, "also_mix")
-    named = [("targets", targets), *(("also_mix", part) for part in others)]
-    for name, part in [*named, *(("also_average", part) for part in averaged)]:
+    named_averaged = [("also_average", part) for part in averaged]
+    for name, part in [("targets", targets), *(("also_mix", part) for part in others), *named_averaged]:
         check_rows(name, part, len(inputs))
         check_device(name, part, inputs)
+    for name, part in [("targets", targets), *named_averaged] if settings.linear_targets else named_averaged:
+        check_averaged(name, part)
     if settings.linear_targets and not targets.is_floating_point():
         raise TypeError(
             f"targets must be floating with linear_targets=True, found {targets.dtype}. Convert them by `.float()`; "

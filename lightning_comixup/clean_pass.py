@@ -96,6 +96,8 @@ def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *argumen
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
     """Return the gradients of the loss; no `.grad` is touched."""
+    if not sources:  # a saliency of the user's own, and no optimizer
+        return []
     try:
         return torch.autograd.grad(loss, sources, allow_unused=True)
     except RuntimeError as error:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters, make_hyperparameters
-from lightning_comixup.problem import as_numbers, check_problem
+from lightning_comixup.problem import Labeling, Problem, as_numbers, check_problem, masks_of
 from lightning_comixup.unary import add_prior
 
 
@@ -65,6 +65,13 @@ def energy(
     return data + parameters.smoothness / cells / 2 * smooth + parameters.diversity / cells * diverse
 
 
+def energy_of(labeling: Labeling, problem: Problem) -> float:
+    """Return the energy of a solver's labeling."""
+    masks = masks_of(labeling, problem.unary.shape[0])
+    settings = vars(problem.hyperparameters)
+    return energy(masks, problem.unary, problem.compatibility, prior=problem.prior, **settings)
+
+
 # How far from 1 the shares of a cell may sum: rounding of half precision.
 _SUM_TOLERANCE = 1e-2
 
@@ -89,7 +96,7 @@ _ROUNDING = 1e-9
 
 def capacity(parameters: Hyperparameters, cells: int) -> float:
     """Return the load τ·S above which an output pays; a soft threshold, where nothing jumps, as it is."""
-    threshold = float(parameters.penalty_threshold * cells)
+    threshold = parameters.penalty_threshold * cells
     return threshold if parameters.thresholding == "soft" else threshold * (1.0 + _ROUNDING)
 
 

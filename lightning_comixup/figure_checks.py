@@ -7,8 +7,8 @@ from collections.abc import Sequence, Sized
 import torch
 from torch import Tensor
 
-from lightning_comixup.belonging import check_rows
-from lightning_comixup.functional import MixedBatch, check_saliency
+from lightning_comixup.functional import MixedBatch
+from lightning_comixup.tensor_checks import check_rows, check_saliency
 
 
 def check_picture(

@@ -9,14 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_comixup.belonging import check_device
 from lightning_comixup.draws import GeneratorLike, as_generator
 from lightning_comixup.hyperparameters import make_hyperparameters
 from lightning_comixup.mixing import mix_inputs, mix_targets
-from lightning_comixup.plan import plan_batch
-from lightning_comixup.saliency import check_inputs
+from lightning_comixup.plan import Plan, plan_batch
 from lightning_comixup.targets import target_rows
-from lightning_comixup.tensor_checks import FLOATING, check_dense
+from lightning_comixup.tensor_checks import check_device, check_inputs, check_saliency
 
 
 class MixedBatch(NamedTuple):
@@ -78,28 +76,10 @@ def comixup_batch(
     check_device("saliency", saliency, inputs)
     plan = plan_batch(saliency, parameters, as_generator(generator), verdict=verdict)
     with torch.no_grad():
-        mixed = mix_inputs(inputs, plan.mixing)
-        soft_targets = mix_targets(rows, plan.mixing)
-    return MixedBatch(mixed, soft_targets, plan.mixing.mixing_weights, plan.masks)
+        return apply_plan(inputs, rows, plan)
 
 
-def check_saliency(saliency: Tensor, inputs: Tensor) -> None:
-    """Check that a saliency belongs to the inputs.
-
-    Raises:
-        TypeError: If it is no dense floating tensor.
-        ValueError: If its shape is not (B, *spatial).
-    """
-    if not isinstance(saliency, Tensor) or saliency.dtype not in FLOATING:
-        found = saliency.dtype if isinstance(saliency, Tensor) else type(saliency).__name__
-        raise TypeError(
-            f"saliency must be a floating tensor, of 16 bits or more, found {found}. Take that of "
-            "`compute_saliency`, or convert yours by `.float()`."
-        )
-    check_dense("saliency", saliency)
-    expected = (inputs.shape[0], *inputs.shape[2:])
-    if tuple(saliency.shape) != expected:
-        raise ValueError(
-            f"saliency must be (B, *spatial) = {expected} for inputs of shape {tuple(inputs.shape)}, found "
-            f"{tuple(saliency.shape)}. Reduce its channels, as `compute_saliency` does."
-        )
+def apply_plan(inputs: Tensor, rows: Tensor, plan: Plan) -> MixedBatch:
+    """Mix inputs (B, C, *spatial) and rows of targets (B, ...) as it was planned for them."""
+    mixed, targets = mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing)
+    return MixedBatch(mixed, targets, plan.mixing.mixing_weights, plan.masks)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_comixup.draws import GeneratorLike, as_generator, draw_prior, draw_starts
-from lightning_comixup.energy import energy
+from lightning_comixup.energy import energy_of
 from lightning_comixup.hyperparameters import Solver, make_hyperparameters
 from lightning_comixup.problem import Labeling, Problem, as_numbers, check_problem, masks_of
 
@@ -118,12 +118,5 @@ def _solve(problem: Problem) -> Labeling:
 def _unmixed(problem: Problem) -> Labeling:
     """Return the only labeling of a group of one."""
     own = np.zeros_like(problem.starts[0])
-    labeling = Labeling(own, own, 0.0, 0, 0)
-    reached = energy(
-        masks_of(labeling, 1),
-        problem.unary,
-        problem.compatibility,
-        prior=problem.prior,
-        **vars(problem.hyperparameters),
-    )
-    return labeling._replace(energy=reached)
+    labeling = Labeling(own, own, energy=0.0, proven=0, subproblems=0)
+    return labeling._replace(energy=energy_of(labeling, problem))

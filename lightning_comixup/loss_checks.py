@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 
-from lightning_comixup.belonging import check_device
 from lightning_comixup.hyperparameters import check_choice, check_number
 from lightning_comixup.targets import check_class_targets
+from lightning_comixup.tensor_checks import check_device
+
+LossKind = Literal["ce", "bce"]
+Reduction = Literal["mean", "sum", "none"]
 
 
 def check_logits(logits: Tensor) -> None:
@@ -61,7 +66,7 @@ def check_loss_options(
     """
     check_loss_kind(kind)
     check_number("label_smoothing", label_smoothing, lowest=0.0, highest=1.0, advice="Use 0 for none.")
-    check_choice("reduction", reduction, ("mean", "sum", "none"), advice='Use "none" for one loss per sample.')
+    check_choice("reduction", reduction, get_args(Reduction), advice='Use "none" for one loss per sample.')
     if class_weights is None:
         return
     remedy = "Make it once, by `torch.tensor([...])` with one weight per class."
@@ -77,7 +82,9 @@ def check_loss_kind(kind: str) -> None:
     Raises:
         ValueError: If it is not.
     """
-    check_choice("The loss kind", kind, ("ce", "bce"), advice="Set comixup_loss_kind, or pass kind, to one of them.")
+    check_choice(
+        "The loss kind", kind, get_args(LossKind), advice="Set comixup_loss_kind, or pass kind, to one of them."
+    )
 
 
 def name_cause(logits: Tensor, targets: Tensor) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_comixup.autocast import without_autocast
 from lightning_comixup.loss_checks import (
+    LossKind,
+    Reduction,
     check_logits,
     check_loss_kind,
     check_loss_options,
     check_loss_targets,
     name_cause,
 )
-
-LossKind = Literal["ce", "bce"]
-Reduction = Literal["mean", "sum", "none"]
 
 
 def soft_target_loss(

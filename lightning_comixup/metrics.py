@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lightning_comixup.belonging import check_device
 from lightning_comixup.targets import check_class_targets
+from lightning_comixup.tensor_checks import check_device
 
 
 class SoftTargetAccuracy(Metric):

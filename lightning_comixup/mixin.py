@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from lightning_comixup.losses import LossKind, Reduction, clean_loss, soft_target_loss
+from lightning_comixup.loss_checks import LossKind, Reduction
+from lightning_comixup.losses import clean_loss, soft_target_loss
 
 
 class CoMixupMixin:

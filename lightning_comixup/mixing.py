@@ -79,8 +79,3 @@ def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
     wide = targets.to(torch.promote_types(targets.dtype, torch.float32))
     with without_autocast(targets.device):  # it would round the weights to half precision
         return (plan.mixing_weights.to(wide.dtype) @ wide.reshape(len(wide), -1)).reshape(targets.shape)
-
-
-def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
-    """Return integer targets as (B, K) float32 rows with a single 1; a row of zeros where the target is no class."""
-    return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).to(torch.float32)

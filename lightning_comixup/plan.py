@@ -38,6 +38,13 @@ class LabelingReport(NamedTuple):
     inputs_per_output: float  # mean number of inputs in a mixed sample
 
 
+class SaliencyDescription(NamedTuple):
+    """What the labeling is told of the saliency of a batch."""
+
+    pooled: NDArray[np.float64]  # (B, *grid) means over the cells
+    peaks: NDArray[np.float64]  # (B, d)
+
+
 class Plan(NamedTuple):
     """The mixing plan of a batch, the masks behind it and the solver's report."""
 
@@ -82,8 +89,8 @@ def plan_batch(
 
 def describe_saliency(
     saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters, verdict: Verdict | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return on the host the saliency pooled to the grid (B, *grid) and its peaks (B, d), copied as one tensor.
+) -> SaliencyDescription:
+    """Return on the host the saliency pooled to the grid and its peaks, copied as one tensor.
 
     The same copy brings the verdict, which is raised first if it is bad.
     """
@@ -97,7 +104,7 @@ def describe_saliency(
         verdict.refuse()
     values = packed[: pooled.numel()].reshape(pooled.shape)
     _check_values(values)
-    return values, packed[pooled.numel() :][: peaks.numel()].reshape(peaks.shape)
+    return SaliencyDescription(values, packed[pooled.numel() :][: peaks.numel()].reshape(peaks.shape))
 
 
 def _check_values(pooled: NDArray[np.float64]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import check_function
 from lightning_comixup.losses import soft_target_loss
-from lightning_comixup.tensor_checks import FLOATING, check_dense
+from lightning_comixup.tensor_checks import check_inputs
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -109,28 +109,6 @@ def check_clean_loss(loss: Tensor) -> None:
         )
     if not loss.requires_grad:
         require_gradient(None)
-
-
-def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
-    """Check that inputs, called `name` in the error, can be differentiated and mixed.
-
-    Raises:
-        TypeError: If they are no dense floating tensor.
-        ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
-    """
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
-    if inputs.dtype not in FLOATING:
-        raise TypeError(
-            f"{name} must be floating, of 16 bits or more, found {inputs.dtype}: mixing averages them. Convert them, "
-            "e.g. by `.float()`."
-        )
-    check_dense(name, inputs)
-    if inputs.ndim < 3 or inputs.numel() == 0:
-        raise ValueError(
-            f"{name} must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
-            f"{tuple(inputs.shape)}. Add a channel dimension with `unsqueeze(1)` if that is what is missing."
-        )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
@@ -59,9 +59,9 @@ class MixingSettings:
             check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
         check_flag("linear_targets", self.linear_targets, advice="Use True for targets that are no classes.")
         advice = 'Use "grad" unless the module has re-entrant checkpointing.'
-        check_choice("clean_gradient", self.clean_gradient, ("grad", "backward"), advice=advice)
+        check_choice("clean_gradient", self.clean_gradient, get_args(CleanGradient), advice=advice)
         advice = 'Use "raise" to find the cause, or "skip" to go on without mixing.'
-        check_choice("on_nonfinite", self.on_nonfinite, ("raise", "skip"), advice=advice)
+        check_choice("on_nonfinite", self.on_nonfinite, get_args(OnNonfinite), advice=advice)
 
     def _check_keys(self) -> None:
         for name in ("input_key", "target_key"):

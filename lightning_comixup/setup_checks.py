@@ -82,8 +82,8 @@ def check_clean_gradient(trainer: pl.Trainer, module: pl.LightningModule, settin
         raise ValueError(
             "The clean gradient must not come from a backward with static_graph=True, found "
             f"{'a backward() of the module' if own_backward else 'clean_gradient=' + repr('backward')}: it would count "
-            'as one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing, and no backward() of '
-            "the module; or clean_weight=0."
+            'as one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing; with a backward() of '
+            "the module also clean_weight=0."
         )
 
 

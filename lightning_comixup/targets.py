@@ -8,10 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_comixup.belonging import check_rows
 from lightning_comixup.hyperparameters import check_count
-from lightning_comixup.mixing import one_hot_targets
-from lightning_comixup.tensor_checks import check_dense
+from lightning_comixup.tensor_checks import check_dense, check_rows
 from lightning_comixup.verdict import Verdict
 
 # How far from 1 the sum of a row of soft targets may be: rounding of a softmax in bf16.
@@ -69,6 +67,11 @@ def check_class_targets(targets: Tensor, name: str = "targets") -> None:
             f"{targets.dtype}. Convert class labels by `.long()`; for regression and the like use "
             "CoMixup(linear_targets=True) and override comixup_clean_loss."
         )
+
+
+def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
+    """Return integer targets as (B, K) float32 rows with a single 1; a row of zeros where the target is no class."""
+    return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).to(torch.float32)
 
 
 def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:

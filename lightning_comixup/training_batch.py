@@ -6,8 +6,8 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -16,9 +16,8 @@ from torch import Tensor
 
 from lightning_comixup.batch_access import with_part
 from lightning_comixup.batch_parts import BatchParts, read_parts
-from lightning_comixup.belonging import check_device
 from lightning_comixup.clean_pass import CleanPass, run_clean_pass
-from lightning_comixup.functional import MixedBatch, check_saliency
+from lightning_comixup.functional import MixedBatch, apply_plan
 from lightning_comixup.grid import check_grid, resolve_grid
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
 from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
@@ -26,6 +25,7 @@ from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides
 from lightning_comixup.targets import TargetRows, target_rows
+from lightning_comixup.tensor_checks import check_device, check_saliency
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,7 @@ class MixedStep:
     saliency: Tensor
     mixed: MixedBatch | None  # None where the batch was left unmixed
     report: LabelingReport | None
-    milliseconds: dict[str, float] = field(default_factory=dict)  # of the phases, on the host
-
-
-class _Mixture(NamedTuple):
-    inputs: Tensor
-    targets: Tensor
+    milliseconds: dict[str, float]  # of the phases, on the host
 
 
 def mix_training_batch(
@@ -69,12 +64,13 @@ def mix_training_batch(
             plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid, verdict)
     except NonFiniteSaliencyError as error:
         clean = _without_mixing(trainer, clean, settings, error)
-        return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
+        return MixedStep(
+            batch, clean, inputs, targets, saliency, mixed=None, report=None, milliseconds=phases.milliseconds
+        )
     with phases.time("mixing"), torch.no_grad():
-        mixture = _Mixture(mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing))
-        in_place = not any(overrides(hooks, "transfer_batch_to_device") for hooks in (module, _data_module(trainer)))
-        batch = _replace_parts(batch, parts, mixture, plan.mixing, settings, in_place)
-    mixed = MixedBatch(*mixture, plan.mixing.mixing_weights, plan.masks)
+        mixed = apply_plan(inputs, rows, plan)
+        in_place = _owns_container(trainer, module)
+        batch = _replace_parts(batch, parts, mixed, plan.mixing, settings, in_place)
     return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan.report, phases.milliseconds)
 
 
@@ -143,15 +139,17 @@ def _number_of_classes(targets: Tensor, clean: CleanPass | None, given: int | No
     return classes
 
 
-def _data_module(trainer: pl.Trainer) -> Any:
-    return getattr(trainer, "datamodule", None)
+def _owns_container(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+    """Whether the batch's containers were made by Lightning's transfer to the device, not by a user's."""
+    data_module = getattr(trainer, "datamodule", None)
+    return not any(overrides(owner, "transfer_batch_to_device") for owner in (module, data_module))
 
 
 def _replace_parts(
-    batch: Any, parts: BatchParts, mixture: _Mixture, plan: MixingPlan, settings: MixingSettings, in_place: bool
+    batch: Any, parts: BatchParts, mixed: MixedBatch, plan: MixingPlan, settings: MixingSettings, in_place: bool
 ) -> Any:
     """Return the batch with all its mixed parts."""
-    new = [(settings.input_key, mixture.inputs), (settings.target_key, mixture.targets)]
+    new = [(settings.input_key, mixed.inputs), (settings.target_key, mixed.targets)]
     new += [(key, mix_inputs(part, plan)) for key, part in zip(settings.also_mix, parts.others, strict=True)]
     new += [(key, mix_targets(part, plan)) for key, part in zip(settings.also_average, parts.averaged, strict=True)]
     for key, value in new:

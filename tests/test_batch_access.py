@@ -120,7 +120,7 @@ def test_containers_keep_their_type_and_what_else_they_hold() -> None:
 def test_containers_around_one_that_can_change_stay_the_same() -> None:
     inner = {"image": 1, "id": 2}
     batch = (inner, "label")
-    assert with_part(batch, [0, "image"], 5) is batch
+    assert with_part(batch, [0, "image"], 5, in_place=True) is batch
     assert inner == {"image": 5, "id": 2}
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from lightning_comixup.grid import upsample_nearest
-from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets, one_hot_targets
+from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
+from lightning_comixup.targets import one_hot_targets
 
 
 def _plan(batch: int, grid: tuple[int, ...], halves: bool) -> MixingPlan:
@@ -109,8 +109,3 @@ def test_targets_are_not_rounded_by_autocast() -> None:
         found = mix_targets(targets, plan)
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
-
-
-def test_one_hot_rows() -> None:
-    assert one_hot_targets(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert np.allclose(one_hot_targets(torch.tensor([7]), 3), 0)

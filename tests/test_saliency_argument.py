@@ -58,6 +58,17 @@ def test_a_teachers_saliency_is_used_and_the_clean_gradient_stays(clean_weight: 
     assert not torch.equal(module.seen[-2][0], own.seen[-2][0])
 
 
+def test_a_module_without_an_optimizer_is_mixed() -> None:
+    class Frozen(Tiny):
+        def configure_optimizers(self) -> Any:
+            return None
+
+    module = Frozen()
+    with pytest.warns(UserWarning, match="configure_optimizers"):
+        fit(module, CoMixup(seed=0, saliency=FrozenTeacher()), max_epochs=1)
+    assert all(targets.is_floating_point() for _, targets in module.seen)
+
+
 def test_class_activation_maps() -> None:
     module = Tiny()
     fit(module, CoMixup(seed=0, saliency=class_activation_map, clean_weight=0, num_classes=CLASSES))

@@ -1,4 +1,4 @@
-"""The study's data: IDX files and splits."""
+"""The study's data: Fashion-MNIST's files, and splits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-from examples.study_parts.data import has_fashion, read_idx, split_digits, split_fashion
+from examples.study_parts.data import has_fashion, split_digits, split_fashion
 
 _NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte")
 
@@ -21,19 +20,6 @@ def write_fashion(folder: Path, size: int = 200) -> None:
     for name, values in zip(_NAMES, (images, labels, images[:50], labels[:50]), strict=True):
         data = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
         (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
-
-
-def test_idx_by_hand(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255]))
-    assert read_idx(path).tolist() == [[1, 2, 3], [4, 5, 255]]
-
-
-def test_what_is_no_idx_file_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(b"<html>")
-    with pytest.raises(ValueError, match="must be an IDX file of bytes, found the header 3c68746d"):
-        read_idx(path)
 
 
 def test_fashion(tmp_path: Path) -> None:

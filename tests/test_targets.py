@@ -1,4 +1,4 @@
-"""What `test_functional` does not reach: the verdict, and integers of few bits."""
+"""What `test_functional` does not reach: the verdict, integers of few bits, and rows by themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_comixup.targets import target_rows
+from lightning_comixup.targets import one_hot_targets, target_rows
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_more_classes_than_the_targets_own_type_can_count() -> None:
     assert verdict is not None
     assert bool(verdict.passed)
     assert rows.argmax(1).tolist() == [0, 255]
+
+
+def test_one_hot_rows() -> None:
+    assert one_hot_targets(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert one_hot_targets(torch.tensor([7]), 3).tolist() == [[0, 0, 0]]

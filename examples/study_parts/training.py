@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,10 +80,6 @@ def train(images: Split, part: str, method: str, seed: int, epochs: int) -> Trai
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    with warnings.catch_warnings():
-        # Loading from memory needs no workers; the other is about Lightning's own use of torch.
-        warnings.filterwarnings("ignore", message=r".*does not have many workers")
-        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-        trainer.fit(module, DataLoader(images.train, recipe.batch_size, shuffle=True, generator=order))
-        (metrics,) = trainer.test(module, DataLoader(images.test, _TEST_BATCH), verbose=False)
+    trainer.fit(module, DataLoader(images.train, recipe.batch_size, shuffle=True, generator=order))
+    (metrics,) = trainer.test(module, DataLoader(images.test, _TEST_BATCH), verbose=False)
     return Trained(module, Measures(**metrics), clock.seconds)

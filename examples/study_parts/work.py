@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import multiprocessing
 import signal
@@ -12,8 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
+from examples.digits import prepare_process
 from examples.study_parts.plan import Cost, Place, Result, Run
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.training import split, train
@@ -77,10 +75,3 @@ def spread(work: Callable[[Task], Found], tasks: Sequence[Task], processes: int)
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
     prepare_process()
-
-
-def prepare_process() -> None:
-    """Let this process use one thread, and Lightning speak of problems only."""
-    torch.set_num_threads(1)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -21,14 +21,14 @@ from lightning_comixup.solvers.compiler.lanes import (
     store,
     where_above,
 )
-from lightning_comixup.solvers.half_labels import MOST_HALVES
+from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
 from lightning_comixup.solvers.subproblem import CHOICES, PLACE, STALE, Subproblem, find_lowest
 
 # The most that a rival can cost more than a half label along an edge, of ½‖z - z'‖²: the neighbour holds an input of
 # the half label (1 - ¼), or the half label itself (¾ - 0).
-_MOST_FOR_HALF = 0.75
+_MOST_FOR_HALF = max(1.0 - HALF_TO_INPUT, HALF_TO_OTHER)
 # The most that a rival can cost more than an input where the neighbour holds a half label of that input: ¾ - ¼.
-_MOST_BESIDE_HALF = 0.5
+_MOST_BESIDE_HALF = HALF_TO_OTHER - HALF_TO_INPUT
 # Row of `Subproblem.rows`: what half labels add to the risk.
 _RISK = 0
 

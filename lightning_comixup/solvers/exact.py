@@ -106,17 +106,17 @@ def state_group(problem: Problem) -> Group:
     cells = cost.shape[1]
     _check_range(cost, problem)
     return Group(
-        inputs,
-        padded_rows(cost.T),
-        padded_rows(problem.compatibility.T),
-        padded_rows(problem.compatibility),
-        lattice(grid).neighbours,
-        float(parameters.smoothness / cells),
-        float(parameters.diversity / cells),
-        capacity(parameters, cells),
-        parameters.thresholding == "soft",
-        int(parameters.sweeps),
-        parameters.resolve_duplicates,
+        inputs=inputs,
+        unary=padded_rows(cost.T),
+        spread=padded_rows(problem.compatibility.T),
+        matrix=padded_rows(problem.compatibility),
+        neighbours=lattice(grid).neighbours,
+        smoothness=parameters.smoothness / cells,
+        diversity=parameters.diversity / cells,
+        penalty_threshold=capacity(parameters, cells),
+        soft=parameters.thresholding == "soft",
+        sweeps=parameters.sweeps,
+        resolve_duplicates=parameters.resolve_duplicates,
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 
-# Rows of `State.moves`, named in `settling`.
+# Rows of `State.moves`, named in `shares` and `settling`.
 MOVE_ROWS = 7
 
 
@@ -47,7 +47,7 @@ class State(NamedTuple):
     seen: NDArray[np.float64]  # (outputs, 2 x inputs) inputs open to an output, and its counts, when last solved
     extremes: NDArray[np.float64]  # (2, inputs) lowest and highest unary over the cells
     added: NDArray[np.float64]  # (2, inputs) what an output pays for each input at every cell; and working space
-    moves: NDArray[np.float64]  # (MOVE_ROWS, inputs): see `settling`
+    moves: NDArray[np.float64]  # (MOVE_ROWS, inputs): see `shares` and `settling`
     halves: NDArray[np.int64]  # (3, MOST_HALVES) the pairs of the half labels; the last row is working space
     candidates: NDArray[np.int64]  # (MOST_HALVES + inputs,) the input of each place of the subproblem
     best: NDArray[np.int64]  # (2, outputs, cells) the labeling of lowest energy
@@ -61,22 +61,22 @@ def new_state(group: Group, outputs: int) -> State:
     rows = np.zeros((4 * outputs + 2 + 2 + MOVE_ROWS, width), np.float64)
     fixed = 4 * outputs
     return State(
-        np.empty((outputs, cells), np.int64),
-        np.empty((outputs, cells), np.int64),
-        rows[:outputs],
-        rows[fixed : fixed + 1],
-        rows[outputs : 2 * outputs],
-        rows[2 * outputs : 3 * outputs],
-        rows[fixed + 1 : fixed + 2],
-        np.zeros(1, np.float64),
-        rows[3 * outputs : fixed],
-        np.empty((outputs, 2 * width), np.float64),
-        np.zeros((2, width)),
-        rows[fixed + 2 : fixed + 4],
-        rows[fixed + 4 :],
-        np.empty((3, MOST_HALVES), np.int64),
-        np.zeros(MOST_HALVES + width, np.int64),
-        np.empty((2, outputs, cells), np.int64),
-        np.empty((2, cells), np.int64),
-        np.empty(max(cells, width), np.bool_),
+        first=np.empty((outputs, cells), np.int64),
+        second=np.empty((outputs, cells), np.int64),
+        counts=rows[:outputs],
+        totals=rows[fixed : fixed + 1],
+        spread=rows[outputs : 2 * outputs],
+        paying=rows[2 * outputs : 3 * outputs],
+        load=rows[fixed + 1 : fixed + 2],
+        diversity=np.zeros(1, np.float64),
+        extra=rows[3 * outputs : fixed],
+        seen=np.empty((outputs, 2 * width), np.float64),
+        extremes=np.zeros((2, width)),
+        added=rows[fixed + 2 : fixed + 4],
+        moves=rows[fixed + 4 :],
+        halves=np.empty((3, MOST_HALVES), np.int64),
+        candidates=np.zeros(MOST_HALVES + width, np.int64),
+        best=np.empty((2, outputs, cells), np.int64),
+        aside=np.empty((2, cells), np.int64),
+        marks=np.empty(max(cells, width), np.bool_),
     )

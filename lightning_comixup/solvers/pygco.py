@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_comixup.energy import energy
+from lightning_comixup.energy import energy_of
 from lightning_comixup.grid import lattice
 from lightning_comixup.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem, masks_of
 from lightning_comixup.unary import add_prior
@@ -179,14 +179,12 @@ def solve(problem: Problem) -> Labeling:
     Raises:
         ImportError: If gco is not installed.
     """
-    parameters = problem.hyperparameters
     best: Labeling | None = None
     cuts = 0
     for start in problem.starts:
         labeling = _descend(start, problem)
         cuts += labeling.subproblems
-        masks = masks_of(labeling, problem.unary.shape[0])
-        reached = energy(masks, problem.unary, problem.compatibility, prior=problem.prior, **vars(parameters))
+        reached = energy_of(labeling, problem)
         if best is None or reached < best.energy:
             best = labeling._replace(energy=reached)
     assert best is not None

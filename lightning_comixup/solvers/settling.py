@@ -16,7 +16,7 @@ from lightning_comixup.solvers.compiler.lanes import LANES, add, load, multiply,
 from lightning_comixup.solvers.counts import count_cell
 from lightning_comixup.solvers.diversity import diversity_energy, spread_output
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.half_labels import half_square_distance
+from lightning_comixup.solvers.half_labels import HALF_TO_OTHER, half_square_distance
 from lightning_comixup.solvers.shares import LIMIT, PRICE, set_limits, share_cost
 from lightning_comixup.solvers.subproblem import find_lowest
 
@@ -86,8 +86,9 @@ def _edge_change(output: int, cell: int, group: Group, state: State) -> float:
         beside = group.neighbours[cell, direction]
         if beside >= 0:
             third, fourth = state.first[output, beside], state.second[output, beside]
-            # To an input that it does not hold the neighbour has the distance 1, or as a half label 3/4.
-            excess += half_square_distance(first, second, third, fourth) - (1.0 if third == fourth else 0.75)
+            # How far the neighbour is from an input that it does not hold.
+            far = 1.0 if third == fourth else HALF_TO_OTHER
+            excess += half_square_distance(first, second, third, fourth) - far
             state.moves[_COST, third] -= 0.5 * group.smoothness
             state.moves[_COST, fourth] -= 0.5 * group.smoothness
     return group.smoothness * excess

@@ -29,7 +29,6 @@ _WORK_ROWS = 12
 
 DECIDED = -1
 
-
 # Table entries beyond which a component is given up: 10 MB a thread, a few milliseconds. Heuristic: no subproblem of
 # the recorded groups needs as many, nor any at 4 x 4 cells of the flatter saliency of digits.
 TABLE_CAP = 1 << 20
@@ -75,19 +74,19 @@ def new_subproblem(graph: Lattice, inputs: int, smoothness: float, cap: int = TA
     pairwise[:MOST_HALVES, :MOST_HALVES] = HALF_TO_HALF * smoothness
     np.fill_diagonal(pairwise, 0.0)
     return Subproblem(
-        graph.rank,
-        smoothness,
-        pairwise,
-        np.full((2, MOST_HALVES), -1),
-        np.empty((cells, directions), np.int64),
-        np.empty((cells, places), np.float64),
-        np.zeros((cells + 1, places), np.float64),
-        np.empty((cells * directions, places), np.float64),
-        np.empty((2, places), np.float64),
-        np.zeros((_WORK_ROWS, 2 * cells), np.int64),
-        np.empty((cells, places), np.int64),
-        np.empty(cap, np.float64),
-        np.empty(cap, np.uint16),
+        rank=graph.rank,
+        smoothness=smoothness,
+        pairwise=pairwise,
+        constituents=np.full((2, MOST_HALVES), -1),
+        link=np.empty((cells, directions), np.int64),
+        own=np.empty((cells, places), np.float64),
+        held=np.zeros((cells + 1, places), np.float64),
+        message=np.empty((cells * directions, places), np.float64),
+        rows=np.empty((2, places), np.float64),
+        work=np.zeros((_WORK_ROWS, 2 * cells), np.int64),
+        left=np.empty((cells, places), np.int64),
+        table=np.empty(cap, np.float64),
+        choices=np.empty(cap, np.uint16),
     )
 
 

@@ -77,8 +77,10 @@ def _other(name: str, value: Any, error: type[Exception], rule: str, found: str,
     return Run({"x": _X, "y": _Y, "z": value}, settings, error, rule, found, remedy, _Named)
 
 
-def _module(module: Any, error: type[Exception], rule: str, found: str, remedy: str, **settings: Any) -> Run:
-    return Run([_X, _Y], settings, error, rule, found, remedy, module)
+def _module(
+    module: Any, error: type[Exception], rule: str, found: str, remedy: str, targets: Any = _Y, **settings: Any
+) -> Run:
+    return Run([_X, targets], settings, error, rule, found, remedy, module)
 
 
 _PART, _KEY = "must name a part of the batch", "Pass CoMixup(input_key=...)"
@@ -86,7 +88,6 @@ _RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor 
 _CLASSES = "targets must be (B,) integer or (B, K) class probabilities"
 _ROWS, _SAME = "must have one row per input", "Give those of the same batch."
 _GRAPH = "must not require a gradient"
-_TOO_FINE = "grid_size must not exceed the spatial size of also_mix"
 _FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
 
 RUNS = {
@@ -151,6 +152,26 @@ RUNS = {
     "also_average: None": _other("also_average", None, TypeError, "also_average must be a tensor", "NoneType", _RIGHT),
     "also_average: one": _other(
         "also_average", _X[0, 0, 0, 0], ValueError, f"also_average {_ROWS}", "shape () for 8", _SAME
+    ),
+    "also_average: sparse": _other(
+        "also_average",
+        _SOFT.to_sparse(),
+        TypeError,
+        "also_average must be dense",
+        "layout torch.sparse_coo",
+        "`.to_dense()`",
+    ),
+    "also_average: 8 bits": _other(
+        "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must be of 16 bits", "torch.float8_e5m2", "`.float()`"
+    ),
+    "linear: sparse": _module(
+        lambda: _Loss(lambda module, inputs: module(inputs).sum()),
+        TypeError,
+        "targets must be dense",
+        "layout torch.sparse_coo",
+        "`.to_dense()`",
+        _SOFT.to_sparse(),
+        linear_targets=True,
     ),
     "linear: integers": _module(
         lambda: _Loss(lambda module, inputs: module(inputs).sum()),

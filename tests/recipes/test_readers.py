@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from examples.idx import read_idx
 from examples.recipes.data.fashion_mnist import FashionMNIST, choose_per_class
-from examples.recipes.data.idx import read_idx
 from examples.recipes.data.spectrogram import log_spectrogram
 from examples.recipes.data.speech_commands import SpeechCommands, list_recordings
 from examples.recipes.data.wav import of_length, read_wav

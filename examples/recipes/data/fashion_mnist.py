@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import TensorDataset
 
-from examples.recipes.data.idx import read_idx
+from examples.idx import read_idx
 from examples.recipes.data.loaders import SplitDataModule, Splits
 
 _CLASSES = 10

@@ -1,4 +1,4 @@
-"""Compiling with Numba, and the key of its cache."""
+"""Compiling with Numba: kernels, instructions, entry points, and the key of their cache."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import extending
 
 from lightning_comixup.solvers.compiler.first_use import FirstUse
 
@@ -51,10 +52,22 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
+def instruction(function: Callable[..., Any]) -> Any:
+    """Make an instruction of what generates it; Numba's stubs describe the generator, kernels call the instruction."""
+    return extending.intrinsic(function)
+
+
 def entry_point(function: Function) -> Function:
-    """Compile `function` with a cache on disk, or without one where no folder can be written."""
+    """Compile `function` with a cache on disk, or without one where no folder can be written.
+
+    Raises:
+        RuntimeError: If Numba was told not to compile: instructions have no version in Python.
+    """
     if _config.DISABLE_JIT:
-        return function
+        raise RuntimeError(
+            "The labeling solver must be compiled, found the environment variable NUMBA_DISABLE_JIT set. Unset it, or "
+            'use solver="pygco".'
+        )
     try:
         dispatcher = _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:

@@ -7,7 +7,6 @@ padded to a multiple of `LANES` columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -15,15 +14,12 @@ from numba import extending, types
 from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
 
+from lightning_comixup.solvers.compiler.jit import instruction
+
 LANES = 8
 _DOUBLE = ir.DoubleType()
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
 _BYTES = 8  # of a number, and what rows are aligned to
-
-
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Make an instruction of what generates it; Numba's stubs describe the generator, kernels call the instruction."""
-    return extending.intrinsic(function)
 
 
 class _Lanes(types.Type):
@@ -64,7 +60,7 @@ def _pointer(context: Any, builder: Any, kind: Any, matrix: Any, row: Any, colum
     return builder.bitcast(builder.gep(array.data, [offset]), ir.PointerType(_VECTOR))
 
 
-@_compiled
+@instruction
 def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
     """Return eight entries of a row."""
 
@@ -75,7 +71,7 @@ def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
     return _lanes(matrix, types.intp, types.intp), generate
 
 
-@_compiled
+@instruction
 def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
     """Write eight entries of a row."""
 
@@ -87,7 +83,7 @@ def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
     return types.void(matrix, types.intp, types.intp, _lanes), generate
 
 
-@_compiled
+@instruction
 def same(context: Any, value: Any) -> Any:
     """Return one number in every lane."""
 
@@ -97,7 +93,7 @@ def same(context: Any, value: Any) -> Any:
     return _lanes(types.float64), generate
 
 
-@_compiled
+@instruction
 def add(context: Any, first: Any, second: Any) -> Any:
     """Return the sums, lane by lane."""
 
@@ -107,7 +103,7 @@ def add(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@_compiled
+@instruction
 def subtract(context: Any, first: Any, second: Any) -> Any:
     """Return the differences, lane by lane."""
 
@@ -117,7 +113,7 @@ def subtract(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@_compiled
+@instruction
 def multiply(context: Any, first: Any, second: Any) -> Any:
     """Return the products, lane by lane."""
 
@@ -127,7 +123,7 @@ def multiply(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@_compiled
+@instruction
 def lower(context: Any, first: Any, second: Any) -> Any:
     """Return the lower numbers, lane by lane."""
 
@@ -137,7 +133,7 @@ def lower(context: Any, first: Any, second: Any) -> Any:
     return _lanes(_lanes, _lanes), generate
 
 
-@_compiled
+@instruction
 def where_above(context: Any, values: Any, limits: Any, then: Any, otherwise: Any) -> Any:
     """Return `then` where values exceed limits, `otherwise` elsewhere, lane by lane."""
 
@@ -158,7 +154,7 @@ def _fold(builder: Any, vector: Any, combine: Any) -> Any:
     return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
 
-@_compiled
+@instruction
 def lowest(context: Any, values: Any) -> Any:
     """Return the lowest of eight numbers."""
 
@@ -171,7 +167,7 @@ def lowest(context: Any, values: Any) -> Any:
     return types.float64(_lanes), generate
 
 
-@_compiled
+@instruction
 def total(context: Any, values: Any) -> Any:
     """Return the sum of eight numbers."""
 
@@ -181,7 +177,7 @@ def total(context: Any, values: Any) -> Any:
     return types.float64(_lanes), generate
 
 
-@_compiled
+@instruction
 def find(context: Any, values: Any, value: Any) -> Any:
     """Return the first lane that holds a number, LANES if none does; for little-endian machines, as Numba's are."""
 
@@ -194,7 +190,7 @@ def find(context: Any, values: Any, value: Any) -> Any:
     return types.int64(_lanes, types.float64), generate
 
 
-@_compiled
+@instruction
 def count_below(context: Any, values: Any, limit: Any) -> Any:
     """Return how many of eight numbers lie below a limit."""
 

@@ -7,7 +7,6 @@ reference as they read those of the tuple.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -16,12 +15,9 @@ from numba.core import cgutils, imputils
 from numba.core.datamodel.models import OpaqueModel
 from numba.core.typing.templates import AttributeTemplate
 
+from lightning_comixup.solvers.compiler.jit import instruction
+
 _ADDRESS = ir.IntType(8).as_pointer()
-
-
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Make an instruction of what generates it; Numba's stubs describe the generator, kernels call the instruction."""
-    return extending.intrinsic(function)
 
 
 class _Reference(types.Type):
@@ -77,7 +73,7 @@ def _field(context: Any, builder: Any, reference: Any, address: Any, name: str) 
     return imputils.impl_ret_borrowed(context, builder, kind, value)
 
 
-@_compiled
+@instruction
 def refer(context: Any, target: Any) -> Any:
     """Return a reference to a named tuple, good until the function that calls this returns."""
 
