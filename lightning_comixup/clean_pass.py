@@ -62,6 +62,7 @@ def run_clean_pass(
         with trainer.precision_plugin.forward_context(), _record_outputs(module, outputs):
             loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
         check_clean_loss(loss)
+        # With a weight of 0 only the saliency counts, whose scale falls out: each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
         sources = [*([leaf] if with_saliency else []), *parameters]
         gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
