@@ -64,7 +64,8 @@ def optimize_masks(
     parameters = make_hyperparameters(hyperparameters)
     unary = np.asarray(unary)
     check_problem(unary, compatibility, prior, initial_labeling)
-    starts = None if initial_labeling is None else np.asarray(initial_labeling, np.int32)[None]
+    # Contiguous: the compiled solver would be compiled anew for another order in memory.
+    starts = None if initial_labeling is None else np.ascontiguousarray(initial_labeling, np.int32)[None]
     if prior is None or starts is None or generator is not None:
         draws = as_generator(generator)
         prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior

@@ -10,6 +10,7 @@ from lightning_comixup import energy, optimize_masks
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.labeling import solve_groups
 from lightning_comixup.problem import Problem
+from lightning_comixup.solvers.exact import best_descent
 from tests.random_problems import random_group
 
 
@@ -106,6 +107,16 @@ def test_parts_that_do_not_fit_are_named(changes: dict[str, Any], message: str) 
     arguments: dict[str, Any] = {"unary": unary, "compatibility": matrix, "prior": prior} | changes
     with pytest.raises(ValueError, match=message):
         optimize_masks(arguments.pop("unary"), arguments.pop("compatibility"), **arguments)
+
+
+def test_a_start_in_another_order_in_memory_is_not_compiled_anew() -> None:
+    unary, matrix, _ = random_group(np.random.default_rng(0), 3, (4,))
+    start = np.array([[0, 1, 2, 0], [2, 2, 1, 1]])
+    expected = optimize_masks(unary, matrix, initial_labeling=start, generator=0)
+    before = len(best_descent.signatures)  # type: ignore[attr-defined]
+    found = optimize_masks(unary, matrix, initial_labeling=np.asfortranarray(start), generator=0)
+    assert (found == expected).all()
+    assert len(best_descent.signatures) == before  # type: ignore[attr-defined]
 
 
 def test_a_labeling_of_fractions_is_refused() -> None:
