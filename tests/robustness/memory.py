@@ -45,7 +45,7 @@ def read_memory() -> Reading:
 
 
 class MemoryWatch(pl.Callback):
-    """Reads at the end of every so many steps; numbers, in arrays of a fixed size, so that reading adds nothing."""
+    """Reads at the end of every so many steps."""
 
     def __init__(self, steps: int, readings: int) -> None:
         self._every = steps // readings

@@ -49,7 +49,7 @@ def _problem(group: Group) -> Problem:
     prior = draws.dirichlet(np.full(inputs, 2.0)) if group.prior is None else group.prior
     starts = draws.integers(0, inputs, size=(2, *group.unary.shape)) if start is None else start[None]
     parameters = make_hyperparameters(group.hyperparameters)
-    return Problem(group.unary, group.compatibility, prior, starts.astype(np.int32), parameters)
+    return Problem(group.unary, group.compatibility, prior, np.ascontiguousarray(starts, np.int32), parameters)
 
 
 def _largest_term(problem: Problem) -> float:

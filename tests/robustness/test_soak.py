@@ -1,8 +1,8 @@
 """Memory, objects and threads stay what they are however long a training runs: see `effort` for how long.
 
-The bounds come from what was measured over 1,500, 2,000 and 5,000 steps, on one and two threads: in the second half
-objects grew by one in a hundred steps (Lightning's own), blocks by less than 150, resident memory by less than 5 MB,
-with pictures 10 MB. What a step kept would come to hundreds of objects.
+The bounds come from what was measured over 1,500 to 5,000 steps: in the second half objects grew by one a reading (the
+reading itself), blocks by less than 150. Resident memory did not grow on one thread (on two by 6 MB at most); while
+pictures are drawn it moves by up to 14 MB. If each step kept one object, there would be hundreds.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _growth(readings: list[Reading]) -> Reading:
 def test_a_long_training_keeps_nothing(tmp_path: Path) -> None:
     number = steps(short=1500, long=5000)
     grown = _growth(_train(number, tmp_path))
-    assert grown.objects < 50 + number // 50
+    assert grown.objects < 50
     assert grown.blocks < 600
     assert grown.resident < 16e6
     assert grown.threads == grown.tasks == 0
@@ -86,7 +86,7 @@ def test_pictures_leave_nothing(tmp_path: Path) -> None:
     number = steps(short=40, long=800)
     grown = _growth(_train(number, tmp_path, log_images_every=5, images_folder=tmp_path / "pictures"))
     assert len(list((tmp_path / "pictures").glob("*.png"))) > number // 10
-    assert grown.objects < 50 + number // 50
+    assert grown.objects < 50
     assert grown.blocks < 600
     assert grown.resident < 48e6
     assert grown.threads == grown.tasks == 0
