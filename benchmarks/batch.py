@@ -18,35 +18,39 @@ from lightning_comixup import comixup_batch
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.plan import describe_saliency, partition, state_problem
 
-_REPETITIONS = 7
+_REPETITIONS = 15
 
 
 def batch_rows(reference: Reference, sizes: tuple[int, ...] = (100, 400, 1024)) -> list[dict[str, Any]]:
-    """Mix batches of 3 × 32 × 32 with one and two threads; the smallest with the reference, too."""
+    """Mix batches of 3 × 32 × 32 with one and two threads; the smallest in turn with the reference, too."""
     saliency = make_saliency(max(sizes))
     grey, targets = make_images(max(sizes))
     images = grey.expand(-1, 3, -1, -1).contiguous()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for size in sizes:
         arguments = images[:size], targets[:size], saliency[:size]
-        ways = {f"{threads} threads": _mixer(threads, *arguments) for threads in (1, 2)}
+        rows.append({"images": size} | _time_threads(arguments))
         if size == min(sizes) and reference.mix_input is not None:
-            ways["reference"] = _reference_mixer(reference, *arguments)
-        times = time_in_turn(ways, _REPETITIONS)
-        row: dict[str, Any] = {"images": size} | {f"{name} ms": 1e3 * found.median for name, found in times.items()}
-        if "reference" in times:
-            row["times faster"] = times["reference"].median / times["1 threads"].median
-        rows.append(row)
-    torch.set_num_threads(1)
+            ways = {"ours": _mixer(*arguments), "reference": _reference_mixer(reference, *arguments)}
+            times = time_in_turn(ways, _REPETITIONS)
+            rows[-1] |= {f"{name} ms": 1e3 * found.median for name, found in times.items()}
+            rows[-1]["times faster"] = times["reference"].median / times["ours"].median
     return rows
 
 
-def _mixer(threads: int, images: torch.Tensor, targets: torch.Tensor, saliency: torch.Tensor) -> Any:
-    def mix(index: int) -> None:
+def _time_threads(arguments: tuple[torch.Tensor, ...]) -> dict[str, float]:
+    """Time one number of threads after the other: to change it takes PyTorch longer than to mix a batch."""
+    row = {}
+    for threads in (1, 2):
         torch.set_num_threads(threads)
-        comixup_batch(images, targets, saliency, num_classes=CLASSES, generator=index)
+        (found,) = time_in_turn({"ours": _mixer(*arguments)}, _REPETITIONS).values()
+        row[f"{threads} threads ms"] = 1e3 * found.median
+    torch.set_num_threads(1)
+    return row
 
-    return mix
+
+def _mixer(images: torch.Tensor, targets: torch.Tensor, saliency: torch.Tensor) -> Any:
+    return lambda index: comixup_batch(images, targets, saliency, num_classes=CLASSES, generator=index)
 
 
 def _reference_mixer(reference: Reference, images: torch.Tensor, targets: torch.Tensor, saliency: torch.Tensor) -> Any:
@@ -56,7 +60,6 @@ def _reference_mixer(reference: Reference, images: torch.Tensor, targets: torch.
     assert mix_input is not None
 
     def mix(index: int) -> None:
-        torch.set_num_threads(1)
         draws = np.random.default_rng(index)
         rows = F.one_hot(targets, CLASSES).float()
         for group in partition(len(images), parameters.partition_size):
