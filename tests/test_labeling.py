@@ -10,7 +10,6 @@ from lightning_comixup import energy, optimize_masks
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.labeling import solve_groups
 from lightning_comixup.problem import Problem
-from lightning_comixup.solvers.exact import best_descent
 from tests.random_problems import random_group
 
 
