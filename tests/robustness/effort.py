@@ -9,24 +9,43 @@ fails is printed with a line that repeats it.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 
 from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("COMIXUP_TESTS") == "long"
-# A case takes some milliseconds; one that takes this long hangs. Heuristic.
-_HANGS_MS = 20_000
+# Seconds of processor time (a machine may stall). A case takes some milliseconds; one that takes this long hangs, or
+# has the solver compiled anew. Heuristic.
+_HANGS = 10.0
+
+Arguments = ParamSpec("Arguments")
+Test = Callable[Arguments, None]
 
 
-def cases(short: int, long: int) -> settings:
-    """Return how many cases to draw, and how."""
-    return settings(
+def cases(short: int, long: int) -> Callable[[Test[Arguments]], Test[Arguments]]:
+    """Return a decorator that says how many cases to draw, and how; none of them may hang."""
+    chosen = settings(
         max_examples=long if LONG else short,
         derandomize=not LONG,
-        deadline=_HANGS_MS,
+        deadline=None,
         database=None,
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],
     )
+
+    def decorate(test: Test[Arguments]) -> Test[Arguments]:
+        @wraps(test)
+        def timed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+            start = time.process_time()
+            test(*args, **kwargs)
+            assert time.process_time() - start < _HANGS
+
+        return chosen(timed)
+
+    return decorate
 
 
 def steps(short: int, long: int) -> int:
