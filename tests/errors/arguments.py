@@ -18,33 +18,24 @@ def _row(name: str, value: Any, error: type[Exception], rule: str, remedy: str, 
 
 _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 
+_COUNTS = {"partition_size": 20, "compatibility_window": 8, "compatibility_stride": 1, "sweeps": 4, "restarts": 1}
+_NUMBERS = {"alpha": 2.0, "smoothness": 0.32, "diversity": 1.0, "penalty_threshold": 0.83, "prior_weight": 0.05}
+
 # Of every function that takes hyper-parameters.
 HYPERPARAMETERS = [
     *(
         _row(name, value, TypeError, f"{name} must be an integer of at least 1", f"the default, {default}.")
-        for name, default in [
-            ("partition_size", 20),
-            ("compatibility_window", 8),
-            ("compatibility_stride", 1),
-            ("sweeps", 4),
-            ("restarts", 1),
-        ]
+        for name, default in _COUNTS.items()
         for value in (None, "3", True, 2.5, [2], torch.tensor(3))
     ),
     *(
         _row(name, value, ValueError, f"{name} must be an integer of at least 1", "Leave it out for the default")
-        for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts")
+        for name in _COUNTS
         for value in (0, -1)
     ),
     *(
         _row(name, value, error, f"{name} must be a finite number, at least 0", f"the default, {default}.")
-        for name, default in [
-            ("alpha", 2.0),
-            ("smoothness", 0.32),
-            ("diversity", 1.0),
-            ("penalty_threshold", 0.83),
-            ("prior_weight", 0.05),
-        ]
+        for name, default in _NUMBERS.items()
         for value, error in [
             (None, TypeError),
             ("2", TypeError),

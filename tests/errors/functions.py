@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.errors.table import Head, Row
+from tests.errors.table import Changed, Head, Row
 
 
 def _rows(function: str, *rows: tuple[str, Any, type[Exception], str, str, str]) -> list[Row]:
@@ -18,15 +18,8 @@ def _rows(function: str, *rows: tuple[str, Any, type[Exception], str, str, str])
     ]
 
 
-class _Wrapped(Head):
-    """Returns something else than logits."""
-
-    def __init__(self, change: Any) -> None:
-        super().__init__()
-        self.change = change
-
-    def forward(self, inputs: Tensor) -> Any:
-        return self.change(super().forward(inputs))
+class _Wrapped(Changed, Head):
+    pass
 
 
 _X, _Y = torch.rand(4, 3, 8, 8), torch.arange(4)

@@ -48,6 +48,17 @@ class Head(CoMixupMixin, nn.Module):
         return logits
 
 
+class Changed(nn.Module):
+    """Before the class of a module: it returns something else than logits."""
+
+    def __init__(self, change: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.change(super().forward(inputs))
+
+
 def _count(preds: Any, target: Any) -> None:
     SoftTargetAccuracy().update(preds, target)
 

@@ -1,12 +1,13 @@
 """Eight numbers at once: vector instructions for the rows of the compiled solver.
 
 The compiler's own vectorisation is made for long loops; rows of costs have eight or sixteen entries, and half of the
-time went to its preparations. A matrix that is read in lanes is contiguous, in float64, and
-padded to a multiple of `LANES` columns.
+time went to its preparations. A matrix that is read in lanes is contiguous, in float64, and padded to a multiple of
+`LANES` columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -93,44 +94,41 @@ def same(context: Any, value: Any) -> Any:
     return _lanes(types.float64), generate
 
 
+def _of_two(combine: Callable[..., Any]) -> Any:
+    """Return the instruction that combines two vectors into one."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return combine(builder, *arguments)
+
+    return _lanes(_lanes, _lanes), generate
+
+
+def _lower(builder: Any, first: Any, second: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", first, second), first, second)
+
+
 @instruction
 def add(context: Any, first: Any, second: Any) -> Any:
     """Return the sums, lane by lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fadd(*arguments)
-
-    return _lanes(_lanes, _lanes), generate
+    return _of_two(lambda builder, first, second: builder.fadd(first, second))
 
 
 @instruction
 def subtract(context: Any, first: Any, second: Any) -> Any:
     """Return the differences, lane by lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fsub(*arguments)
-
-    return _lanes(_lanes, _lanes), generate
+    return _of_two(lambda builder, first, second: builder.fsub(first, second))
 
 
 @instruction
 def multiply(context: Any, first: Any, second: Any) -> Any:
     """Return the products, lane by lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fmul(*arguments)
-
-    return _lanes(_lanes, _lanes), generate
+    return _of_two(lambda builder, first, second: builder.fmul(first, second))
 
 
 @instruction
 def lower(context: Any, first: Any, second: Any) -> Any:
     """Return the lower numbers, lane by lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.select(builder.fcmp_ordered("<", *arguments), *arguments)
-
-    return _lanes(_lanes, _lanes), generate
+    return _of_two(_lower)
 
 
 @instruction
@@ -159,10 +157,7 @@ def lowest(context: Any, values: Any) -> Any:
     """Return the lowest of eight numbers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def combine(first: Any, second: Any) -> Any:
-            return builder.select(builder.fcmp_ordered("<", first, second), first, second)
-
-        return _fold(builder, arguments[0], combine)
+        return _fold(builder, arguments[0], lambda first, second: _lower(builder, first, second))
 
     return types.float64(_lanes), generate
 
