@@ -27,6 +27,7 @@ from lightning_comixup.plan import LabelingReport
 from lightning_comixup.seeding import BatchDraws, BatchPlace, choose_seed
 from lightning_comixup.settings import CleanGradient, MixingSettings, OnNonfinite, SaliencyFunction, Schedule
 from lightning_comixup.setup_checks import check_setup
+from lightning_comixup.soft_target_hint import hint_at_soft_targets
 from lightning_comixup.step_end import check_taken
 from lightning_comixup.step_log import step_log
 from lightning_comixup.strategies import data_rank
@@ -223,7 +224,8 @@ class CoMixup(pl.Callback):
         self._release()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the strategy as it was."""
+        """Leave the strategy as it was; say what a loss that wants integers may have met."""
+        hint_at_soft_targets(exception, self.clean_targets)
         self._release()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
