@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from lightning_comixup.solvers.bounds import close_gap
+import numpy as np
+
+from lightning_comixup.solvers.bounds import clear_messages, close_gap, is_closed, list_blocks
 from lightning_comixup.solvers.compiler.jit import inlined, kernel
-from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.components import solve_components
 from lightning_comixup.solvers.counts import count_output
 from lightning_comixup.solvers.dead_ends import eliminate_dead_ends
 from lightning_comixup.solvers.domains import fill_costs
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import MOST_HALVES
-from lightning_comixup.solvers.subproblem import PLACE, Subproblem
+from lightning_comixup.solvers.messages import Gap
+from lightning_comixup.solvers.subproblem import PLACE, TABLE_CAP, Subproblem
 
-# Passes of messages before the programme takes what they left undecided; and once more, if a component's table would
-# exceed the cap. Heuristic: four to eight passes mostly decide all.
-_PASSES = (16, 64)
+# Rounds of passes of messages, and up to how many entries of the table a component of what they leave undecided may take
+# after each. Heuristic: a pass over a cell takes as long as some hundred entries, and after three passes a few
+# entries decide what many more passes would.
+_ROUNDS = ((3, 500), (2, 1000), (2, 1000), (2, 2000), (2, 2000), (4, 4000), (1, TABLE_CAP), (64, TABLE_CAP))
 
 
 @inlined
-def _solve(halves: bool, width: int, sub: Subproblem) -> bool:
-    """Leave a labeling in work[PLACE]; True if it is a minimum.
+def _solve(first: int, places: int, sub: Subproblem) -> bool:
+    """Leave a labeling in marks[PLACE]; True if it is a minimum.
 
     Where it is not proven, components beyond the cap have the cheapest labeling that the messages led to.
     """
-    eliminate_dead_ends(halves, width, sub)
-    for passes in _PASSES:
-        if close_gap(passes, passes != _PASSES[0], halves, width, sub) or solve_components(width, sub):
+    eliminate_dead_ends(first, places, sub)
+    active, step, gap = list_blocks(first, places, sub), 0, Gap(np.inf, -np.inf)
+    clear_messages(active, first, places, sub)
+    for passes, cap in _ROUNDS:
+        if active == 0:
+            break
+        gap = close_gap(active, step, passes, gap, first, places, sub)
+        if is_closed(gap):
             return True
-    return False
+        step += passes
+        solve_components(min(cap, sub.table.shape[0]), active, first, places, sub)
+        active = list_blocks(first, places, sub)
+    return active == 0
 
 
 @kernel
 def _write_back(output: int, group: Group, state: State, sub: Subproblem) -> None:
     """Replace the output's labeling and counts by the subproblem's solution."""
     for cell in range(state.first.shape[1]):
-        place = sub.work[PLACE, cell]
+        place = np.int64(sub.marks[PLACE, sub.slot[cell]])
         half = place < MOST_HALVES
         state.first[output, cell] = state.halves[0, place] if half else state.candidates[place]
         state.second[output, cell] = state.halves[1, place] if half else state.candidates[place]
@@ -49,7 +60,7 @@ def solve_output(output: int, use_halves: bool, group: Group, state: State, sub:
     The problem: minimise Σ_s ⟨unary_s + 2γ φ(p), z_s⟩ + β/2 Σ_(s,t) ‖z_s - z_t‖² over z_s in the inputs and the
     half labels offered, p the counts of the other outputs (section 3 of the paper: the modular upper bound).
     """
-    places = fill_costs(output, use_halves, group, state, sub)
-    proven = _solve(use_halves, padded(places), sub)
+    first, places = fill_costs(output, use_halves, group, state, sub)
+    proven = _solve(first, places, sub)
     _write_back(output, group, state, sub)
     return proven

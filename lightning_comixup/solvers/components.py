@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.compiler.jit import inlined, small
-from lightning_comixup.solvers.dead_ends import settle_cell
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import add, load, same, store, where_above
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
 from lightning_comixup.solvers.loops import copy_row
+from lightning_comixup.solvers.settled import settle_cells
 from lightning_comixup.solvers.subproblem import (
+    BLOCKS,
     CHOICES,
     COMPONENT,
     DECIDED,
     DIGIT,
     ORDER,
     PLACE,
+    RADIX,
     TRIAL,
+    UNDECIDED,
     Subproblem,
+    neighbour_of,
 )
 
 # Marks a cell that is not yet in a component.
@@ -25,30 +30,30 @@ _NEW = -2
 
 
 @small
-def _list_choices(width: int, sub: Subproblem) -> None:
-    """List what each cell may still take; a cell with one place left takes it."""
-    for cell in range(sub.own.shape[0]):
-        sub.work[COMPONENT, cell] = DECIDED
-        if sub.work[CHOICES, cell] == 1:
-            continue
-        size = 0
-        for place in range(width):
-            if sub.own[cell, place] < np.inf:
-                sub.left[cell, size] = place
-                size += 1
-        sub.work[CHOICES, cell] = size
-        if size > 1:
-            sub.work[COMPONENT, cell] = _NEW
-        else:
-            settle_cell(cell, width, sub)
+def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> None:
+    """Settle the cells that messages left one place; the others are in components yet to be found."""
+    for index in range(active):
+        block = sub.work[BLOCKS, index]
+        choices = same(0.0)
+        for place in range(first, places):
+            choices = add(choices, where_above(same(np.inf), load(sub.own, place, block), same(1.0), same(0.0)))
+        store(sub.marks, CHOICES, block, choices)
+        settle_cells(block, first, places, sub)
+    for index in range(sub.slot.shape[0]):
+        cell = sub.slot[index]
+        sub.work[COMPONENT, cell] = _NEW if sub.marks[UNDECIDED, cell] > 0.0 else DECIDED
 
 
 @small
-def _copy_costs(cell: int, sub: Subproblem) -> None:
-    """Write what each place left costs a cell, with its edges to settled cells, over its first row of messages."""
-    for index in range(sub.work[CHOICES, cell]):
-        place = sub.left[cell, index]
-        sub.message[cell * sub.link.shape[1], place] = sub.own[cell, place]
+def _list_choices(size: int, first: int, places: int, sub: Subproblem) -> None:
+    """List what each cell of a component may still take."""
+    for index in range(size):
+        cell = sub.work[ORDER, index]
+        listed = 0
+        for place in range(first, places):
+            if sub.own[place, cell] < np.inf:
+                sub.left[cell, listed] = place
+                listed += 1
 
 
 @small
@@ -62,9 +67,9 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
     while head < size:
         cell = order[head]
         head += 1
-        _copy_costs(cell, sub)
-        for direction in range(sub.link.shape[1]):
-            neighbour = sub.link[cell, direction]
+        sub.work[RADIX, cell] = np.int64(sub.marks[CHOICES, cell])
+        for direction in range(sub.link.shape[0]):
+            neighbour = neighbour_of(cell, direction, sub)
             if neighbour >= 0 and component[neighbour] == _NEW:
                 component[neighbour] = seed
                 order[size] = neighbour
@@ -99,23 +104,28 @@ def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
     return best <= cap
 
 
-@inlined
-def solve_components(width: int, sub: Subproblem) -> bool:
-    """Minimise over every component of undecided cells; False if one needs more entries than the table has.
+@small
+def _settle_component(size: int, cost: float, sub: Subproblem) -> None:
+    """Let the cells in work[ORDER] take what the programme found."""
+    sub.settled[0] += cost
+    for index in range(size):
+        cell = sub.work[ORDER, index]
+        sub.marks[PLACE, cell] = sub.left[cell, sub.work[DIGIT, cell]]
+        sub.marks[UNDECIDED, cell] = 0.0
 
-    The cells of such a component keep what they have in work[PLACE].
+
+@kernel
+def solve_components(cap: int, active: int, first: int, places: int, sub: Subproblem) -> None:
+    """Minimise over every component of undecided cells that needs at most `cap` entries of the table.
+
+    Its cells are then settled; those of the others keep what they have in marks[PLACE].
     """
-    _list_choices(width, sub)
-    solved = True
-    for seed in range(sub.own.shape[0]):
+    _settle_decided(active, first, places, sub)
+    for index in range(sub.slot.shape[0]):
+        seed = sub.slot[index]
         if sub.work[COMPONENT, seed] != _NEW:
             continue
         size = _collect_component(seed, sub)
-        if not _choose_order(size, sub.table.shape[0], sub):
-            solved = False
-            continue
-        minimise_component(size, sub)
-        for index in range(size):
-            cell = sub.work[ORDER, index]
-            sub.work[PLACE, cell] = sub.left[cell, sub.work[DIGIT, cell]]
-    return solved
+        if _choose_order(size, cap, sub):
+            _list_choices(size, first, places, sub)
+            _settle_component(size, minimise_component(size, sub), sub)

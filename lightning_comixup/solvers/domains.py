@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lightning_comixup.problem import HALF_LABEL_BONUS
 from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.compiler.lanes import (
     LANES,
-    count_below,
+    add,
     load,
     lower,
-    lowest,
-    padded,
+    multiply,
     same,
     store,
     where_above,
 )
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES, choose_halves
-from lightning_comixup.solvers.subproblem import CHOICES, Subproblem
+from lightning_comixup.solvers.half_labels import HALF_INPUTS, MOST_HALVES, choose_halves
+from lightning_comixup.solvers.subproblem import CHOICES, UNDECIDED, Subproblem
 
 
 @kernel
-def set_extremes(group: Group, state: State) -> None:
-    """Note the lowest and highest unary of each input."""
+def survey_unary(group: Group, state: State, sub: Subproblem) -> None:
+    """Note the lowest and highest unary of each input, and put its costs into slots."""
     for label in range(group.inputs):
         lowest, highest = np.inf, -np.inf
         for cell in range(group.unary.shape[0]):
-            lowest, highest = min(lowest, group.unary[cell, label]), max(highest, group.unary[cell, label])
+            cost = group.unary[cell, label]
+            lowest, highest = min(lowest, cost), max(highest, cost)
+            sub.unary[label, sub.slot[cell]] = cost
         state.extremes[0, label], state.extremes[1, label] = lowest, highest
 
 
@@ -37,106 +40,94 @@ def set_extremes(group: Group, state: State) -> None:
 def _price_inputs(output: int, group: Group, state: State) -> None:
     """Set what the output pays for each input at every cell: the modular penalty 2γ φ(p), and to resolve duplicates."""
     penalty(output, group, state)
-    for label in range(group.inputs):
-        state.added[0, label] = 2.0 * group.diversity * state.added[0, label] + state.extra[output, label]
+    for at in range(0, state.counts.shape[1], LANES):
+        price = multiply(load(state.added, 0, at), same(2.0 * group.diversity))
+        store(state.added, 0, at, add(price, load(state.extra, output, at)))
 
 
 @small
-def _list_inputs(group: Group, state: State) -> int:
+def _list_inputs(halves: int, group: Group, state: State) -> int:
     """List the inputs that some cell may take, from place MOST_HALVES on; return the number of places.
 
-    Most inputs are in full use and cost too much everywhere.
+    Most inputs are in full use and cost too much everywhere. Those of half labels come first.
     """
     limit = np.inf
     for label in range(group.inputs):
         limit = min(limit, state.extremes[1, label] + state.added[0, label])
     limit += group.smoothness * group.neighbours.shape[1]
     places = MOST_HALVES
+    if halves > 0:
+        places += 2 if halves == 1 else MOST_HALVES
+        for place in range(MOST_HALVES, places):
+            state.candidates[place] = state.used[place - MOST_HALVES]
     for label in range(group.inputs):
-        if state.extremes[0, label] + state.added[0, label] <= limit:
+        is_listed = halves > 0 and state.marks[label]
+        if state.extremes[0, label] + state.added[0, label] <= limit and not is_listed:
             state.candidates[places] = label
             places += 1
     return places
 
 
 @small
-def _place_of(label: int, places: int, state: State) -> int:
+def _price_places(block: int, first: int, places: int, state: State, sub: Subproblem) -> None:
+    """Set the costs in one block: of inputs, and of half labels the mean of their two inputs' less the bonus."""
     for place in range(MOST_HALVES, places):
-        if state.candidates[place] == label:
-            return place
-    return -1
+        label = state.candidates[place]
+        store(sub.own, place, block, add(load(sub.unary, label, block), same(state.added[0, label])))
+    for half in range(first, MOST_HALVES):
+        one, other = MOST_HALVES + HALF_INPUTS[half][0], MOST_HALVES + HALF_INPUTS[half][1]
+        both = add(load(sub.own, one, block), load(sub.own, other, block))
+        store(sub.own, half, block, add(multiply(both, same(0.5)), same(-HALF_LABEL_BONUS)))
 
 
 @small
-def _relate_halves(halves: int, places: int, state: State, sub: Subproblem) -> None:
-    """Note the places of the half labels' inputs, and set their pairwise costs in place of the last output's."""
-    for half in range(MOST_HALVES):
-        for side in range(2):
-            place = sub.constituents[side, half]
-            if place >= 0:
-                sub.pairwise[half, place] = HALF_TO_OTHER * sub.smoothness
-                sub.pairwise[place, half] = HALF_TO_OTHER * sub.smoothness
-            sub.constituents[side, half] = -1
-    for half in range(halves):
-        for side in range(2):
-            place = _place_of(state.halves[side, half], places, state)
-            sub.constituents[side, half] = place
-            if place >= 0:
-                sub.pairwise[half, place] = HALF_TO_INPUT * sub.smoothness
-                sub.pairwise[place, half] = HALF_TO_INPUT * sub.smoothness
+def _open_edges(block: int, sub: Subproblem) -> Any:
+    """Let all edges still have to be paid for; return how many each cell has."""
+    edges = same(0.0)
+    for direction in range(sub.link.shape[0]):
+        exists = load(sub.edges, direction, block)
+        store(sub.link, direction, block, exists)
+        edges = add(edges, exists)
+    return edges
 
 
 @small
-def _half_cost(cell: int, half: int, group: Group, state: State) -> float:
-    """Return what a half label costs at a cell: the mean of its two inputs, less the bonus."""
-    first, second = state.halves[0, half], state.halves[1, half]
-    cost = group.unary[cell, first] + state.added[0, first]
-    return 0.5 * (cost + (group.unary[cell, second] + state.added[0, second])) - HALF_LABEL_BONUS
-
-
-@small
-def _bound_places(cell: int, width: int, group: Group, sub: Subproblem) -> None:
-    """Rule out what costs more than the cheapest place by more than the cell's edges can make up for.
+def _bound_places(block: int, first: int, places: int, sub: Subproblem) -> None:
+    """Rule out what costs more than the cheapest place by more than a cell's edges can make up for.
 
     Along each edge the cheapest costs at most the smoothness weight more than any other, whatever the neighbours take
     (½‖z - z'‖² lies in [0, 1]).
     """
-    edges = 0.0
-    for direction in range(group.neighbours.shape[1]):
-        neighbour = group.neighbours[cell, direction]
-        sub.link[cell, direction] = neighbour
-        edges += 1.0 if neighbour >= 0 else 0.0
+    edges = _open_edges(block, sub)
     cheapest = same(np.inf)
-    for at in range(0, width, LANES):
-        cheapest = lower(cheapest, load(sub.own, cell, at))
-    bound = same(lowest(cheapest) + edges * sub.smoothness)
-    left = 0
-    for at in range(0, width, LANES):
-        own = load(sub.own, cell, at)
-        own = where_above(own, bound, same(np.inf), own)
-        store(sub.own, cell, at, own)
-        store(sub.held, cell, at, where_above(own, bound, same(0.0), same(1.0)))
-        left += count_below(own, np.inf)
-    sub.work[CHOICES, cell] = left
+    for place in range(first, places):
+        cheapest = lower(cheapest, load(sub.own, place, block))
+    limit = add(cheapest, multiply(edges, same(sub.smoothness)))
+    is_cell = load(sub.marks, UNDECIDED, block)
+    left = same(0.0)
+    for place in range(first, places):
+        own = load(sub.own, place, block)
+        held = where_above(own, limit, same(0.0), is_cell)
+        left = add(left, held)
+        store(sub.own, place, block, where_above(own, limit, same(np.inf), own))
+        store(sub.held, place, block, held)
+    store(sub.marks, CHOICES, block, left)
 
 
 @kernel
-def fill_costs(output: int, use_halves: bool, group: Group, state: State, sub: Subproblem) -> int:
-    """State the subproblem of an output; return the number of places.
+def fill_costs(output: int, use_halves: bool, group: Group, state: State, sub: Subproblem) -> tuple[int, int]:
+    """State the subproblem of an output; return its first place and the one after its last.
 
     `State.candidates` then has the input of each place from MOST_HALVES on, `State.halves` those of the places before.
     """
     _price_inputs(output, group, state)
-    places = _list_inputs(group, state)
-    halves = choose_halves(output, state.counts, state.marks, state.halves) if use_halves else 0
-    _relate_halves(halves, places, state, sub)
-    for cell in range(group.unary.shape[0]):
-        for half in range(MOST_HALVES):
-            sub.own[cell, half] = _half_cost(cell, half, group, state) if half < halves else np.inf
-        for place in range(MOST_HALVES, places):
-            label = state.candidates[place]
-            sub.own[cell, place] = group.unary[cell, label] + state.added[0, label]
-        for place in range(places, padded(places)):
-            sub.own[cell, place] = np.inf
-        _bound_places(cell, padded(places), group, sub)
-    return places
+    halves = choose_halves(output, state.counts, state.marks, state.used, state.halves) if use_halves else 0
+    first, places = MOST_HALVES - halves, _list_inputs(halves, group, state)
+    for cell in range(sub.slot.shape[0]):
+        sub.marks[UNDECIDED, sub.slot[cell]] = 1.0
+    for index in range(sub.blocks.shape[0]):
+        block = sub.blocks[index]
+        _price_places(block, first, places, state, sub)
+        _bound_places(block, first, places, sub)
+    sub.settled[0] = 0.0
+    return first, places

@@ -16,9 +16,10 @@ from lightning_comixup.solvers.compiler.jit import entry_point, kernel, source_f
 from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.compiler.references import refer
 from lightning_comixup.solvers.descent import descend
-from lightning_comixup.solvers.domains import set_extremes
+from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_state
 from lightning_comixup.solvers.loops import copy_rows
+from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
 
@@ -28,7 +29,7 @@ def _descend_from_each(
     starts: NDArray[np.int64], group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]
 ) -> float:
     """Descend from each start; return the lowest energy seen."""
-    set_extremes(group, state)
+    survey_unary(group, state, sub)
     lowest = np.inf
     for start in range(starts.shape[0]):
         copy_rows(state.first, starts[start])
@@ -70,7 +71,7 @@ _workspace = _Workspace()
 def _arrays(group: Group, outputs: int, grid: tuple[int, ...]) -> tuple[State, Subproblem]:
     key = (outputs, group.inputs, grid, group.smoothness)
     if _workspace.arrays is None or _workspace.key != key:
-        _workspace.arrays = new_state(group, outputs), new_subproblem(lattice(grid), group.inputs, group.smoothness)
+        _workspace.arrays = new_state(group, outputs), new_subproblem(slots_of(grid), group.inputs, group.smoothness)
         _workspace.key = key
     return _workspace.arrays
 

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.subproblem import (
-    CHOICES,
     COMPONENT,
     DIGIT,
     FRONTIER,
     ORDER,
     PENDING,
+    RADIX,
     STEP_CELL,
     STEP_STRIDE,
     Subproblem,
+    neighbour_of,
 )
 
 # A literal is a type of its own, for which Numba would compile callees once more.
@@ -31,8 +32,8 @@ def _count_pending(order: NDArray[np.int64], size: int, sub: Subproblem) -> None
     for step in range(size):
         cell = order[step]
         inside = 0
-        for direction in range(sub.link.shape[1]):
-            neighbour = sub.link[cell, direction]
+        for direction in range(sub.link.shape[0]):
+            neighbour = neighbour_of(cell, direction, sub)
             if neighbour >= 0 and component[neighbour] == component[cell]:
                 inside += 1
         pending[cell] = inside
@@ -42,7 +43,7 @@ def _count_pending(order: NDArray[np.int64], size: int, sub: Subproblem) -> None
 def programme_cost(order: NDArray[np.int64], size: int, cap: int, sub: Subproblem) -> int:
     """Return the sum of the table's sizes along `order`, or `cap + 1` as soon as it exceeds the cap."""
     _count_pending(order, size, sub)
-    component, pending, choices = sub.work[COMPONENT], sub.work[PENDING], sub.work[CHOICES]
+    component, pending, choices = sub.work[COMPONENT], sub.work[PENDING], sub.work[RADIX]
     states = 1
     total = 0
     for step in range(size):
@@ -52,8 +53,8 @@ def programme_cost(order: NDArray[np.int64], size: int, cap: int, sub: Subproble
         if total > cap:
             return cap + 1
         left = pending[cell]
-        for direction in range(sub.link.shape[1]):
-            neighbour = sub.link[cell, direction]
+        for direction in range(sub.link.shape[0]):
+            neighbour = neighbour_of(cell, direction, sub)
             # In here the number of a cell already added is negative, so that it tells itself apart.
             if neighbour >= 0 and component[neighbour] == component[cell] and pending[neighbour] < 0:
                 left -= 1
@@ -68,19 +69,19 @@ def programme_cost(order: NDArray[np.int64], size: int, cap: int, sub: Subproble
 
 @small
 def _add_cell(cell: int, states: int, sub: Subproblem) -> int:
-    """Append `cell` as the least significant digit, with its costs beside decided cells: its first row of messages."""
-    radix = sub.work[CHOICES, cell]
+    """Append `cell` as the least significant digit, with its costs beside settled cells."""
+    radix = sub.work[RADIX, cell]
     for state in range(states - 1, -1, -1):
         cost = sub.table[state]
         for digit in range(radix):
-            sub.table[state * radix + digit] = cost + sub.message[cell * sub.link.shape[1], sub.left[cell, digit]]
+            sub.table[state * radix + digit] = cost + sub.own[sub.left[cell, digit], cell]
     return states * radix
 
 
 @small
 def _add_edge(cell: int, neighbour: int, stride: int, states: int, sub: Subproblem) -> None:
     """Add the pairwise costs between the last digit and the neighbour's, whose place value is `stride`."""
-    radix, other_radix = sub.work[CHOICES, cell], sub.work[CHOICES, neighbour]
+    radix, other_radix = sub.work[RADIX, cell], sub.work[RADIX, neighbour]
     for other in range(other_radix):
         for digit in range(radix):
             cost = sub.pairwise[sub.left[neighbour, other], sub.left[cell, digit]]
@@ -118,7 +119,7 @@ def _trace_back(steps: int, noted: int, sub: Subproblem) -> None:
     for step in range(steps - 1, -1, -1):
         cell = sub.work[STEP_CELL, step]
         stride = sub.work[STEP_STRIDE, step]
-        radix = sub.work[CHOICES, cell]
+        radix = sub.work[RADIX, cell]
         if stride == 0:
             state //= radix
             states //= radix
@@ -131,8 +132,8 @@ def _trace_back(steps: int, noted: int, sub: Subproblem) -> None:
 
 
 @kernel
-def minimise_component(size: int, sub: Subproblem) -> None:
-    """Minimise over the component whose `size` cells are listed in work[ORDER]; leave the result in work[DIGIT].
+def minimise_component(size: int, sub: Subproblem) -> float:
+    """Minimise over the component whose `size` cells are listed in work[ORDER]; leave the result in work[DIGIT], return its cost.
 
     The cells are added one by one; the table holds, for every assignment of the cells that still have neighbours to
     come (the frontier), the cheapest cost of all cells added so far. The caller has made sure, by `programme_cost`,
@@ -155,13 +156,13 @@ def minimise_component(size: int, sub: Subproblem) -> None:
         # From the least significant digit up, the cell itself first; it leaves at the end, its neighbours counted.
         for position in range(width - 1, -1, -1):
             other = frontier[position]
-            for direction in range(sub.link.shape[1]):
-                if sub.link[cell, direction] == other:
+            for direction in range(sub.link.shape[0]):
+                if neighbour_of(cell, direction, sub) == other:
                     _add_edge(cell, other, stride, states, sub)
                     pending[other] -= 1
                     pending[cell] -= 1
             if other != cell and pending[other] == 0:
-                states = _minimise_out(stride, sub.work[CHOICES, other], states, noted, sub)
+                states = _minimise_out(stride, sub.work[RADIX, other], states, noted, sub)
                 noted += states
                 step_cell[steps], step_stride[steps] = other, stride
                 steps += 1
@@ -169,11 +170,12 @@ def minimise_component(size: int, sub: Subproblem) -> None:
                     frontier[place] = frontier[place + 1]
                 width -= 1
             else:
-                stride *= sub.work[CHOICES, other]
+                stride *= sub.work[RADIX, other]
         if pending[cell] == 0:
-            states = _minimise_out(one, sub.work[CHOICES, cell], states, noted, sub)
+            states = _minimise_out(one, sub.work[RADIX, cell], states, noted, sub)
             noted += states
             step_cell[steps], step_stride[steps] = cell, 1
             steps += 1
             width -= 1
     _trace_back(steps, noted, sub)
+    return sub.table[0]

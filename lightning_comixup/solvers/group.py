@@ -48,7 +48,8 @@ class State(NamedTuple):
     extremes: NDArray[np.float64]  # (2, inputs) lowest and highest unary over the cells
     added: NDArray[np.float64]  # (2, inputs) what an output pays for each input at every cell; and working space
     moves: NDArray[np.float64]  # (MOVE_ROWS, inputs): see `shares` and `settling`
-    halves: NDArray[np.int64]  # (3, MOST_HALVES) the pairs of the half labels; the last row is working space
+    halves: NDArray[np.int64]  # (2, MOST_HALVES) the pairs of the half labels offered, in the last columns
+    used: NDArray[np.int64]  # (MOST_HALVES,) the inputs of the half labels, the most used first
     candidates: NDArray[np.int64]  # (MOST_HALVES + inputs,) the input of each place of the subproblem
     best: NDArray[np.int64]  # (2, outputs, cells) the labeling of lowest energy
     aside: NDArray[np.int64]  # (2, cells) an output's labeling while another is tried
@@ -74,7 +75,8 @@ def new_state(group: Group, outputs: int) -> State:
         extremes=np.zeros((2, width)),
         added=rows[fixed + 2 : fixed + 4],
         moves=rows[fixed + 4 :],
-        halves=np.empty((3, MOST_HALVES), np.int64),
+        halves=np.empty((2, MOST_HALVES), np.int64),
+        used=np.empty(MOST_HALVES, np.int64),
         candidates=np.zeros(MOST_HALVES + width, np.int64),
         best=np.empty((2, outputs, cells), np.int64),
         aside=np.empty((2, cells), np.int64),

@@ -9,12 +9,16 @@ from lightning_comixup.solvers.compiler.jit import kernel, small
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
+# The two inputs of each half label, numbered by their use. The last is offered first, the others together with it.
+HALF_INPUTS = ((1, 2), (0, 2), (0, 1))
 # ½‖z - z'‖² between a half label and one of its inputs or another half label that shares one (as any two of the
 # pairwise halves of three inputs do), and between a half label and any other input. The authors' table has ¼, 1 and 1:
 # the exact solver does not need what their swap moves need.
 HALF_TO_INPUT = 0.25
 HALF_TO_HALF = 0.25
 HALF_TO_OTHER = 0.75
+# How much nearer a half label is than an input, to what holds nothing of either.
+HALF_NEARER = 1.0 - HALF_TO_OTHER
 
 
 @small
@@ -36,11 +40,17 @@ def _most_used(output: int, counts: NDArray[np.float64], taken: NDArray[np.bool_
 
 
 @kernel
-def choose_halves(output: int, counts: NDArray[np.float64], taken: NDArray[np.bool_], pairs: NDArray[np.int64]) -> int:
+def choose_halves(
+    output: int,
+    counts: NDArray[np.float64],
+    taken: NDArray[np.bool_],
+    used: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+) -> int:
     """Choose an output's pairs: of the two inputs in use, or of the three most used; return their number.
 
     Of inputs used alike the one of lower index counts as more used (the authors leave it to `torch.topk`).
-    `taken` and the third row of `pairs` are working space.
+    `used` then lists these inputs, which are `taken`; `pairs` has in its last columns the inputs of the half labels.
     """
     for index in range(counts.shape[1]):
         taken[index] = False
@@ -50,12 +60,10 @@ def choose_halves(output: int, counts: NDArray[np.float64], taken: NDArray[np.bo
         if best < 0:
             break
         taken[best] = True
-        pairs[2, size] = best
+        used[size] = best
         size += 1
-    halves = 0
-    for i in range(size):
-        for j in range(i + 1, size):
-            pairs[0, halves] = min(pairs[2, i], pairs[2, j])
-            pairs[1, halves] = max(pairs[2, i], pairs[2, j])
-            halves += 1
+    halves = size * (size - 1) // 2
+    for half in range(MOST_HALVES - halves, MOST_HALVES):
+        first, second = used[HALF_INPUTS[half][0]], used[HALF_INPUTS[half][1]]
+        pairs[0, half], pairs[1, half] = min(first, second), max(first, second)
     return halves

@@ -17,8 +17,8 @@ from lightning_comixup.solvers.counts import count_cell
 from lightning_comixup.solvers.diversity import diversity_energy, spread_output
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import HALF_TO_OTHER, half_square_distance
+from lightning_comixup.solvers.loops import find_lowest
 from lightning_comixup.solvers.shares import LIMIT, PRICE, set_limits, share_cost
-from lightning_comixup.solvers.subproblem import find_lowest
 
 # Rounds of moves over all cells. Heuristic: the third is mostly the last that finds any.
 _ROUNDS = 4

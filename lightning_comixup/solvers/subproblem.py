@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.grid import Lattice
 from lightning_comixup.solvers.compiler.jit import small
-from lightning_comixup.solvers.compiler.lanes import LANES, find, load, lowest, padded
-from lightning_comixup.solvers.half_labels import HALF_TO_HALF, HALF_TO_OTHER, MOST_HALVES
+from lightning_comixup.solvers.compiler.lanes import LANES
+from lightning_comixup.solvers.half_labels import HALF_INPUTS, HALF_TO_HALF, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
+from lightning_comixup.solvers.slots import Slots
 
-# Rows of `Subproblem.work`: one entry per cell, except the steps, which take two.
+# Rows of `Subproblem.marks`.
 PLACE = 0  # the result: the place that each cell takes
 TRIAL_PLACE = 1  # another labeling
-CHOICES = 2  # how many places the cell may still take
-COMPONENT = 3  # the first cell of the cell's component; DECIDED if the cell is in none
-ORDER = 4  # the cells of the component at hand, in the order of the programme
-TRIAL = 5  # another order, to compare with
-FRONTIER = 6  # the cells of the frontier, most significant digit first
-PENDING = 7  # neighbours in the component that are still to come
-DIGIT = 8  # which of the cell's places left is taken
-STEP_CELL = 9  # the cell of each step of the programme
-STALE = 10  # 1: dead-end elimination looks at this cell again
-STEP_STRIDE = 11  # 0: the cell was added; else: minimised out, its digit having this place value
-_WORK_ROWS = 12
+UNDECIDED = 2  # 1: the cell may take more than one place; 0: it is settled, or there is no cell
+CHOICES = 3  # how many places the cell may still take, when last counted
+FAR = 4  # ½‖z - z'‖² between what the cell takes in the trial and an input that it does not hold; 0 where settled
+_MARK_ROWS = 5
+
+# Rows of `Subproblem.work`: one entry per slot, except the steps, which take two.
+BLOCKS = 0  # the blocks with undecided cells
+COMPONENT = 1  # the first cell of the cell's component; DECIDED if the cell is in none
+ORDER = 2  # the cells of the component at hand, in the order of the programme
+TRIAL = 3  # another order, to compare with
+FRONTIER = 4  # the cells of the frontier, most significant digit first
+PENDING = 5  # neighbours in the component that are still to come
+RADIX = 6  # how many places the cell of a component may still take
+DIGIT = 7  # which of these is taken
+STEP_CELL = 8  # the cell of each step of the programme
+STEP_STRIDE = 9  # 0: the cell was added; else: minimised out, its digit having this place value
+_WORK_ROWS = 10
 
 DECIDED = -1
 
@@ -35,68 +41,85 @@ TABLE_CAP = 1 << 20
 
 
 class Subproblem(NamedTuple):
-    """Minimise Σ_s own[s, l_s] + Σ_(s,t) pairwise[l_s, l_t] over the places l.
+    """Minimise Σ_s own[l_s, s] + Σ_(s,t) pairwise[l_s, l_t] over the places l.
 
-    Places number the labels that any cell may take: first the half labels, MOST_HALVES of them whether or not they are
-    offered, then inputs, padded to whole lanes. A place that a cell may not take, or no longer, costs infinity there.
+    Places number the labels that any cell may take: first the half labels, those offered being the last of MOST_HALVES;
+    then inputs, if half labels are offered theirs first, most used first. A place that a cell may not take, or no
+    longer, costs infinity there. Cells are in slots: see `slots`.
     The tuple is flat and its arrays are few: Numba compiles nested tuples and long argument lists several times more
     slowly.
     """
 
-    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
+    slot: NDArray[np.int64]  # (cells,) and the next four: see `Slots`
+    blocks: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    edges: NDArray[np.float64]
+    rank: NDArray[np.int64]
     smoothness: float
+    unary: NDArray[np.float64]  # (inputs, slots)
     pairwise: NDArray[np.float64]  # (places, places), the smoothness weight included
-    constituents: NDArray[np.int64]  # (2, MOST_HALVES) places of the inputs of each half label; -1: not among them
-    link: NDArray[np.int64]  # (cells, 2 d) the neighbours whose edge is still to be paid for, -1 for others
-    own: NDArray[np.float64]  # (cells, places) costs, with the edges to settled cells
-    held: NDArray[np.float64]  # (cells + 1, places) 1: the cell is not settled and may take the place; last row: 0
-    message: NDArray[np.float64]  # (cells x 2 d, places) what each neighbour adds to the costs: see `bounds`
-    rows: NDArray[np.float64]  # (2, places)
-    work: NDArray[np.int64]  # (_WORK_ROWS, 2 cells)
-    left: NDArray[np.int64]  # (cells, places) the places that an undecided cell may still take
+    link: NDArray[np.float64]  # (2 d, slots) 1: the edge to the neighbour is still to be paid for
+    own: NDArray[np.float64]  # (places, slots) costs, with the edges to settled cells
+    held: NDArray[np.float64]  # (places, slots) 1: the cell is undecided and may take the place
+    message: NDArray[np.float64]  # (2 d x places, slots) what each neighbour adds to the costs: see `messages`
+    taken: NDArray[np.float64]  # (places, slots) the share of each input in the trial labeling; 0 where settled
+    rows: NDArray[np.float64]  # (2 x places, LANES) working space
+    marks: NDArray[np.float64]  # (_MARK_ROWS, slots)
+    settled: NDArray[np.float64]  # (1,) what the settled cells cost, with the edges between them
+    work: NDArray[np.int64]  # (_WORK_ROWS, 2 slots)
+    left: NDArray[np.int64]  # (slots, places) the places that an undecided cell may still take
     table: NDArray[np.float64]  # (cap,) cheapest cost of each assignment of the frontier
     choices: NDArray[np.uint16]  # (cap,) the digit taken where a cell was minimised out
 
 
-def new_subproblem(graph: Lattice, inputs: int, smoothness: float, cap: int = TABLE_CAP) -> Subproblem:
-    """Allocate a subproblem with the pairwise costs that do not depend on which inputs are mixed.
+def _pairwise(places: int, smoothness: float) -> NDArray[np.float64]:
+    """Return β/2 ‖z - z'‖² between all places."""
+    pairwise = np.full((places, places), smoothness)
+    pairwise[:MOST_HALVES] = pairwise[:, :MOST_HALVES] = HALF_TO_OTHER * smoothness
+    pairwise[:MOST_HALVES, :MOST_HALVES] = HALF_TO_HALF * smoothness
+    for half, pair in enumerate(HALF_INPUTS):
+        for used in pair:
+            pairwise[half, MOST_HALVES + used] = pairwise[MOST_HALVES + used, half] = HALF_TO_INPUT * smoothness
+    np.fill_diagonal(pairwise, 0.0)
+    return pairwise
+
+
+def new_subproblem(slots: Slots, inputs: int, smoothness: float, cap: int = TABLE_CAP) -> Subproblem:
+    """Allocate a subproblem.
 
     Args:
-        graph: The grid.
+        slots: The grid.
         inputs: How many inputs there are to choose from.
         smoothness: The weight β/S.
         cap: Table entries beyond which a component is given up.
     """
-    cells, directions = graph.neighbours.shape
-    places = padded(inputs + MOST_HALVES)
-    pairwise = np.full((places, places), smoothness)
-    pairwise[:MOST_HALVES] = pairwise[:, :MOST_HALVES] = HALF_TO_OTHER * smoothness
-    pairwise[:MOST_HALVES, :MOST_HALVES] = HALF_TO_HALF * smoothness
-    np.fill_diagonal(pairwise, 0.0)
+    directions, size = slots.edges.shape
+    places = max(inputs, MOST_HALVES) + MOST_HALVES
     return Subproblem(
-        rank=graph.rank,
+        slot=slots.slot,
+        blocks=slots.blocks,
+        offset=slots.offset,
+        edges=slots.edges,
+        rank=slots.rank,
         smoothness=smoothness,
-        pairwise=pairwise,
-        constituents=np.full((2, MOST_HALVES), -1),
-        link=np.empty((cells, directions), np.int64),
-        own=np.empty((cells, places), np.float64),
-        held=np.zeros((cells + 1, places), np.float64),
-        message=np.empty((cells * directions, places), np.float64),
-        rows=np.empty((2, places), np.float64),
-        work=np.zeros((_WORK_ROWS, 2 * cells), np.int64),
-        left=np.empty((cells, places), np.int64),
-        table=np.empty(cap, np.float64),
+        unary=np.zeros((inputs, size)),
+        pairwise=_pairwise(places, smoothness),
+        link=np.zeros((directions, size)),
+        own=np.zeros((places, size)),
+        held=np.zeros((places, size)),
+        message=np.zeros((directions * places, size)),
+        taken=np.zeros((places, size)),
+        rows=np.zeros((2 * places, LANES)),
+        marks=np.zeros((_MARK_ROWS, size)),
+        settled=np.zeros(1),
+        work=np.zeros((_WORK_ROWS, 2 * size), np.int64),
+        left=np.empty((size, places), np.int64),
+        table=np.empty(cap),
         choices=np.empty(cap, np.uint16),
     )
 
 
 @small
-def find_lowest(matrix: NDArray[np.float64], row: Any, width: int) -> int:
-    """Return the column of the lowest entry of a row, the first of several."""
-    least, place = np.inf, 0
-    for at in range(0, width, LANES):
-        values = load(matrix, row, at)
-        here = lowest(values)
-        if here < least:
-            least, place = here, at + find(values, here)
-    return place
+def neighbour_of(cell: int, direction: int, sub: Subproblem) -> int:
+    """Return the slot of the undecided neighbour in one direction of an undecided cell's; -1 if there is none."""
+    return cell + sub.offset[direction] if sub.link[direction, cell] > 0.0 else -1

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.grid import lattice
 from lightning_comixup.solvers.block import solve_output
 from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
-from lightning_comixup.solvers.domains import set_extremes
+from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_state
 from lightning_comixup.solvers.loops import copy_rows, fill_rows
+from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
 
 _FINGERPRINT = source_fingerprint()
@@ -30,7 +30,7 @@ def _compile(fingerprint: int):  # type: ignore[no-untyped-def]
         fill_rows(state.extra, 0.0)
         fill_rows(state.halves, -1)
         count_all(group, state)
-        set_extremes(group, state)
+        survey_unary(group, state, sub)
         return solve_output(0, use_halves, group, state, sub), fingerprint
 
     return solve_first_output
@@ -50,6 +50,6 @@ def solve_first_output(
     group: Group, grid: tuple[int, ...], start: NDArray[np.integer[Any]], use_halves: bool, cap: int = TABLE_CAP
 ) -> Solved:
     state = new_state(group, start.shape[0])
-    sub = new_subproblem(lattice(grid), group.inputs, group.smoothness, cap)
+    sub = new_subproblem(slots_of(grid), group.inputs, group.smoothness, cap)
     proven, _ = _solve_first_output(group, state, sub, start.astype(np.int64), use_halves)
-    return Solved(state.first[0], state.second[0], state.halves[:2], bool(proven))
+    return Solved(state.first[0], state.second[0], state.halves, bool(proven))

@@ -126,6 +126,12 @@ def multiply(context: Any, first: Any, second: Any) -> Any:
 
 
 @instruction
+def divide(context: Any, first: Any, second: Any) -> Any:
+    """Return the quotients, lane by lane."""
+    return _of_two(lambda builder, first, second: builder.fdiv(first, second))
+
+
+@instruction
 def lower(context: Any, first: Any, second: Any) -> Any:
     """Return the lower numbers, lane by lane."""
     return _of_two(_lower)
@@ -186,12 +192,11 @@ def find(context: Any, values: Any, value: Any) -> Any:
 
 
 @instruction
-def count_below(context: Any, values: Any, limit: Any) -> Any:
-    """Return how many of eight numbers lie below a limit."""
+def any_above(context: Any, values: Any, limits: Any) -> Any:
+    """Whether a value exceeds its limit in any lane."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        below = builder.fcmp_ordered("<", arguments[0], _spread(builder, arguments[1]))
-        bits = builder.zext(builder.bitcast(below, ir.IntType(LANES)), ir.IntType(64))
-        return builder.ctpop(bits)
+        above = builder.bitcast(builder.fcmp_ordered(">", *arguments), ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", above, ir.Constant(ir.IntType(LANES), 0))
 
-    return types.int64(_lanes, types.float64), generate
+    return types.boolean(_lanes, _lanes), generate

@@ -1,0 +1,213 @@
+"""Messages between cells: a lower bound on every labeling, and labelings that reach it.
+
+Tree-reweighted message passing in a sequence (Kolmogorov, PAMI 2006): cell by cell, forth and back, each edge's costs
+are shared out to its two cells (a reparametrisation: what a labeling costs stays the same), such that the sum of the
+cells' minima, a lower bound, rises. The cells of one diagonal pass theirs at the same time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.lanes import (
+    add,
+    divide,
+    load,
+    lower,
+    multiply,
+    same,
+    store,
+    subtract,
+    total,
+    where_above,
+)
+from lightning_comixup.solvers.half_labels import (
+    HALF_INPUTS,
+    HALF_NEARER,
+    HALF_TO_HALF,
+    HALF_TO_INPUT,
+    HALF_TO_OTHER,
+    MOST_HALVES,
+)
+from lightning_comixup.solvers.subproblem import BLOCKS, FAR, TRIAL_PLACE, UNDECIDED, Subproblem
+
+
+class Gap(NamedTuple):
+    """Between which costs the minimum lies."""
+
+    cost: float  # of a labeling
+    bound: float
+
+
+@small
+def _gather(block: int, slack: float, first: int, places: int, sub: Subproblem) -> Any:
+    """Set in the working rows what each place costs with all messages, its share; return the cells' lowest shares.
+
+    Places that exceed these by more than `slack` are ruled out: with L the bound before, no labeling with such a place
+    costs less than L + `slack`.
+    """
+    size, cheapest = sub.own.shape[0], same(np.inf)
+    for place in range(first, places):
+        share = load(sub.own, place, block)
+        for direction in range(sub.link.shape[0]):
+            share = add(share, load(sub.message, direction * size + place, block))
+        store(sub.rows, place, 0, share)
+        cheapest = lower(cheapest, share)
+    if slack < np.inf:
+        limit = add(cheapest, same(slack))
+        for place in range(first, places):
+            own = load(sub.own, place, block)
+            store(sub.own, place, block, where_above(load(sub.rows, place, 0), limit, same(np.inf), own))
+    return cheapest
+
+
+@small
+def _shares_behind(place: int, block: int, ahead: int, sub: Subproblem) -> Any:
+    """Return how much of an input the cells passed hold, summed up over the neighbours."""
+    held = same(0.0)
+    for direction in range(1 - ahead, sub.link.shape[0], 2):
+        held = add(held, load(sub.taken, place, block + sub.offset[direction]))
+    return held
+
+
+@small
+def _messages_ahead(place: int, block: int, ahead: int, sub: Subproblem) -> Any:
+    """Return the sum of the messages of cells still to come."""
+    messages = same(0.0)
+    for direction in range(ahead, sub.link.shape[0], 2):
+        messages = add(messages, load(sub.message, direction * sub.own.shape[0] + place, block))
+    return messages
+
+
+@small
+def _take_cheapest(block: int, ahead: int, first: int, places: int, sub: Subproblem) -> Any:
+    """Let cells take what is cheapest given the cells passed, by the messages of those ahead; return what it costs.
+
+    Each axis has two directions, to the diagonals before and after; the first of those ahead is `ahead`.
+    """
+    far, behind = same(0.0), same(0.0)
+    for direction in range(1 - ahead, sub.link.shape[0], 2):
+        far = add(far, load(sub.marks, FAR, block + sub.offset[direction]))
+        behind = add(behind, load(sub.link, direction, block))
+    far_half, smoothness = subtract(far, multiply(behind, same(HALF_NEARER))), same(sub.smoothness)
+    lowest, cost, taken = same(np.inf), same(0.0), same(0.0)
+    for place in range(first, places):
+        if place < MOST_HALVES:
+            one, other = MOST_HALVES + HALF_INPUTS[place][0], MOST_HALVES + HALF_INPUTS[place][1]
+            both = add(_shares_behind(one, block, ahead, sub), _shares_behind(other, block, ahead, sub))
+            distance = subtract(far_half, multiply(both, same(0.5)))
+        else:
+            distance = subtract(far, _shares_behind(place, block, ahead, sub))
+        paid = add(load(sub.own, place, block), multiply(distance, smoothness))
+        expected = add(paid, _messages_ahead(place, block, ahead, sub))
+        taken = where_above(lowest, expected, same(float(place)), taken)
+        cost = where_above(lowest, expected, paid, cost)
+        lowest = lower(lowest, expected)
+    store(sub.marks, TRIAL_PLACE, block, taken)
+    return cost
+
+
+@small
+def _hold(block: int, first: int, places: int, sub: Subproblem) -> None:
+    """Note the shares of the inputs in what the undecided cells take, and how far that is from other inputs."""
+    undecided, taken = load(sub.marks, UNDECIDED, block), load(sub.marks, TRIAL_PLACE, block)
+    for place in range(MOST_HALVES, places):
+        store(sub.taken, place, block, _where_same(taken, place, undecided))
+    far = undecided
+    for half in range(first, MOST_HALVES):
+        share = multiply(_where_same(taken, half, undecided), same(0.5))
+        far = subtract(far, multiply(share, same(2.0 * HALF_NEARER)))
+        for side in range(2):
+            used = MOST_HALVES + HALF_INPUTS[half][side]
+            store(sub.taken, used, block, add(load(sub.taken, used, block), share))
+    store(sub.marks, FAR, block, far)
+
+
+@small
+def _where_same(taken: Any, place: int, then: Any) -> Any:
+    """Return `then` in the lanes that take a place, zero in others."""
+    nothing = same(0.0)
+    not_below = where_above(taken, same(place - 0.5), then, nothing)
+    return where_above(taken, same(place + 0.5), nothing, not_below)
+
+
+@small
+def _send(block: int, direction: int, weight: Any, first: int, places: int, sub: Subproblem) -> None:
+    """Send messages: for each place of the neighbours the cheapest share of these cells, with the edge between them.
+
+    Inputs are equally far from each other, so that one minimum serves them all; so do half labels, but for each other
+    and their own inputs.
+    """
+    size, smoothness = sub.own.shape[0], sub.smoothness
+    least, least_half = same(np.inf), same(np.inf)
+    for place in range(first, places):
+        share, came = load(sub.rows, place, 0), load(sub.message, direction * size + place, block)
+        rest = subtract(multiply(share, weight), came)
+        store(sub.rows, size + place, 0, rest)
+        least = lower(least, rest)
+        if place < MOST_HALVES:
+            least_half = lower(least_half, rest)
+    # `least` may be that of a half label, from where it is less far than this: then the second is lower.
+    to_input = lower(add(least, same(smoothness)), add(least_half, same(HALF_TO_OTHER * smoothness)))
+    link, beside, rows = load(sub.link, direction, block), block + sub.offset[direction], (direction ^ 1) * size
+    for place in range(MOST_HALVES, places):
+        message = lower(load(sub.rows, size + place, 0), to_input)
+        store(sub.message, rows + place, beside, where_above(link, same(0.0), message, same(0.0)))
+    if first < MOST_HALVES:
+        to_half = lower(add(least, same(HALF_TO_OTHER * smoothness)), add(least_half, same(HALF_TO_HALF * smoothness)))
+        _send_halves(rows, beside, link, to_half, first, sub)
+
+
+@small
+def _send_halves(rows: int, beside: int, link: Any, to_half: Any, first: int, sub: Subproblem) -> None:
+    """Send what half labels get, and what their inputs get from them."""
+    size, nothing, nearer = sub.own.shape[0], same(0.0), same(HALF_TO_INPUT * sub.smoothness)
+    for half in range(first, MOST_HALVES):
+        rest = load(sub.rows, size + half, 0)
+        message, from_half = lower(rest, to_half), add(rest, nearer)
+        for side in range(2):
+            used = MOST_HALVES + HALF_INPUTS[half][side]
+            message = lower(message, add(load(sub.rows, size + used, 0), nearer))
+            to_used = lower(load(sub.message, rows + used, beside), from_half)
+            store(sub.message, rows + used, beside, where_above(link, nothing, to_used, nothing))
+        store(sub.message, rows + half, beside, where_above(link, nothing, message, nothing))
+
+
+@small
+def _links(block: int, start: int, sub: Subproblem) -> Any:
+    """Return the number of neighbours in every second direction."""
+    links = same(0.0)
+    for direction in range(start, sub.link.shape[0], 2):
+        links = add(links, load(sub.link, direction, block))
+    return links
+
+
+@kernel
+def pass_messages(active: int, backwards: bool, slack: float, first: int, places: int, sub: Subproblem) -> Gap:
+    """Pass messages over the blocks in work[BLOCKS] once, and leave a labeling in marks[TRIAL_PLACE].
+
+    Returns:
+        The cost of that labeling, and the bound: the part of each cell's lowest share that its messages do not carry
+        on. Both with what the settled cells cost.
+    """
+    cost, bound, nothing = same(0.0), same(0.0), same(0.0)
+    ahead = 0 if backwards else 1
+    for index in range(active):
+        block = sub.work[BLOCKS, active - 1 - index if backwards else index]
+        cheapest = _gather(block, slack, first, places, sub)
+        undecided = load(sub.marks, UNDECIDED, block)
+        paid = _take_cheapest(block, ahead, first, places, sub)
+        cost = add(cost, where_above(undecided, nothing, paid, nothing))
+        _hold(block, first, places, sub)
+        links, behind = _links(block, ahead, sub), _links(block, 1 - ahead, sub)
+        # Chains through the cell, among which its share is divided.
+        chains = where_above(links, behind, links, where_above(behind, same(1.0), behind, same(1.0)))
+        weight = divide(same(1.0), chains)
+        for direction in range(ahead, sub.link.shape[0], 2):
+            _send(block, direction, weight, first, places, sub)
+        kept = subtract(same(1.0), multiply(links, weight))
+        bound = add(bound, where_above(undecided, nothing, multiply(cheapest, kept), nothing))
+    return Gap(sub.settled[0] + total(cost), sub.settled[0] + total(bound))
