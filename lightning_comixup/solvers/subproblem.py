@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import small
-from lightning_comixup.solvers.compiler.lanes import LANES
+from lightning_comixup.solvers.compiler.lanes import LANES, aligned_zeros
 from lightning_comixup.solvers.half_labels import HALF_INPUTS, HALF_TO_HALF, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
 from lightning_comixup.solvers.slots import Slots
 
@@ -34,6 +34,9 @@ STEP_STRIDE = 9  # 0: the cell was added; else: minimised out, its digit having 
 _WORK_ROWS = 10
 
 DECIDED = -1
+
+# Directions of a grid of two axes.
+PLANAR = 4
 
 # Table entries beyond which a component is given up: 10 MB a thread, a few milliseconds. Heuristic: no subproblem of
 # the recorded groups needs as many, nor any at 4 x 4 cells of the flatter saliency of digits.
@@ -102,15 +105,15 @@ def new_subproblem(slots: Slots, inputs: int, smoothness: float, cap: int = TABL
         edges=slots.edges,
         rank=slots.rank,
         smoothness=smoothness,
-        unary=np.zeros((inputs, size)),
+        unary=aligned_zeros(inputs, size),
         pairwise=_pairwise(places, smoothness),
-        link=np.zeros((directions, size)),
-        own=np.zeros((places, size)),
-        held=np.zeros((places, size)),
-        message=np.zeros((directions * places, size)),
-        taken=np.zeros((places, size)),
-        rows=np.zeros((2 * places, LANES)),
-        marks=np.zeros((_MARK_ROWS, size)),
+        link=aligned_zeros(directions, size),
+        own=aligned_zeros(places, size),
+        held=aligned_zeros(places, size),
+        message=aligned_zeros(directions * places, size),
+        taken=aligned_zeros(places, size),
+        rows=aligned_zeros(2 * places, LANES),
+        marks=aligned_zeros(_MARK_ROWS, size),
         settled=np.zeros(1),
         work=np.zeros((_WORK_ROWS, 2 * size), np.int64),
         left=np.empty((size, places), np.int64),

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
+from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import instruction
 
-LANES = 8
+LANES = 4
 _DOUBLE = ir.DoubleType()
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
 _BYTES = 8  # of a number, and what rows are aligned to
@@ -45,6 +47,13 @@ class _LanesModel(PrimitiveModel):
 def padded(size: int) -> int:
     """Return a size rounded up to whole lanes; for compiled and other callers."""
     return (size + LANES - 1) // LANES * LANES
+
+
+def aligned_zeros(rows: int, columns: int) -> NDArray[np.float64]:
+    """Return a matrix of zeros that starts where lanes are loaded fastest: they then do not straddle two cache lines."""
+    lines = np.zeros(rows * columns + LANES)
+    skipped = -lines.ctypes.data // _BYTES % LANES
+    return lines[skipped : skipped + rows * columns].reshape(rows, columns)
 
 
 def _spread(builder: Any, value: Any) -> Any:
