@@ -15,10 +15,10 @@ from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.messages import Gap
 from lightning_comixup.solvers.subproblem import PLACE, TABLE_CAP, Subproblem
 
-# Rounds of passes of messages, and up to how many entries of the table a component of what they leave undecided may take
-# after each. Heuristic: a pass over a cell takes as long as some hundred entries, and after three passes a few
-# entries decide what many more passes would.
-_ROUNDS = ((3, 500), (2, 1000), (2, 1000), (2, 2000), (2, 2000), (4, 4000), (1, TABLE_CAP), (64, TABLE_CAP))
+# Rounds of passes of messages, and up to how many entries of the table, for each block of cells that the passes go over, a
+# component of what they leave undecided may take after each. Heuristic: a pass over a block takes as long as some
+# fifteen entries, and mostly four more passes would be needed.
+_ROUNDS = ((3, 40), (3, 40), (3, 40), (3, 40), (4, TABLE_CAP), (64, TABLE_CAP))
 
 
 @inlined
@@ -37,7 +37,7 @@ def _solve(first: int, places: int, sub: Subproblem) -> bool:
         if is_closed(gap):
             return True
         step += passes
-        solve_components(min(cap, sub.table.shape[0]), active, first, places, sub)
+        solve_components(min(cap * active, sub.table.shape[0]), active, first, places, sub)
         active = list_blocks(first, places, sub)
     return active == 0
 

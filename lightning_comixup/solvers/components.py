@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import kernel, small
-from lightning_comixup.solvers.compiler.lanes import add, load, same, store, where_above
+from lightning_comixup.solvers.compiler.lanes import add, load, multiply, same, store, total, where_above
 from lightning_comixup.solvers.frontier import minimise_component, programme_cost
 from lightning_comixup.solvers.loops import copy_row
 from lightning_comixup.solvers.settled import settle_cells
@@ -27,11 +27,17 @@ from lightning_comixup.solvers.subproblem import (
 
 # Marks a cell that is not yet in a component.
 _NEW = -2
+# Heuristic: with more places left to a cell on average, hardly a component fits a table.
+_MANY_CHOICES = 3.0
 
 
 @small
-def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> None:
-    """Settle the cells that messages left one place; the others are in components yet to be found."""
+def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> bool:
+    """Settle the cells that messages left one place; whether the others have few enough places left for the programme.
+
+    Those are then in components yet to be found.
+    """
+    left, cells = same(0.0), same(0.0)
     for index in range(active):
         block = sub.work[BLOCKS, index]
         choices = same(0.0)
@@ -39,9 +45,14 @@ def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> No
             choices = add(choices, where_above(same(np.inf), load(sub.own, place, block), same(1.0), same(0.0)))
         store(sub.marks, CHOICES, block, choices)
         settle_cells(block, first, places, sub)
+        undecided = load(sub.marks, UNDECIDED, block)
+        left, cells = add(left, multiply(choices, undecided)), add(cells, undecided)
+    if total(left) > _MANY_CHOICES * total(cells):
+        return False
     for index in range(sub.slot.shape[0]):
         cell = sub.slot[index]
         sub.work[COMPONENT, cell] = _NEW if sub.marks[UNDECIDED, cell] > 0.0 else DECIDED
+    return True
 
 
 @small
@@ -78,15 +89,16 @@ def _collect_component(seed: int, sub: Subproblem) -> int:
 
 
 @small
-def _sort_by_rank(order: NDArray[np.int64], size: int, rank: NDArray[np.int64]) -> None:
-    """Sort the cells by rank, in place (by insertion: components are small)."""
-    for index in range(1, size):
-        cell = order[index]
-        place = index
-        while place > 0 and rank[order[place - 1]] > rank[cell]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = cell
+def _list_in_order(axis: int, size: int, cells: NDArray[np.int64], sub: Subproblem) -> None:
+    """Sort the cells of the component in `cells` such that one axis varies slowest."""
+    seed, listed = sub.work[COMPONENT, cells[0]], 0
+    for index in range(sub.order.shape[1]):
+        cell = sub.order[axis, index]
+        if sub.work[COMPONENT, cell] == seed:
+            cells[listed] = cell
+            listed += 1
+            if listed == size:
+                break
 
 
 @small
@@ -95,8 +107,8 @@ def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
     order, trial = sub.work[ORDER], sub.work[TRIAL]
     best = cap + 1
     copy_row(trial, order, size)
-    for axis in range(sub.rank.shape[0]):
-        _sort_by_rank(trial, size, sub.rank[axis])
+    for axis in range(sub.order.shape[0]):
+        _list_in_order(axis, size, trial, sub)
         cost = programme_cost(trial, size, cap, sub)
         if cost < best:
             best = cost
@@ -120,7 +132,8 @@ def solve_components(cap: int, active: int, first: int, places: int, sub: Subpro
 
     Its cells are then settled; those of the others keep what they have in marks[PLACE].
     """
-    _settle_decided(active, first, places, sub)
+    if not _settle_decided(active, first, places, sub):
+        return
     for index in range(sub.slot.shape[0]):
         seed = sub.slot[index]
         if sub.work[COMPONENT, seed] != _NEW:

@@ -26,7 +26,7 @@ class Slots(NamedTuple):
     blocks: NDArray[np.int64]  # the first slots of the blocks of LANES that hold a cell, in order
     offset: NDArray[np.int64]  # (2 d,) from a slot to that of the neighbour in each direction
     edges: NDArray[np.float64]  # (2 d, slots) 1: there is a neighbour in the direction
-    rank: NDArray[np.int64]  # (d, slots) place of each cell when axis k varies slowest
+    order: NDArray[np.int64]  # (d, cells) the cells with axis k varying slowest
 
 
 @lru_cache(maxsize=64)
@@ -43,7 +43,6 @@ def slots_of(grid: tuple[int, ...]) -> Slots:
     size = before + (sum(grid) - axes + 1) * diagonal + before
     edges = np.zeros((2 * axes, size))
     edges[:, slot] = (graph.neighbours >= 0).T
-    rank = np.zeros((axes, size), np.int64)
-    rank[:, slot] = graph.rank
+    order = np.stack([slot[np.argsort(rank)] for rank in graph.rank])
     blocks = np.unique(slot // LANES * LANES)
-    return Slots(size, slot, blocks, np.stack([-ahead, ahead], 1).ravel(), edges, rank)
+    return Slots(size, slot, blocks, np.stack([-ahead, ahead], 1).ravel(), edges, order)

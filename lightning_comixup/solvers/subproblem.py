@@ -57,7 +57,7 @@ class Subproblem(NamedTuple):
     blocks: NDArray[np.int64]
     offset: NDArray[np.int64]
     edges: NDArray[np.float64]
-    rank: NDArray[np.int64]
+    order: NDArray[np.int64]
     smoothness: float
     unary: NDArray[np.float64]  # (inputs, slots)
     pairwise: NDArray[np.float64]  # (places, places), the smoothness weight included
@@ -103,7 +103,7 @@ def new_subproblem(slots: Slots, inputs: int, smoothness: float, cap: int = TABL
         blocks=slots.blocks,
         offset=slots.offset,
         edges=slots.edges,
-        rank=slots.rank,
+        order=slots.order,
         smoothness=smoothness,
         unary=aligned_zeros(inputs, size),
         pairwise=_pairwise(places, smoothness),
