@@ -6,6 +6,8 @@ labeling is optimal.
 
 from __future__ import annotations
 
+import numpy as np
+
 from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.compiler.lanes import any_above, load, same, store, where_above
 from lightning_comixup.solvers.messages import Gap, pass_messages
@@ -68,7 +70,8 @@ def close_gap(active: int, step: int, passes: int, gap: Gap, first: int, places:
     cost infinity afterwards. A gap not known yet is from minus infinity to infinity.
     """
     for index in range(step, step + passes):
-        slack = gap.cost - gap.bound + _margin(gap)
+        # What is ruled out in the last pass serves the programme; before, that would gain too little.
+        slack = gap.cost - gap.bound + _margin(gap) if index == step + passes - 1 else np.inf
         reached = pass_messages(active, index % 2 == 1, slack, first, places, sub)
         if reached.cost < gap.cost:
             _keep_trial(active, sub)

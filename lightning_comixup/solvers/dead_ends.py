@@ -12,6 +12,7 @@ import numpy as np
 
 from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.compiler.lanes import (
+    LANES,
     add,
     any_above,
     load,
@@ -24,7 +25,7 @@ from lightning_comixup.solvers.compiler.lanes import (
 )
 from lightning_comixup.solvers.half_labels import HALF_INPUTS, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
 from lightning_comixup.solvers.settled import settle_cells
-from lightning_comixup.solvers.subproblem import CHOICES, PLANAR, UNDECIDED, Subproblem
+from lightning_comixup.solvers.subproblem import CHOICES, PLANAR, STALE, UNDECIDED, Subproblem
 
 # The most that a rival can cost more than a half label along an edge, of ½‖z - z'‖²: the neighbour holds an input of
 # the half label (1 - ¼), or the half label itself (¾ - 0).
@@ -97,11 +98,28 @@ def _eliminate_in(block: int, first: int, places: int, sub: Subproblem) -> bool:
     return True
 
 
+@small
+def _look_again(block: int, sub: Subproblem) -> None:
+    """Mark the blocks with neighbours of a block's cells, which mostly straddle two."""
+    for direction in range(sub.link.shape[0]):
+        beside = (block + sub.offset[direction]) // LANES * LANES
+        sub.work[STALE, beside] = 1
+        sub.work[STALE, beside + LANES] = 1
+
+
 @kernel
 def eliminate_dead_ends(first: int, places: int, sub: Subproblem) -> None:
     """Repeat the elimination until nothing drops, and settle the cells with one place left."""
+    for index in range(sub.blocks.shape[0]):
+        sub.work[STALE, sub.blocks[index]] = 1
     again = True
     while again:
         again = False
         for index in range(sub.blocks.shape[0]):
-            again = _eliminate_in(sub.blocks[index], first, places, sub) or again
+            block = sub.blocks[index]
+            if sub.work[STALE, block] == 0:
+                continue
+            sub.work[STALE, block] = 0
+            if _eliminate_in(block, first, places, sub):
+                _look_again(block, sub)
+                again = True

@@ -28,17 +28,20 @@ from lightning_comixup.solvers.group import Group, State
 @small
 def spread_output(output: int, group: Group, state: State) -> None:
     """Set B_j, D_j and the loads from the counts of one output."""
-    for at in range(0, state.counts.shape[1], LANES):
-        now, paying = same(0.0), same(0.0)
-        for used in range(group.inputs):
-            cells = state.counts[output, used]
-            if cells > 0.0:
-                now = add(now, multiply(load(group.spread, used, at), same(cells)))
-                paying = add(paying, multiply(load(group.matrix, used, at), same(cells)))
-        others = subtract(load(state.load, 0, at), load(state.spread, output, at))
-        store(state.spread, output, at, now)
-        store(state.paying, output, at, paying)
-        store(state.load, 0, at, add(others, now))
+    width = state.counts.shape[1]
+    for at in range(0, width, LANES):
+        store(state.load, 0, at, subtract(load(state.load, 0, at), load(state.spread, output, at)))
+        store(state.spread, output, at, same(0.0))
+        store(state.paying, output, at, same(0.0))
+    for used in range(group.inputs):
+        if state.counts[output, used] > 0.0:
+            cells = same(state.counts[output, used])
+            for at in range(0, width, LANES):
+                more, paying = multiply(load(group.spread, used, at), cells), multiply(load(group.matrix, used, at), cells)
+                store(state.spread, output, at, add(load(state.spread, output, at), more))
+                store(state.paying, output, at, add(load(state.paying, output, at), paying))
+    for at in range(0, width, LANES):
+        store(state.load, 0, at, add(load(state.load, 0, at), load(state.spread, output, at)))
 
 
 @kernel

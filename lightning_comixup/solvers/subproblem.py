@@ -31,7 +31,8 @@ RADIX = 6  # how many places the cell of a component may still take
 DIGIT = 7  # which of these is taken
 STEP_CELL = 8  # the cell of each step of the programme
 STEP_STRIDE = 9  # 0: the cell was added; else: minimised out, its digit having this place value
-_WORK_ROWS = 10
+STALE = 10  # 1: dead-end elimination looks at this block again
+_WORK_ROWS = 11
 
 DECIDED = -1
 
