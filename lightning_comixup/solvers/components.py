@@ -29,6 +29,8 @@ from lightning_comixup.solvers.subproblem import (
 _NEW = -2
 # Heuristic: with more places left to a cell on average, hardly a component fits a table.
 _MANY_CHOICES = 3.0
+# Heuristic: with as many labelings the programme, in whatever order, takes less time than to compare orders.
+_FEW_LABELINGS = 64
 
 
 @small
@@ -102,8 +104,24 @@ def _list_in_order(axis: int, size: int, cells: NDArray[np.int64], sub: Subprobl
 
 
 @small
+def _labelings(size: int, cap: int, sub: Subproblem) -> int:
+    """Return the number of labelings of the component in work[ORDER], or `cap + 1` if it exceeds the cap."""
+    labelings = 1
+    for index in range(size):
+        labelings *= sub.work[RADIX, sub.work[ORDER, index]]
+        if labelings > cap:
+            return cap + 1
+    return labelings
+
+
+@small
 def _choose_order(size: int, cap: int, sub: Subproblem) -> bool:
-    """Leave the cheapest order in work[ORDER], each with another axis varying slowest; False if none fits the cap."""
+    """Leave the cheapest order in work[ORDER], each with another axis varying slowest; False if none fits the cap.
+
+    With few labelings any order is cheap.
+    """
+    if _labelings(size, min(cap, _FEW_LABELINGS), sub) <= min(cap, _FEW_LABELINGS):
+        return True
     order, trial = sub.work[ORDER], sub.work[TRIAL]
     best = cap + 1
     copy_row(trial, order, size)

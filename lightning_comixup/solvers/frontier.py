@@ -131,9 +131,46 @@ def _trace_back(steps: int, noted: int, sub: Subproblem) -> None:
             states *= radix
 
 
+@small
+def _find(cell: int, width: int, sub: Subproblem) -> int:
+    """Return the position of a cell in the frontier, -1 if it is not there."""
+    for position in range(width):
+        if sub.work[FRONTIER, position] == cell:
+            return position
+    return -1
+
+
+@small
+def _stride_of(position: int, width: int, sub: Subproblem) -> int:
+    """Return the place value of a cell of the frontier."""
+    stride = _number(1)
+    for after in range(position + 1, width):
+        stride *= sub.work[RADIX, sub.work[FRONTIER, after]]
+    return stride
+
+
+@small
+def _add_edges(cell: int, width: int, states: int, sub: Subproblem) -> None:
+    """Add the edges between the last cell of the frontier and those before, and count them off."""
+    pending = sub.work[PENDING]
+    for direction in range(sub.link.shape[0]):
+        other = neighbour_of(cell, direction, sub)
+        position = _find(other, width, sub) if other >= 0 else -1
+        if position >= 0:
+            _add_edge(cell, other, _stride_of(position, width, sub), states, sub)
+            pending[other] -= 1
+            pending[cell] -= 1
+
+
+@small
+def _leave(position: int, width: int, sub: Subproblem) -> None:
+    for place in range(position, width - 1):
+        sub.work[FRONTIER, place] = sub.work[FRONTIER, place + 1]
+
+
 @kernel
 def minimise_component(size: int, sub: Subproblem) -> float:
-    """Minimise over the component whose `size` cells are listed in work[ORDER]; leave the result in work[DIGIT], return its cost.
+    """Minimise over the component in work[ORDER]; leave the result in work[DIGIT] and return its cost.
 
     The cells are added one by one; the table holds, for every assignment of the cells that still have neighbours to
     come (the frontier), the cheapest cost of all cells added so far. The caller has made sure, by `programme_cost`,
@@ -152,30 +189,19 @@ def minimise_component(size: int, sub: Subproblem) -> float:
         states = _add_cell(cell, states, sub)
         frontier[width] = cell
         width += 1
+        _add_edges(cell, width, states, sub)
         stride = one
-        # From the least significant digit up, the cell itself first; it leaves at the end, its neighbours counted.
         for position in range(width - 1, -1, -1):
             other = frontier[position]
-            for direction in range(sub.link.shape[0]):
-                if neighbour_of(cell, direction, sub) == other:
-                    _add_edge(cell, other, stride, states, sub)
-                    pending[other] -= 1
-                    pending[cell] -= 1
-            if other != cell and pending[other] == 0:
-                states = _minimise_out(stride, sub.work[RADIX, other], states, noted, sub)
-                noted += states
-                step_cell[steps], step_stride[steps] = other, stride
-                steps += 1
-                for place in range(position, width - 1):
-                    frontier[place] = frontier[place + 1]
-                width -= 1
-            else:
-                stride *= sub.work[RADIX, other]
-        if pending[cell] == 0:
-            states = _minimise_out(one, sub.work[RADIX, cell], states, noted, sub)
+            radix = sub.work[RADIX, other]
+            if pending[other] > 0:
+                stride *= radix
+                continue
+            states = _minimise_out(stride, radix, states, noted, sub)
             noted += states
-            step_cell[steps], step_stride[steps] = cell, 1
+            step_cell[steps], step_stride[steps] = other, stride
             steps += 1
+            _leave(position, width, sub)
             width -= 1
     _trace_back(steps, noted, sub)
     return sub.table[0]
