@@ -76,9 +76,9 @@ def _arrays(group: Group, outputs: int, grid: tuple[int, ...]) -> tuple[State, S
     return _workspace.arrays
 
 
-def padded_rows(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a matrix in float64, its rows padded with zeros to whole lanes."""
-    rows = np.zeros((matrix.shape[0], padded(matrix.shape[1])))
+def padded_rows(matrix: NDArray[Any], filling: float = 0.0) -> NDArray[np.float64]:
+    """Return a matrix in float64, its rows padded to whole lanes."""
+    rows = np.full((matrix.shape[0], padded(matrix.shape[1])), filling)
     rows[:, : matrix.shape[1]] = matrix
     return rows
 
@@ -108,7 +108,7 @@ def state_group(problem: Problem) -> Group:
     _check_range(cost, problem)
     return Group(
         inputs=inputs,
-        unary=padded_rows(cost.T),
+        unary=padded_rows(cost.T, np.inf),
         spread=padded_rows(problem.compatibility.T),
         matrix=padded_rows(problem.compatibility),
         neighbours=lattice(grid).neighbours,

@@ -17,7 +17,7 @@ class Group(NamedTuple):
     """One group's problem, the weights scaled by the number of cells (β/S, γ/S, τ·S); rows padded with zeros."""
 
     inputs: int
-    unary: NDArray[np.float64]  # (cells, padded inputs), the prior included
+    unary: NDArray[np.float64]  # (cells, padded inputs), the prior included; padded with infinity
     spread: NDArray[np.float64]  # (inputs, padded inputs) A transposed: row k is what input k adds to each load
     matrix: NDArray[np.float64]  # (inputs, padded inputs) A: row k is what input k pays for each input used too much
     neighbours: NDArray[np.int64]  # (cells, 2 d), -1 beyond the border

@@ -7,12 +7,23 @@ the threshold acts as what it is, a capacity of each input: cells move to where 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lightning_comixup.solvers.compiler.jit import inlined, kernel, small
-from lightning_comixup.solvers.compiler.lanes import LANES, add, load, multiply, same, store, subtract, where_above
+from lightning_comixup.solvers.compiler.lanes import (
+    LANES,
+    add,
+    load,
+    lower,
+    lowest,
+    multiply,
+    same,
+    store,
+    subtract,
+    where_above,
+)
 from lightning_comixup.solvers.counts import count_cell
 from lightning_comixup.solvers.diversity import diversity_energy, spread_output
 from lightning_comixup.solvers.group import Group, State
@@ -77,11 +88,17 @@ def _price_give(output: int, label: int, cells: float, group: Group, state: Stat
     return state.moves[_LESS if cells == 1.0 else _HALF_LESS, label] + change - cells * state.extra[output, label]
 
 
+class _Edges(NamedTuple):
+    """The edges of a cell as it is."""
+
+    excess: float  # what they cost more than if the cell held what no neighbour holds
+    others: int  # neighbours that hold something else
+
+
 @small
-def _edge_change(output: int, cell: int, group: Group, state: State) -> float:
-    """Take from each input's cost in the row what it saves along the edges; return what the held labels cost more."""
+def _survey_edges(output: int, cell: int, group: Group, state: State) -> _Edges:
     first, second = state.first[output, cell], state.second[output, cell]
-    excess = 0.0
+    excess, others = 0.0, 0
     for direction in range(group.neighbours.shape[1]):
         beside = group.neighbours[cell, direction]
         if beside >= 0:
@@ -89,30 +106,49 @@ def _edge_change(output: int, cell: int, group: Group, state: State) -> float:
             # How far the neighbour is from an input that it does not hold.
             far = 1.0 if third == fourth else HALF_TO_OTHER
             excess += half_square_distance(first, second, third, fourth) - far
-            state.moves[_COST, third] -= 0.5 * group.smoothness
-            state.moves[_COST, fourth] -= 0.5 * group.smoothness
-    return group.smoothness * excess
+            others += 1 if third != first or fourth != second else 0
+    return _Edges(group.smoothness * excess, others)
+
+
+@small
+def _save_edges(output: int, cell: int, group: Group, state: State) -> None:
+    """Take from each input's cost in the row what it saves along the edges."""
+    for direction in range(group.neighbours.shape[1]):
+        beside = group.neighbours[cell, direction]
+        if beside >= 0:
+            state.moves[_COST, state.first[output, beside]] -= 0.5 * group.smoothness
+            state.moves[_COST, state.second[output, beside]] -= 0.5 * group.smoothness
+
+
+@small
+def _price_hold(output: int, cell: int, group: Group, state: State) -> float:
+    """Return what a cell would save in unary and diversity if it gave up what it holds."""
+    first, second = state.first[output, cell], state.second[output, cell]
+    own = 0.5 * (group.unary[cell, first] + group.unary[cell, second])
+    if first == second:
+        return own - _price_give(output, first, 1.0, group, state)
+    return own - (_price_give(output, first, 0.5, group, state) + _price_give(output, second, 0.5, group, state))
 
 
 @small
 def _find_move(output: int, cell: int, group: Group, state: State) -> int:
     """Return the input that would lower the energy most if the cell took it; -1 if none would."""
-    first, second = state.first[output, cell], state.second[output, cell]
+    edges = _survey_edges(output, cell, group, state)
+    held = _price_hold(output, cell, group, state) + edges.excess - _LEAST_GAIN
+    cheapest = same(np.inf)
+    for at in range(0, state.counts.shape[1], LANES):
+        cheapest = lower(cheapest, add(load(group.unary, cell, at), load(state.moves, _TAKE, at)))
+    # An edge to what the cell holds itself saves nothing, any other at most all of its cost.
+    if lowest(cheapest) - group.smoothness * edges.others >= held:
+        return -1
     for at in range(0, state.counts.shape[1], LANES):
         store(state.moves, _COST, at, add(load(group.unary, cell, at), load(state.moves, _TAKE, at)))
-    held = _edge_change(output, cell, group, state)
-    held += 0.5 * (group.unary[cell, first] + group.unary[cell, second])
-    if first == second:
-        held -= _price_give(output, first, 1.0, group, state)
-    else:
-        held -= _price_give(output, first, 0.5, group, state) + _price_give(output, second, 0.5, group, state)
-    # Taking more of what the cell holds changes no count, or half a cell: not priced. Nor are columns of padding.
-    state.moves[_COST, first] = np.inf
-    state.moves[_COST, second] = np.inf
-    for label in range(group.inputs, state.counts.shape[1]):
-        state.moves[_COST, label] = np.inf
+    _save_edges(output, cell, group, state)
+    # Taking more of what the cell holds changes no count, or half a cell: not priced.
+    state.moves[_COST, state.first[output, cell]] = np.inf
+    state.moves[_COST, state.second[output, cell]] = np.inf
     best = find_lowest(state.moves, _COST, state.counts.shape[1])
-    return best if state.moves[_COST, best] < held - _LEAST_GAIN else -1
+    return best if state.moves[_COST, best] < held else -1
 
 
 @small
