@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from lightning_comixup.draws import GeneratorLike, as_generator, draw_prior, draw_starts
 from lightning_comixup.energy import energy_of
 from lightning_comixup.hyperparameters import Solver, make_hyperparameters
-from lightning_comixup.problem import Labeling, Problem, as_numbers, check_problem, masks_of
+from lightning_comixup.problem import Labeling, Problem, as_numbers, check_shapes, check_values, masks_of
 
 
 class SolverEntry(NamedTuple):
-    """Where a solver lives, and whether several groups may be solved at once."""
+    """Where a solver lives, and what it does by itself."""
 
     module: str  # has `solve(problem) -> Labeling`; imported when first used, with its backend
-    threads: bool
+    threads: bool  # whether several groups may be solved at once
+    checks: bool  # whether it checks the values of a problem itself
 
 
 SOLVERS: dict[Solver, SolverEntry] = {
-    "exact": SolverEntry("lightning_comixup.solvers.exact", threads=True),
-    "pygco": SolverEntry("lightning_comixup.solvers.pygco", threads=False),
+    "exact": SolverEntry("lightning_comixup.solvers.exact", threads=True, checks=True),
+    "pygco": SolverEntry("lightning_comixup.solvers.pygco", threads=False, checks=False),
 }
 
 
@@ -69,8 +70,8 @@ def optimize_masks(
     unary, compatibility = as_numbers("unary", unary), as_numbers("compatibility", compatibility)
     prior = None if prior is None else as_numbers("prior", prior)
     labeling = None if initial_labeling is None else as_numbers("initial_labeling", initial_labeling)
-    check_problem(unary, compatibility, prior, labeling)
-    starts = None if labeling is None else labeling.astype(np.int32)[None]
+    check_shapes(unary, compatibility, prior, labeling)
+    starts = None if labeling is None else labeling[None]
     if prior is None or starts is None or generator is not None:
         draws = as_generator(generator)
         prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior
@@ -82,7 +83,7 @@ def optimize_masks(
 def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     """Solve the groups of a batch, in as many threads as torch uses; the results do not depend on their number."""
     workers = 1
-    if problems and SOLVERS[problems[0].hyperparameters.solver].threads:
+    if len(problems) > 1 and SOLVERS[problems[0].hyperparameters.solver].threads:
         workers = min(len(problems), torch.get_num_threads())
     if workers == 1:
         return [_solve(problem) for problem in problems]
@@ -109,14 +110,21 @@ def warm_up(solver: Solver) -> None:
 
 
 def _solve(problem: Problem) -> Labeling:
-    if problem.unary.shape[0] == 1:
+    entry, is_alone = SOLVERS[problem.hyperparameters.solver], problem.unary.shape[0] == 1
+    if is_alone or not entry.checks:
+        check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
+    if is_alone:
         return _unmixed(problem)
-    module = import_module(SOLVERS[problem.hyperparameters.solver].module)
-    return cast(Callable[[Problem], Labeling], module.solve)(problem)
+    return _solver(entry.module)(problem)
+
+
+@cache
+def _solver(module: str) -> Callable[[Problem], Labeling]:
+    return cast(Callable[[Problem], Labeling], import_module(module).solve)
 
 
 def _unmixed(problem: Problem) -> Labeling:
     """Return the only labeling of a group of one."""
-    own = np.zeros_like(problem.starts[0])
+    own = np.zeros(problem.starts.shape[1:], np.int32)
     labeling = Labeling(own, own, energy=0.0, proven=0, subproblems=0)
     return labeling._replace(energy=energy_of(labeling, problem))

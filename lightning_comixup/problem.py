@@ -12,6 +12,7 @@ from lightning_comixup.hyperparameters import Hyperparameters
 
 # What a half label costs less than the mean of its two (the authors' value; the paper gives no reason).
 HALF_LABEL_BONUS = 5e-4
+_START_REMEDY = "Give each cell of each output the index of an input, or leave it None: drawn."
 # The sweeps stop when the energy watched changes by less than this, relatively (the authors' value).
 ENERGY_TOLERANCE = 1e-6
 
@@ -23,7 +24,7 @@ class Problem:
     unary: NDArray[np.floating[Any]]  # (N, *grid) without the prior
     compatibility: NDArray[np.floating[Any]]  # (N, N)
     prior: NDArray[np.floating[Any]]  # (N,) the Dirichlet draw
-    starts: NDArray[np.int32]  # (restarts, M, *grid) labelings to start from
+    starts: NDArray[np.integer[Any]]  # (restarts, M, *grid) labelings to start from
     hyperparameters: Hyperparameters
 
 
@@ -57,14 +58,24 @@ def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
     return masks
 
 
-def check_problem(
-    unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None, starts: NDArray[Any] | None = None
-) -> None:
+def check_problem(unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None) -> None:
     """Check that the parts of a problem, arrays of numbers, fit each other and are finite.
 
     Raises:
         ValueError: If they do not.
-        TypeError: If the starts are not integer.
+    """
+    check_shapes(unary, compatibility, prior)
+    check_values(unary, compatibility, prior)
+
+
+def check_shapes(
+    unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None, start: NDArray[Any] | None = None
+) -> None:
+    """Check that the parts of a problem fit each other.
+
+    Raises:
+        ValueError: If they do not.
+        TypeError: If the start is not integer.
     """
     shape = unary.shape
     if len(shape) < 2 or 0 in shape:
@@ -78,27 +89,33 @@ def check_problem(
                 f"{name} must have the shape {expected} for the {shape[0]} inputs of the unary: found {array.shape}. "
                 "Give both for the same inputs."
             )
+    if start is None:
+        return
+    if start.dtype.kind not in "iu":
+        raise TypeError(f"initial_labeling must hold input indices, found dtype {start.dtype}. {_START_REMEDY}")
+    if start.shape[1:] != shape[1:] or start.shape[0] < 1:
+        raise ValueError(
+            f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {start.shape}. {_START_REMEDY}"
+        )
+
+
+def check_values(
+    unary: NDArray[Any], compatibility: NDArray[Any], prior: NDArray[Any] | None, starts: NDArray[Any] | None = None
+) -> None:
+    """Check that the numbers of a problem are finite, the prior a draw and the starts indices.
+
+    Raises:
+        ValueError: If they are not.
+    """
     for name, array in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
         if array is not None and not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency that it comes from.")
     if prior is not None and prior.min() < 0:
         raise ValueError(f"prior must not be negative, found {prior.min()}. Give a draw of a Dirichlet distribution.")
-    if starts is not None:
-        _check_starts(starts, shape)
-
-
-def _check_starts(starts: NDArray[Any], shape: tuple[int, ...]) -> None:
-    remedy = "Give each cell of each output the index of an input, or leave it None: drawn."
-    if not np.issubdtype(starts.dtype, np.integer):
-        raise TypeError(f"initial_labeling must hold input indices, found dtype {starts.dtype}. {remedy}")
-    if starts.shape[1:] != shape[1:] or starts.shape[0] < 1:
+    if starts is not None and (starts.min() < 0 or starts.max() >= len(unary)):
         raise ValueError(
-            f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {starts.shape}. {remedy}"
-        )
-    if starts.min() < 0 or starts.max() >= shape[0]:
-        raise ValueError(
-            f"initial_labeling must hold indices of the {shape[0]} inputs: found {starts.min()} to {starts.max()}. "
-            f"{remedy}"
+            f"initial_labeling must hold indices of the {len(unary)} inputs: found {starts.min()} to {starts.max()}. "
+            f"{_START_REMEDY}"
         )
 
 
@@ -115,7 +132,7 @@ def as_numbers(name: str, values: object) -> NDArray[Any]:
             f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read "
             f"({error}). Of a tensor give `.detach().cpu().numpy()`."
         ) from error
-    if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, np.float64):
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > np.dtype(np.float64).itemsize:
         raise TypeError(
             f"{name} must be an array of real numbers, found {type(values).__name__} of dtype {array.dtype}. Convert "
             "it by `numpy.asarray(..., float)`."

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floating = TypeVar("Floating", bound=np.floating[Any])
 
 # Keeps the logarithm finite where the draw underflows (the authors' value).
-_LEAST_PRIOR = 1e-8
+LEAST_PRIOR = 1e-8
 
 
 def unary_of(pooled: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,5 +38,5 @@ def add_prior(unary: NDArray[Floating], prior: NDArray[Floating], prior_weight: 
         prior_weight: η.
     """
     cells = unary[0].size
-    term = prior_weight / cells * np.log(prior + unary.dtype.type(_LEAST_PRIOR))
+    term = prior_weight / cells * np.log(prior + unary.dtype.type(LEAST_PRIOR))
     return unary - term.astype(unary.dtype).reshape(-1, *(1,) * (unary.ndim - 1))

@@ -38,12 +38,8 @@ _MOST_BESIDE_HALF = HALF_TO_OTHER - HALF_TO_INPUT
 def _held_beside(place: int, block: int, sub: Subproblem) -> Any:
     """Return how many neighbours may take a place."""
     if sub.link.shape[0] == PLANAR:  # without a loop twice as fast
-        first = add(
-            load(sub.held, place, block + sub.offset[0]), load(sub.held, place, block + sub.offset[1])
-        )
-        second = add(
-            load(sub.held, place, block + sub.offset[2]), load(sub.held, place, block + sub.offset[3])
-        )
+        first = add(load(sub.held, place, block + sub.offset[0]), load(sub.held, place, block + sub.offset[1]))
+        second = add(load(sub.held, place, block + sub.offset[2]), load(sub.held, place, block + sub.offset[3]))
         return add(first, second)
     beside = same(0.0)
     for direction in range(sub.link.shape[0]):

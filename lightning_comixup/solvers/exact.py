@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.energy import capacity
 from lightning_comixup.grid import lattice
-from lightning_comixup.problem import Labeling, Problem
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.problem import Labeling, Problem, check_values
 from lightning_comixup.solvers.compiler.jit import entry_point, kernel, source_fingerprint
-from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.compiler.references import refer
 from lightning_comixup.solvers.descent import descend
 from lightning_comixup.solvers.domains import survey_unary
-from lightning_comixup.solvers.group import Group, State, new_state
+from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.loops import copy_rows
+from lightning_comixup.solvers.reading import MOST_ENERGY, are_labels, read_problem
 from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
@@ -38,14 +38,38 @@ def _descend_from_each(
     return lowest
 
 
+class Arguments(NamedTuple):
+    """What a problem consists of: exactly these types, in this order of memory; any other would be compiled for anew."""
+
+    unary: NDArray[np.float64]  # (N, cells)
+    compatibility: NDArray[np.float64]  # (N, N)
+    prior: NDArray[np.float64]  # (N,)
+    prior_weight: float
+    starts: NDArray[np.int64]  # (restarts, M, cells)
+
+
 def _compile(fingerprint: int) -> Callable[..., Any]:
     @entry_point
     def best_descent(
-        starts: NDArray[np.int64], group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]
+        arguments: Arguments,
+        group: Group,
+        state: State,
+        sub: Subproblem,
+        best: NDArray[np.int32],
+        tally: NDArray[np.int64],
     ) -> float:
+        """Write the labeling of lowest energy to `best`; return that energy, infinity if the problem is none."""
         # Being read, the number becomes part of the key of the cache on disk.
         tally[2] = fingerprint
-        return _descend_from_each(starts, refer(group), refer(state), refer(sub), tally)
+        unary, compatibility, prior, prior_weight, starts = arguments
+        if not read_problem(unary, compatibility, prior, prior_weight, starts.shape[1], group):
+            return np.inf
+        if not are_labels(starts, group.inputs):
+            return np.inf
+        lowest = _descend_from_each(starts, refer(group), refer(state), refer(sub), tally)
+        for side in range(2):
+            copy_rows(best[side], state.best[side])
+        return lowest
 
     return best_descent
 
@@ -53,8 +77,12 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
 best_descent = _compile(source_fingerprint())
 
 
-# Bound on every sum of the solver; sums of a few such still are finite numbers.
-_MOST_ENERGY = 1e300
+class _Space(NamedTuple):
+    """The arrays that a thread works in."""
+
+    group: Group
+    state: State
+    sub: Subproblem
 
 
 class _Workspace(threading.local):
@@ -62,62 +90,44 @@ class _Workspace(threading.local):
 
     def __init__(self) -> None:
         self.key: tuple[object, ...] = ()
-        self.arrays: tuple[State, Subproblem] | None = None
+        self.space: _Space | None = None
 
 
 _workspace = _Workspace()
 
 
-def _arrays(group: Group, outputs: int, grid: tuple[int, ...]) -> tuple[State, Subproblem]:
-    key = (outputs, group.inputs, grid, group.smoothness)
-    if _workspace.arrays is None or _workspace.key != key:
-        _workspace.arrays = new_state(group, outputs), new_subproblem(slots_of(grid), group.inputs, group.smoothness)
-        _workspace.key = key
-    return _workspace.arrays
+def _space_for(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Space:
+    key = (outputs, inputs, grid, parameters)
+    if _workspace.space is None or _workspace.key != key:
+        group = new_group(inputs, lattice(grid).neighbours, parameters)
+        sub = new_subproblem(slots_of(grid), inputs, group.smoothness)
+        _workspace.space, _workspace.key = _Space(group, new_state(group, outputs), sub), key
+    return _workspace.space
 
 
-def padded_rows(matrix: NDArray[Any], filling: float = 0.0) -> NDArray[np.float64]:
-    """Return a matrix in float64, its rows padded to whole lanes."""
-    rows = np.full((matrix.shape[0], padded(matrix.shape[1])), filling)
-    rows[:, : matrix.shape[1]] = matrix
-    return rows
+def _arguments(problem: Problem) -> Arguments:
+    inputs, outputs = problem.unary.shape[0], problem.starts.shape[1]
+    return Arguments(
+        np.ascontiguousarray(problem.unary, np.float64).reshape(inputs, -1),
+        np.ascontiguousarray(problem.compatibility, np.float64),
+        np.ascontiguousarray(problem.prior, np.float64),
+        problem.hyperparameters.prior_weight,
+        np.ascontiguousarray(problem.starts, np.int64).reshape(-1, outputs, problem.unary[0].size),
+    )
 
 
-def _check_range(cost: NDArray[np.float64], problem: Problem) -> None:
-    """Check that no energy overflows: the kernels count on numbers that can be compared."""
+def _refuse(problem: Problem) -> None:
+    """Say why a problem is none."""
+    check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     parameters = problem.hyperparameters
-    outputs, (inputs, cells) = problem.starts.shape[1], cost.shape
+    cost = add_prior(problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight)
+    outputs, inputs, cells = problem.starts.shape[1], len(cost), cost[0].size
     # Python's numbers: NumPy would warn of the overflow that this looks for.
     paid = parameters.diversity * float(np.abs(problem.compatibility).max()) * inputs * outputs * cells
     largest = (float(np.abs(cost).max()) + parameters.smoothness + paid) * outputs * cells
-    if not largest < _MOST_ENERGY:
-        raise ValueError(
-            f"Energies must stay below {_MOST_ENERGY:.0e}, found costs and weights that reach {largest:.3g}. Lower "
-            "smoothness, diversity or prior_weight, or scale the unary."
-        )
-
-
-def state_group(problem: Problem) -> Group:
-    """State a problem as the compiled solver takes it: exactly these types; any other would be compiled for anew."""
-    parameters = problem.hyperparameters
-    inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
-    cost = add_prior(
-        problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight
-    ).reshape(inputs, -1)
-    cells = cost.shape[1]
-    _check_range(cost, problem)
-    return Group(
-        inputs=inputs,
-        unary=padded_rows(cost.T, np.inf),
-        spread=padded_rows(problem.compatibility.T),
-        matrix=padded_rows(problem.compatibility),
-        neighbours=lattice(grid).neighbours,
-        smoothness=parameters.smoothness / cells,
-        diversity=parameters.diversity / cells,
-        penalty_threshold=capacity(parameters, cells),
-        soft=parameters.thresholding == "soft",
-        sweeps=parameters.sweeps,
-        resolve_duplicates=parameters.resolve_duplicates,
+    raise ValueError(
+        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights that reach {largest:.3g}. Lower "
+        "smoothness, diversity or prior_weight, or scale the unary."
     )
 
 
@@ -128,19 +138,21 @@ def solve(problem: Problem) -> Labeling:
     a component of cells undecided that needs a table beyond the cap: then the cheapest labeling found is taken.
 
     Args:
-        problem: The group; any number of inputs, outputs and dimensions.
+        problem: The group; any number of inputs, outputs and dimensions. Its values need not be checked.
 
     Returns:
         The labeling of lowest energy over the last sweeps of all starts.
 
     Raises:
-        ValueError: If costs or weights are so large that energies may overflow.
+        ValueError: If a value is not finite, a start no labeling, or costs or weights are so large that energies may
+            overflow.
     """
-    group, grid = state_group(problem), problem.unary.shape[1:]
-    # In this order whatever that of the user's is: for another the solver would be compiled again.
-    starts = problem.starts.astype(np.int64, order="C").reshape(*problem.starts.shape[:2], -1)
-    state, sub = _arrays(group, starts.shape[1], grid)
-    tally = np.zeros(3, np.int64)
-    lowest = best_descent(starts, group, state, sub, tally)
-    first, second = state.best.astype(np.int32).reshape(2, -1, *grid)
+    grid, outputs = problem.unary.shape[1:], problem.starts.shape[1]
+    arguments = _arguments(problem)
+    space = _space_for(outputs, problem.unary.shape[0], grid, problem.hyperparameters)
+    best, tally = np.empty((2, outputs, arguments.starts.shape[2]), np.int32), np.zeros(3, np.int64)
+    lowest = best_descent(arguments, *space, best, tally)
+    if lowest == np.inf:
+        _refuse(problem)
+    first, second = best.reshape(2, outputs, *grid)
     return Labeling(first, second, float(lowest), int(tally[0]), int(tally[1]))

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.energy import capacity
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 
 # Rows of `State.moves`, named in `shares` and `settling`.
@@ -14,7 +17,7 @@ MOVE_ROWS = 7
 
 
 class Group(NamedTuple):
-    """One group's problem, the weights scaled by the number of cells (β/S, γ/S, τ·S); rows padded with zeros."""
+    """One group's problem, the weights scaled by the number of cells (β/S, γ/S, τ·S); rows padded to whole lanes."""
 
     inputs: int
     unary: NDArray[np.float64]  # (cells, padded inputs), the prior included; padded with infinity
@@ -54,6 +57,24 @@ class State(NamedTuple):
     best: NDArray[np.int64]  # (2, outputs, cells) the labeling of lowest energy
     aside: NDArray[np.int64]  # (2, cells) an output's labeling while another is tried
     marks: NDArray[np.bool_]  # (max(cells, inputs),)
+
+
+def new_group(inputs: int, neighbours: NDArray[np.int64], parameters: Hyperparameters) -> Group:
+    """Allocate a group whose problem is yet to be read."""
+    cells = neighbours.shape[0]
+    return Group(
+        inputs=inputs,
+        unary=np.full((cells, padded(inputs)), np.inf),
+        spread=np.zeros((inputs, padded(inputs))),
+        matrix=np.zeros((inputs, padded(inputs))),
+        neighbours=neighbours,
+        smoothness=parameters.smoothness / cells,
+        diversity=parameters.diversity / cells,
+        penalty_threshold=capacity(parameters, cells),
+        soft=parameters.thresholding == "soft",
+        sweeps=parameters.sweeps,
+        resolve_duplicates=parameters.resolve_duplicates,
+    )
 
 
 def new_state(group: Group, outputs: int) -> State:

@@ -121,9 +121,7 @@ def _take_cheapest(block: int, ahead: int, first: int, places: int, sub: Subprob
     for place in range(first, places):
         if place < MOST_HALVES:
             one, other = MOST_HALVES + HALF_INPUTS[place][0], MOST_HALVES + HALF_INPUTS[place][1]
-            both = add(
-                _sum_behind(sub.taken, one, block, ahead, sub), _sum_behind(sub.taken, other, block, ahead, sub)
-            )
+            both = add(_sum_behind(sub.taken, one, block, ahead, sub), _sum_behind(sub.taken, other, block, ahead, sub))
             distance = subtract(far_half, multiply(both, same(0.5)))
         else:
             distance = subtract(far, _sum_behind(sub.taken, place, block, ahead, sub))

@@ -181,7 +181,7 @@ def solve(problem: Problem) -> Labeling:
     """
     best: Labeling | None = None
     cuts = 0
-    for start in problem.starts:
+    for start in problem.starts.astype(np.int32):
         labeling = _descend(start, problem)
         cuts += labeling.subproblems
         reached = energy_of(labeling, problem)

@@ -50,7 +50,7 @@ def _paid(count: Any, total: Any, at: int, group: Group, state: State) -> Any:
 
 @small
 def _price_totals(at: int, group: Group, state: State) -> None:
-    """Sum up over the outputs how what they pay changes with the totals of eight inputs."""
+    """Sum up over the outputs how what they pay changes with the totals of the inputs in the lanes."""
     totals = load(state.totals, 0, at)
     more_total, less_total, half_less_total = (
         add(totals, same(1.0)),
@@ -72,7 +72,7 @@ def _price_totals(at: int, group: Group, state: State) -> None:
 
 @small
 def _price_takes(output: int, at: int, group: Group, state: State) -> None:
-    """Set what it costs in diversity that the output takes a cell more of each of eight inputs."""
+    """Set what it costs in diversity that the output takes a cell more of each of the inputs in the lanes."""
     count, totals = load(state.counts, output, at), add(load(state.totals, 0, at), same(1.0))
     after = _paid(add(count, same(1.0)), totals, at, group, state)
     change = subtract(after, _paid(count, totals, at, group, state))

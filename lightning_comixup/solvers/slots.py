@@ -1,4 +1,4 @@
-"""Slots: the cells of a grid arranged by its diagonals, so that eight of one diagonal are treated at once.
+"""Slots: the cells of a grid arranged by its diagonals, so that several of one diagonal are treated at once.
 
 Cells whose coordinates have the same sum are no neighbours of each other, and their neighbours lie on the diagonals
 before and after. A row of slots holds one diagonal after the other; on each, a cell stands at the flat index of all its
@@ -35,7 +35,9 @@ def slots_of(grid: tuple[int, ...]) -> Slots:
     graph, axes = lattice(grid), len(grid)
     coordinates = np.stack(np.unravel_index(np.arange(np.prod(grid)), grid))
     # Of the axes but the last, each one longer: what lies beyond the border is not on the next line.
-    strides = np.array([np.prod([side + 1 for side in grid[axis + 1 : -1]], dtype=int) for axis in range(axes - 1)] + [0])
+    strides = np.array(
+        [np.prod([side + 1 for side in grid[axis + 1 : -1]], dtype=int) for axis in range(axes - 1)] + [0]
+    )
     diagonal = padded(int(np.prod([side + 1 for side in grid[:-1]])))
     ahead = diagonal + strides
     before = 2 * diagonal  # more than any step to a neighbour

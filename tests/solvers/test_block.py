@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lightning_comixup.grid import lattice
-from lightning_comixup.solvers.exact import padded_rows
-from lightning_comixup.solvers.group import Group
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.solvers.group import Group, new_group
 from lightning_comixup.solvers.subproblem import TABLE_CAP
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances
 from tests.solvers.single_output import Solved as OneOutput
@@ -42,8 +42,13 @@ class Solved(NamedTuple):
 
 def _group(unary: NDArray[np.float64], grid: tuple[int, ...], smoothness: float, penalty: float) -> Group:
     cells, inputs = unary.shape
-    rows = padded_rows(unary), padded_rows(np.eye(inputs)), padded_rows(np.eye(inputs))
-    return Group(inputs, *rows, lattice(grid).neighbours, smoothness, penalty, 0.3 * cells, False, 1, False)
+    parameters = Hyperparameters(
+        smoothness=smoothness * cells, diversity=penalty * cells, penalty_threshold=0.3, sweeps=1
+    )
+    group = new_group(inputs, lattice(grid).neighbours, parameters)
+    group.unary[:, :inputs] = unary
+    group.spread[:, :inputs] = group.matrix[:, :inputs] = np.eye(inputs)
+    return group
 
 
 def _solve_one_output(

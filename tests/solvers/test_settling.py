@@ -9,15 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from lightning_comixup.energy import energy
+from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, masks_of
 from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
 from lightning_comixup.solvers.descent import group_energy
 from lightning_comixup.solvers.diversity import diversity_energy
-from lightning_comixup.solvers.exact import state_group
-from lightning_comixup.solvers.group import Group, State, new_state
+from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.loops import fill_rows
+from lightning_comixup.solvers.reading import read_problem
 from lightning_comixup.solvers.settling import settle
 from tests.random_problems import random_group
 
@@ -26,8 +27,16 @@ _FINGERPRINT = source_fingerprint()
 
 def _compile(fingerprint: int):  # type: ignore[no-untyped-def]
     @entry_point
-    def settle_group(group: Group, state: State) -> tuple[float, float, int]:
+    def settle_group(
+        unary: NDArray[np.float64],
+        compatibility: NDArray[np.float64],
+        prior: NDArray[np.float64],
+        prior_weight: float,
+        group: Group,
+        state: State,
+    ) -> tuple[float, float, int]:
         """Settle the labeling in `state`; return the energy before and after, and what keys the cache."""
+        assert read_problem(unary, compatibility, prior, prior_weight, state.first.shape[0], group)
         fill_rows(state.extra, 0.0)
         count_all(group, state)
         state.diversity[0] = diversity_energy(group, state)
@@ -53,10 +62,12 @@ def _settle(problem: Problem, draws: np.random.Generator, outputs: int) -> _Sett
     inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
     pair = np.sort(draws.integers(0, inputs, (2, outputs, int(np.prod(grid)))), axis=0)
     is_half = draws.random(pair.shape[1:]) < 0.3
-    state = new_state(state_group(problem), outputs)
+    group = new_group(inputs, lattice(grid).neighbours, problem.hyperparameters)
+    state = new_state(group, outputs)
     state.first[:], state.second[:] = pair[0], np.where(is_half, pair[1], pair[0])
     start = _masks(state, inputs, grid)
-    before, after, _ = _settle_group(state_group(problem), state)
+    unary, weight = problem.unary.reshape(inputs, -1), problem.hyperparameters.prior_weight
+    before, after, _ = _settle_group(unary, problem.compatibility, problem.prior, weight, group, state)
     return _Settled(start, _masks(state, inputs, grid), before, after)
 
 

@@ -34,6 +34,13 @@ def kernel(function: Function) -> Function:
     return compiled
 
 
+def checking(function: Function) -> Function:
+    """Compile `function` as a kernel that may meet NaN: every other counts on numbers that can be compared."""
+    options = _OPTIONS | {"fastmath": False}
+    compiled: Function = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **options)(function)
+    return compiled
+
+
 def small(function: Function) -> Function:
     """Compile `function` as a kernel that the compiler copies into its callers: for less work than a call takes."""
     compiled: Function = _njit(

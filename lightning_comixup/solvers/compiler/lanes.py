@@ -1,8 +1,8 @@
-"""Eight numbers at once: vector instructions for the rows of the compiled solver.
+"""Four numbers at once: vector instructions for the rows of the compiled solver.
 
-The compiler's own vectorisation is made for long loops; rows of costs have eight or sixteen entries, and half of the
-time went to its preparations. A matrix that is read in lanes is contiguous, in float64, and padded to a multiple of
-`LANES` columns.
+The compiler's own vectorisation is made for long loops; rows have a few to a dozen entries, and half of the time went
+to its preparations. A matrix that is read in lanes is contiguous, in float64, and padded to a multiple of `LANES`
+columns.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import instruction
 
+# Eight would leave half of them empty on grids of 4 x 4 cells, and take processors with half-width units twice as long.
 LANES = 4
 _DOUBLE = ir.DoubleType()
 _VECTOR = ir.VectorType(_DOUBLE, LANES)
-_BYTES = 8  # of a number, and what rows are aligned to
+_BYTES = 8  # of a number, and what loads and stores count on
+CACHE_LINE = 8  # numbers; of the processors in use
 
 
 class _Lanes(types.Type):
-    """Numba's type of eight numbers."""
+    """Numba's type of the numbers in all lanes."""
 
     def __init__(self) -> None:
         super().__init__(name="Lanes")
@@ -50,9 +52,9 @@ def padded(size: int) -> int:
 
 
 def aligned_zeros(rows: int, columns: int) -> NDArray[np.float64]:
-    """Return a matrix of zeros that starts where lanes are loaded fastest: they then do not straddle two cache lines."""
-    lines = np.zeros(rows * columns + LANES)
-    skipped = -lines.ctypes.data // _BYTES % LANES
+    """Return a matrix of zeros that starts with a cache line: lanes then do not straddle two, which takes longer."""
+    lines = np.zeros(rows * columns + CACHE_LINE)
+    skipped = -lines.ctypes.data // _BYTES % CACHE_LINE
     return lines[skipped : skipped + rows * columns].reshape(rows, columns)
 
 
@@ -72,7 +74,7 @@ def _pointer(context: Any, builder: Any, kind: Any, matrix: Any, row: Any, colum
 
 @instruction
 def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
-    """Return eight entries of a row."""
+    """Return the entries of a row from a column on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, signature.args[0], *arguments)
@@ -83,7 +85,7 @@ def load(context: Any, matrix: Any, row: Any, column: Any) -> Any:
 
 @instruction
 def store(context: Any, matrix: Any, row: Any, column: Any, values: Any) -> Any:
-    """Write eight entries of a row."""
+    """Write the entries of a row from a column on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _pointer(context, builder, signature.args[0], *arguments[:3])
@@ -169,7 +171,7 @@ def _fold(builder: Any, vector: Any, combine: Any) -> Any:
 
 @instruction
 def lowest(context: Any, values: Any) -> Any:
-    """Return the lowest of eight numbers."""
+    """Return the lowest number."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _fold(builder, arguments[0], lambda first, second: _lower(builder, first, second))
@@ -179,7 +181,7 @@ def lowest(context: Any, values: Any) -> Any:
 
 @instruction
 def total(context: Any, values: Any) -> Any:
-    """Return the sum of eight numbers."""
+    """Return the sum over the lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _fold(builder, arguments[0], builder.fadd)
