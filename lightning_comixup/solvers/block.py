@@ -13,12 +13,13 @@ from lightning_comixup.solvers.domains import fill_costs
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.messages import Gap
-from lightning_comixup.solvers.subproblem import PLACE, TABLE_CAP, Subproblem
+from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 
-# Rounds of passes of messages, and up to how many entries of the table, for each block of cells that the passes go over, a
-# component of what they leave undecided may take after each. Heuristic: a pass over a block takes as long as some
-# fifteen entries, and mostly four more passes would be needed.
-_ROUNDS = ((3, 40), (3, 40), (3, 40), (3, 40), (4, TABLE_CAP), (64, TABLE_CAP))
+# Rounds: passes of messages, and how many entries of the table, for each block of cells that the passes go over, a
+# component of what they leave undecided may take after them. Heuristic: a pass over a block takes as long as some ten
+# entries, and mostly four more passes would be needed.
+_WHOLE_TABLE = 0
+_ROUNDS = ((3, 40), (3, 40), (3, 40), (3, 40), (4, _WHOLE_TABLE), (64, _WHOLE_TABLE))
 
 
 @inlined
@@ -30,14 +31,16 @@ def _solve(first: int, places: int, sub: Subproblem) -> bool:
     eliminate_dead_ends(first, places, sub)
     active, step, gap = list_blocks(first, places, sub), 0, Gap(np.inf, -np.inf)
     clear_messages(active, first, places, sub)
-    for passes, cap in _ROUNDS:
+    for passes, entries in _ROUNDS:
         if active == 0:
             break
         gap = close_gap(active, step, passes, gap, first, places, sub)
         if is_closed(gap):
             return True
         step += passes
-        solve_components(min(cap * active, sub.table.shape[0]), active, first, places, sub)
+        size = sub.table.shape[0]
+        cap = size if entries == _WHOLE_TABLE else min(entries * active, size)
+        solve_components(cap, active, first, places, sub)
         active = list_blocks(first, places, sub)
     return active == 0
 

@@ -35,9 +35,10 @@ _FEW_LABELINGS = 64
 
 @small
 def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> bool:
-    """Settle the cells that messages left one place; whether the others have few enough places left for the programme.
+    """Settle the cells that messages left one place; the others are in components yet to be found.
 
-    Those are then in components yet to be found.
+    Returns:
+        Whether these have few enough places left for the programme.
     """
     left, cells = same(0.0), same(0.0)
     for index in range(active):
@@ -49,12 +50,10 @@ def _settle_decided(active: int, first: int, places: int, sub: Subproblem) -> bo
         settle_cells(block, first, places, sub)
         undecided = load(sub.marks, UNDECIDED, block)
         left, cells = add(left, multiply(choices, undecided)), add(cells, undecided)
-    if total(left) > _MANY_CHOICES * total(cells):
-        return False
     for index in range(sub.slot.shape[0]):
         cell = sub.slot[index]
         sub.work[COMPONENT, cell] = _NEW if sub.marks[UNDECIDED, cell] > 0.0 else DECIDED
-    return True
+    return total(left) <= _MANY_CHOICES * total(cells)
 
 
 @small
@@ -150,7 +149,7 @@ def solve_components(cap: int, active: int, first: int, places: int, sub: Subpro
 
     Its cells are then settled; those of the others keep what they have in marks[PLACE].
     """
-    if not _settle_decided(active, first, places, sub):
+    if not _settle_decided(active, first, places, sub) and cap < sub.table.shape[0]:
         return
     for index in range(sub.slot.shape[0]):
         seed = sub.slot[index]

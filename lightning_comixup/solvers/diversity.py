@@ -37,10 +37,8 @@ def spread_output(output: int, group: Group, state: State) -> None:
         if state.counts[output, used] > 0.0:
             cells = same(state.counts[output, used])
             for at in range(0, width, LANES):
-                more, paying = (
-                    multiply(load(group.spread, used, at), cells),
-                    multiply(load(group.matrix, used, at), cells),
-                )
+                more = multiply(load(group.spread, used, at), cells)
+                paying = multiply(load(group.matrix, used, at), cells)
                 store(state.spread, output, at, add(load(state.spread, output, at), more))
                 store(state.paying, output, at, add(load(state.paying, output, at), paying))
     for at in range(0, width, LANES):

@@ -39,7 +39,7 @@ def _descend_from_each(
 
 
 class Arguments(NamedTuple):
-    """What a problem consists of: exactly these types, in this order of memory; any other would be compiled for anew."""
+    """What a problem consists of: of these types, contiguous and writable; any other would be compiled for anew."""
 
     unary: NDArray[np.float64]  # (N, cells)
     compatibility: NDArray[np.float64]  # (N, N)
@@ -108,11 +108,11 @@ def _space_for(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyp
 def _arguments(problem: Problem) -> Arguments:
     inputs, outputs = problem.unary.shape[0], problem.starts.shape[1]
     return Arguments(
-        np.ascontiguousarray(problem.unary, np.float64).reshape(inputs, -1),
-        np.ascontiguousarray(problem.compatibility, np.float64),
-        np.ascontiguousarray(problem.prior, np.float64),
+        problem.unary.astype(np.float64, order="C").reshape(inputs, -1),
+        problem.compatibility.astype(np.float64, order="C"),
+        problem.prior.astype(np.float64),
         problem.hyperparameters.prior_weight,
-        np.ascontiguousarray(problem.starts, np.int64).reshape(-1, outputs, problem.unary[0].size),
+        problem.starts.astype(np.int64, order="C").reshape(-1, outputs, problem.unary[0].size),
     )
 
 

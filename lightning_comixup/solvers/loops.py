@@ -1,4 +1,4 @@
-"""Copying, filling and searching, as plain loops: Numba compiles NumPy's, with their broadcasting, many times slower."""
+"""Copying, filling, searching, as plain loops: Numba compiles NumPy's, with their broadcasting, many times slower."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _add_edge(row: int, beside: int, paying: Any, distance: Any, sub: Subproblem
 
 @small
 def _pay_edges(direction: int, block: int, settling: Any, far: Any, first: int, places: int, sub: Subproblem) -> None:
-    """Let the neighbours in one direction pay for the edges to the cells that settle; there are no messages over them."""
+    """Let the neighbours in one direction pay for the edges to the cells that settle; no messages pass over these."""
     nothing = same(0.0)
     paying = where_above(load(sub.link, direction, block), nothing, settling, nothing)
     if not any_above(paying, nothing):

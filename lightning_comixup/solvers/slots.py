@@ -9,6 +9,7 @@ away, and beyond the border there is a slot without a cell.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -33,12 +34,11 @@ class Slots(NamedTuple):
 def slots_of(grid: tuple[int, ...]) -> Slots:
     """Arrange the cells of a grid in slots."""
     graph, axes = lattice(grid), len(grid)
-    coordinates = np.stack(np.unravel_index(np.arange(np.prod(grid)), grid))
+    coordinates = np.stack(np.unravel_index(np.arange(prod(grid)), grid))
     # Of the axes but the last, each one longer: what lies beyond the border is not on the next line.
-    strides = np.array(
-        [np.prod([side + 1 for side in grid[axis + 1 : -1]], dtype=int) for axis in range(axes - 1)] + [0]
-    )
-    diagonal = padded(int(np.prod([side + 1 for side in grid[:-1]])))
+    longer = [side + 1 for side in grid[:-1]]
+    strides = np.array([prod(longer[axis + 1 :]) for axis in range(axes - 1)] + [0])
+    diagonal = padded(prod(longer))
     ahead = diagonal + strides
     before = 2 * diagonal  # more than any step to a neighbour
     slot = before + coordinates.sum(0) * diagonal + strides @ coordinates

@@ -36,7 +36,7 @@ def _compile(fingerprint: int):  # type: ignore[no-untyped-def]
         state: State,
     ) -> tuple[float, float, int]:
         """Settle the labeling in `state`; return the energy before and after, and what keys the cache."""
-        assert read_problem(unary, compatibility, prior, prior_weight, state.first.shape[0], group)
+        read_problem(unary, compatibility, prior, prior_weight, state.first.shape[0], group)
         fill_rows(state.extra, 0.0)
         count_all(group, state)
         state.diversity[0] = diversity_energy(group, state)
