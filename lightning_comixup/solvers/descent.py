@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from lightning_comixup.solvers.diversity import diversity_energy
 from lightning_comixup.solvers.duplicates import separate_duplicates
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_labels import half_square_distance
-from lightning_comixup.solvers.loops import copy_rows, fill_rows
+from lightning_comixup.solvers.loops import fill_rows
 from lightning_comixup.solvers.repeats import UNSEEN, note_solved, notice_change
 from lightning_comixup.solvers.settling import settle
 from lightning_comixup.solvers.subproblem import Subproblem
@@ -47,8 +49,10 @@ def group_energy(group: Group, state: State) -> float:
 def _keep_lower(reached: float, lowest: float, state: State) -> float:
     """Keep the labeling if its energy is below the lowest; return the lowest."""
     if reached < lowest:
-        copy_rows(state.best[0], state.first)
-        copy_rows(state.best[1], state.second)
+        for output in range(state.first.shape[0]):
+            for cell in range(state.first.shape[1]):
+                state.best[0, output, cell] = state.first[output, cell]
+                state.best[1, output, cell] = state.second[output, cell]
     return min(reached, lowest)
 
 
@@ -120,6 +124,15 @@ def _sweep(sweep: int, last: int, group: Group, state: State, sub: Subproblem, t
             note_solved(output, group, state)
 
 
+@small
+def start_from(start: int, starts: NDArray[np.integer[Any]], state: State) -> None:
+    """Take one of the labelings to start from."""
+    for output in range(starts.shape[1]):
+        for cell in range(starts.shape[2]):
+            label = starts[start, output, cell]
+            state.first[output, cell], state.second[output, cell] = label, label
+
+
 @inlined
 def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: NDArray[np.int64]) -> float:
     """Sweep from the labeling in `state`; keep in `state.best` the labeling of the lowest energy, if below `lowest`.
@@ -143,7 +156,7 @@ def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: N
             settle(group, state)
             alike = False
             if group.resolve_duplicates and sweep < last:
-                alike = separate_duplicates(state.counts, group.diversity, state.extra)
+                alike = separate_duplicates(group, state)
             if not alike:
                 lowest = _keep_lower(group_energy(group, state), lowest, state)
     return lowest

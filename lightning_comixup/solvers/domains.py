@@ -20,7 +20,8 @@ from lightning_comixup.solvers.compiler.lanes import (
 )
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.half_labels import HALF_INPUTS, MOST_HALVES, choose_halves
+from lightning_comixup.solvers.half_choice import choose_halves
+from lightning_comixup.solvers.half_labels import HALF_INPUTS, MOST_HALVES
 from lightning_comixup.solvers.subproblem import CHOICES, UNDECIDED, Subproblem
 
 
@@ -46,6 +47,14 @@ def _price_inputs(output: int, group: Group, state: State) -> None:
 
 
 @small
+def _is_listed(label: int, places: int, state: State) -> bool:
+    for place in range(MOST_HALVES, places):
+        if state.candidates[place] == label:
+            return True
+    return False
+
+
+@small
 def _list_inputs(halves: int, group: Group, state: State) -> int:
     """List the inputs that some cell may take, from place MOST_HALVES on; return the number of places.
 
@@ -55,14 +64,15 @@ def _list_inputs(halves: int, group: Group, state: State) -> int:
     for label in range(group.inputs):
         limit = min(limit, state.extremes[1, label] + state.added[0, label])
     limit += group.smoothness * group.neighbours.shape[1]
-    places = MOST_HALVES
+    listed = MOST_HALVES
     if halves > 0:
-        places += 2 if halves == 1 else MOST_HALVES
-        for place in range(MOST_HALVES, places):
+        listed += 2 if halves == 1 else MOST_HALVES
+        for place in range(MOST_HALVES, listed):
             state.candidates[place] = state.used[place - MOST_HALVES]
+    places = listed
     for label in range(group.inputs):
-        is_listed = halves > 0 and state.marks[label]
-        if state.extremes[0, label] + state.added[0, label] <= limit and not is_listed:
+        is_open = state.extremes[0, label] + state.added[0, label] <= limit
+        if is_open and not _is_listed(label, listed, state):
             state.candidates[places] = label
             places += 1
     return places
@@ -121,7 +131,7 @@ def fill_costs(output: int, use_halves: bool, group: Group, state: State, sub: S
     `State.candidates` then has the input of each place from MOST_HALVES on, `State.halves` those of the places before.
     """
     _price_inputs(output, group, state)
-    halves = choose_halves(output, state.counts, state.marks, state.used, state.halves) if use_halves else 0
+    halves = choose_halves(output, state) if use_halves else 0
     first, places = MOST_HALVES - halves, _list_inputs(halves, group, state)
     for cell in range(sub.slot.shape[0]):
         sub.marks[UNDECIDED, sub.slot[cell]] = 1.0

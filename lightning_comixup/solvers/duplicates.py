@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lightning_comixup.solvers.compiler.jit import kernel
+from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.loops import fill_rows
 
 
 @kernel
-def _same_inputs(counts: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    for label in range(counts.shape[0]):
-        if (counts[label] > 0.0) != (other[label] > 0.0):
+def _same_inputs(output: int, other: int, state: State) -> bool:
+    for label in range(state.counts.shape[1]):
+        if (state.counts[output, label] > 0.0) != (state.counts[other, label] > 0.0):
             return False
     return True
 
 
 @kernel
-def separate_duplicates(counts: NDArray[np.float64], cost: float, extra: NDArray[np.float64]) -> bool:
-    """Set extra[j, i] = `cost` where output j should leave input i; False if there is nothing to tell apart.
+def separate_duplicates(group: Group, state: State) -> bool:
+    """Set what resolving duplicates adds to the penalty, γ/S; False if there is nothing to tell apart.
 
     For each pair of outputs with identical sets of at least two inputs, the first output pays for their first common
     input and the second for their second.
     """
-    fill_rows(extra, 0.0)
+    fill_rows(state.extra, 0.0)
     alike = False
-    outputs, inputs = counts.shape
+    outputs = state.counts.shape[0]
     for output in range(outputs):
         for other in range(output + 1, outputs):
-            if not _same_inputs(counts[output], counts[other]):
+            if not _same_inputs(output, other, state):
                 continue
             lowest, next_lowest = -1, -1
-            for label in range(inputs):
-                if counts[output, label] > 0.0:
+            for label in range(group.inputs):
+                if state.counts[output, label] > 0.0:
                     if lowest < 0:
                         lowest = label
                     elif next_lowest < 0:
                         next_lowest = label
             if next_lowest >= 0:
-                extra[output, lowest] = cost
-                extra[other, next_lowest] = cost
+                state.extra[output, lowest] = group.diversity
+                state.extra[other, next_lowest] = group.diversity
                 alike = True
     return alike

@@ -12,29 +12,41 @@ from numpy.typing import NDArray
 from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, check_values
-from lightning_comixup.solvers.compiler.jit import entry_point, kernel, source_fingerprint
+from lightning_comixup.solvers.compiler.jit import entry_point, kernel, small, source_fingerprint
 from lightning_comixup.solvers.compiler.references import refer
-from lightning_comixup.solvers.descent import descend
+from lightning_comixup.solvers.descent import descend, start_from
 from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
-from lightning_comixup.solvers.loops import copy_rows
 from lightning_comixup.solvers.reading import MOST_ENERGY, are_labels, read_problem
 from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
 
 
+@small
+def _write_best(state: State, best: NDArray[np.int32]) -> None:
+    for side in range(2):
+        for output in range(best.shape[1]):
+            for cell in range(best.shape[2]):
+                best[side, output, cell] = state.best[side, output, cell]
+
+
 @kernel
 def _descend_from_each(
-    starts: NDArray[np.int64], group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]
+    starts: NDArray[np.int64],
+    group: Group,
+    state: State,
+    sub: Subproblem,
+    best: NDArray[np.int32],
+    tally: NDArray[np.int64],
 ) -> float:
-    """Descend from each start; return the lowest energy seen."""
+    """Descend from each start; write the labeling of lowest energy to `best` and return that energy."""
     survey_unary(group, state, sub)
     lowest = np.inf
     for start in range(starts.shape[0]):
-        copy_rows(state.first, starts[start])
-        copy_rows(state.second, starts[start])
+        start_from(start, starts, state)
         lowest = descend(group, state, sub, lowest, tally)
+    _write_best(state, best)
     return lowest
 
 
@@ -66,10 +78,7 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
             return np.inf
         if not are_labels(starts, group.inputs):
             return np.inf
-        lowest = _descend_from_each(starts, refer(group), refer(state), refer(sub), tally)
-        for side in range(2):
-            copy_rows(best[side], state.best[side])
-        return lowest
+        return _descend_from_each(starts, refer(group), refer(state), refer(sub), best, tally)
 
     return best_descent
 

@@ -56,7 +56,6 @@ class State(NamedTuple):
     candidates: NDArray[np.int64]  # (MOST_HALVES + inputs,) the input of each place of the subproblem
     best: NDArray[np.int64]  # (2, outputs, cells) the labeling of lowest energy
     aside: NDArray[np.int64]  # (2, cells) an output's labeling while another is tried
-    marks: NDArray[np.bool_]  # (max(cells, inputs),)
 
 
 def new_group(inputs: int, neighbours: NDArray[np.int64], parameters: Hyperparameters) -> Group:
@@ -101,5 +100,4 @@ def new_state(group: Group, outputs: int) -> State:
         candidates=np.zeros(MOST_HALVES + width, np.int64),
         best=np.empty((2, outputs, cells), np.int64),
         aside=np.empty((2, cells), np.int64),
-        marks=np.empty(max(cells, width), np.bool_),
     )

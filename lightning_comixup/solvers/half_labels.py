@@ -1,11 +1,8 @@
-"""Half labels: which pairs of inputs an output may mix within a cell, and how far apart cells are."""
+"""Half labels: cells that take two inputs, half of each, and how far apart cells are."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lightning_comixup.solvers.compiler.jit import kernel, small
+from lightning_comixup.solvers.compiler.jit import small
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
@@ -28,42 +25,3 @@ def half_square_distance(first: int, second: int, other_first: int, other_second
     other_norm = 1.0 if other_first == other_second else 0.5
     matches = (first == other_first) + (first == other_second) + (second == other_first) + (second == other_second)
     return 0.5 * (norm + other_norm) - 0.25 * matches
-
-
-@small
-def _most_used(output: int, counts: NDArray[np.float64], taken: NDArray[np.bool_]) -> int:
-    best, most = -1, 0.0
-    for index in range(counts.shape[1]):
-        if counts[output, index] > most and not taken[index]:
-            best, most = index, counts[output, index]
-    return best
-
-
-@kernel
-def choose_halves(
-    output: int,
-    counts: NDArray[np.float64],
-    taken: NDArray[np.bool_],
-    used: NDArray[np.int64],
-    pairs: NDArray[np.int64],
-) -> int:
-    """Choose an output's pairs: of the two inputs in use, or of the three most used; return their number.
-
-    Of inputs used alike the one of lower index counts as more used (the authors leave it to `torch.topk`).
-    `used` then lists these inputs, which are `taken`; `pairs` has in its last columns the inputs of the half labels.
-    """
-    for index in range(counts.shape[1]):
-        taken[index] = False
-    size = 0
-    while size < MOST_HALVES:
-        best = _most_used(output, counts, taken)
-        if best < 0:
-            break
-        taken[best] = True
-        used[size] = best
-        size += 1
-    halves = size * (size - 1) // 2
-    for half in range(MOST_HALVES - halves, MOST_HALVES):
-        first, second = used[HALF_INPUTS[half][0]], used[HALF_INPUTS[half][1]]
-        pairs[0, half], pairs[1, half] = min(first, second), max(first, second)
-    return halves

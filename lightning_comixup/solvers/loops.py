@@ -19,14 +19,6 @@ def copy_row(target: NDArray[Any], source: NDArray[Any], size: int) -> None:
 
 
 @kernel
-def copy_rows(target: NDArray[Any], source: NDArray[Any]) -> None:
-    """Set a matrix from another of its shape."""
-    for row in range(target.shape[0]):
-        for index in range(target.shape[1]):
-            target[row, index] = source[row, index]
-
-
-@kernel
 def fill_rows(target: NDArray[Any], value: float) -> None:
     """Set every entry of a matrix to one number."""
     for row in range(target.shape[0]):
