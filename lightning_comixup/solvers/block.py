@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lightning_comixup.solvers.bounds import clear_messages, close_gap, is_closed, list_blocks
@@ -19,6 +21,8 @@ from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 # component of what they leave undecided may take after them. Heuristic: a pass over a block takes as long as some ten
 # entries, and mostly four more passes would be needed.
 _WHOLE_TABLE = 0
+# A literal is a type of its own, for which Numba would compile callees once more.
+_FIRST_STEP: Any = np.int64(0)
 _ROUNDS = ((3, 40), (3, 40), (3, 40), (3, 40), (4, _WHOLE_TABLE), (64, _WHOLE_TABLE))
 
 
@@ -29,7 +33,7 @@ def _solve(first: int, places: int, sub: Subproblem) -> bool:
     Where it is not proven, components beyond the cap have the cheapest labeling that the messages led to.
     """
     eliminate_dead_ends(first, places, sub)
-    active, step, gap = list_blocks(first, places, sub), 0, Gap(np.inf, -np.inf)
+    active, step, gap = list_blocks(first, places, sub), _FIRST_STEP, Gap(np.inf, -np.inf)
     clear_messages(active, first, places, sub)
     for passes, entries in _ROUNDS:
         if active == 0:

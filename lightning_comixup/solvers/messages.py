@@ -34,6 +34,9 @@ from lightning_comixup.solvers.half_labels import (
 )
 from lightning_comixup.solvers.subproblem import BLOCKS, FAR, PLANAR, TRIAL_PLACE, UNDECIDED, Subproblem
 
+# A literal is a type of its own, for which Numba would compile callees once more.
+_FAR: Any = np.int64(FAR)
+
 
 class Gap(NamedTuple):
     """Between which costs the minimum lies."""
@@ -115,7 +118,7 @@ def _take_cheapest(block: int, ahead: int, first: int, places: int, sub: Subprob
 
     Each axis has two directions, to the diagonals before and after; the first of those ahead is `ahead`.
     """
-    far, behind = _sum_behind(sub.marks, FAR, block, ahead, sub), _links(block, 1 - ahead, sub)
+    far, behind = _sum_behind(sub.marks, _FAR, block, ahead, sub), _links(block, 1 - ahead, sub)
     far_half, smoothness = subtract(far, multiply(behind, same(HALF_NEARER))), same(sub.smoothness)
     lowest, cost, taken = same(np.inf), same(0.0), same(0.0)
     for place in range(first, places):
