@@ -165,7 +165,7 @@ def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: N
     four inputs where the authors' are of two or three, and a network trained on them was less accurate.
 
     Where an output pays nevertheless, because no input has room for any one of its cells, the outputs that pay are
-    solved again, as long as that lowers the energy and at most as many times as there were sweeps. That is seldom, but on fine grids some labelings would
+    solved again until that lowers the energy no further, at most as many times as there were sweeps. That is seldom, but on fine grids some labelings would
     end at several times the energy of others.
 
     If outputs are alike before the last sweep, that labeling is not kept, and a cost tells them apart from there on.
@@ -174,7 +174,7 @@ def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: N
     count_all(group, state)
     fill_rows(state.extra, 0.0)
     fill_rows(state.seen, UNSEEN)
-    last = group.sweeps - 1
+    last, before = group.sweeps - 1, np.inf
     for sweep in range(2 * group.sweeps):
         if sweep <= last:
             _sweep(sweep, last, group, state, sub, tally)
@@ -188,7 +188,8 @@ def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: N
                 alike = separate_duplicates(group, state)
             if not alike:
                 reached = group_energy(group, state)
-                if sweep > last and reached >= lowest:
-                    break
                 lowest = _keep_lower(reached, lowest, state)
+                if sweep > last and reached >= before:
+                    break
+                before = reached if sweep > last else np.inf
     return lowest
