@@ -165,8 +165,8 @@ def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: N
     four inputs where the authors' are of two or three, and a network trained on them was less accurate.
 
     Where an output pays nevertheless, because no input has room for any one of its cells, the outputs that pay are
-    solved again until that lowers the energy no further, at most as many times as there were sweeps. That is seldom, but on fine grids some labelings would
-    end at several times the energy of others.
+    solved again until that lowers the energy no further, at most as many times as there were sweeps. That is seldom,
+    but on fine grids some labelings would end far above others.
 
     If outputs are alike before the last sweep, that labeling is not kept, and a cost tells them apart from there on.
     `tally` grows by (subproblems proven optimal, subproblems).
