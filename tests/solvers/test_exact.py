@@ -104,7 +104,7 @@ def test_resolving_duplicates_acts_on_the_last_of_several_sweeps() -> None:
 
 
 def test_hardly_an_output_goes_on_paying_on_a_fine_grid_of_flat_saliency() -> None:
-    """Where no input has room for a single cell, outputs must change whole: energies were 17 to 41 for half of these."""
+    """Where no input has room for a single cell, outputs must change whole: else half of these end at 17 to 41."""
     energies = []
     for seed in range(12):
         draws = np.random.default_rng(seed)
