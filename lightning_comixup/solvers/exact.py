@@ -13,7 +13,7 @@ from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, check_values
 from lightning_comixup.solvers.compiler.jit import entry_point, kernel, small, source_fingerprint
-from lightning_comixup.solvers.compiler.references import refer
+from lightning_comixup.solvers.compiler.references import pin, reference_like
 from lightning_comixup.solvers.descent import descend, start_from
 from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
@@ -60,32 +60,6 @@ class Arguments(NamedTuple):
     starts: NDArray[np.int64]  # (restarts, M, cells)
 
 
-def _compile(fingerprint: int) -> Callable[..., Any]:
-    @entry_point
-    def best_descent(
-        arguments: Arguments,
-        group: Group,
-        state: State,
-        sub: Subproblem,
-        best: NDArray[np.int32],
-        tally: NDArray[np.int64],
-    ) -> float:
-        """Write the labeling of lowest energy to `best`; return that energy, infinity if the problem is none."""
-        # Being read, the number becomes part of the key of the cache on disk.
-        tally[2] = fingerprint
-        unary, compatibility, prior, prior_weight, starts = arguments
-        if not read_problem(unary, compatibility, prior, prior_weight, starts.shape[1], group):
-            return np.inf
-        if not are_labels(starts, group.inputs):
-            return np.inf
-        return _descend_from_each(starts, refer(group), refer(state), refer(sub), best, tally)
-
-    return best_descent
-
-
-best_descent = _compile(source_fingerprint())
-
-
 class _Space(NamedTuple):
     """The arrays that a thread works in."""
 
@@ -94,24 +68,58 @@ class _Space(NamedTuple):
     sub: Subproblem
 
 
+def _new_space(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Space:
+    group = new_group(inputs, lattice(grid).neighbours, parameters)
+    return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness))
+
+
+def _compile(fingerprint: int) -> Callable[..., Any]:
+    group_at, state_at, sub_at = (reference_like(part) for part in _new_space(2, 2, (1,), Hyperparameters()))
+
+    @entry_point
+    def best_descent(
+        arguments: Arguments, pinned: NDArray[np.int64], best: NDArray[np.int32], tally: NDArray[np.int64]
+    ) -> float:
+        """Write the labeling of lowest energy to `best`; return that energy, infinity if the problem is none."""
+        # Being read, the number becomes part of the key of the cache on disk.
+        tally[2] = fingerprint
+        group, state, sub = group_at(pinned[0]), state_at(pinned[1]), sub_at(pinned[2])
+        unary, compatibility, prior, prior_weight, starts = arguments
+        if not read_problem(unary, compatibility, prior, prior_weight, starts.shape[1], group):
+            return np.inf
+        if not are_labels(starts, group.inputs):
+            return np.inf
+        return _descend_from_each(starts, group, state, sub, best, tally)
+
+    return best_descent
+
+
+best_descent = _compile(source_fingerprint())
+
+
 class _Workspace(threading.local):
     """The arrays of the last group of each thread: the next is mostly of the same shape."""
 
     def __init__(self) -> None:
         self.key: tuple[object, ...] = ()
         self.space: _Space | None = None
+        self.pins: list[NDArray[np.int64]] = []
+        self.addresses = np.zeros(3, np.int64)
+
+    def addresses_for(
+        self, outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters
+    ) -> NDArray[np.int64]:
+        """Return the addresses of the three parts of a space of this shape, pinned as long as it is the last."""
+        key = (outputs, inputs, grid, parameters)
+        if self.key != key:
+            self.space = _new_space(*key)
+            self.pins = [pin(part) for part in self.space]
+            self.addresses = np.array([pinned.ctypes.data for pinned in self.pins], np.int64)
+            self.key = key
+        return self.addresses
 
 
 _workspace = _Workspace()
-
-
-def _space_for(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Space:
-    key = (outputs, inputs, grid, parameters)
-    if _workspace.space is None or _workspace.key != key:
-        group = new_group(inputs, lattice(grid).neighbours, parameters)
-        sub = new_subproblem(slots_of(grid), inputs, group.smoothness)
-        _workspace.space, _workspace.key = _Space(group, new_state(group, outputs), sub), key
-    return _workspace.space
 
 
 def _arguments(problem: Problem) -> Arguments:
@@ -158,9 +166,9 @@ def solve(problem: Problem) -> Labeling:
     """
     grid, outputs = problem.unary.shape[1:], problem.starts.shape[1]
     arguments = _arguments(problem)
-    space = _space_for(outputs, problem.unary.shape[0], grid, problem.hyperparameters)
+    pinned = _workspace.addresses_for(outputs, problem.unary.shape[0], grid, problem.hyperparameters)
     best, tally = np.empty((2, outputs, arguments.starts.shape[2]), np.int32), np.zeros(3, np.int64)
-    lowest = best_descent(arguments, *space, best, tally)
+    lowest = best_descent(arguments, pinned, best, tally)
     if lowest == np.inf:
         _refuse(problem)
     first, second = best.reshape(2, outputs, *grid)

@@ -3,21 +3,28 @@
 Numba hands over the tuples of a group as some three hundred numbers, every shape and stride of every array, in each
 call: a fifth of the time, and more when the code is not in the processor's cache. Kernels read the fields of a
 reference as they read those of the tuple.
+
+For a call from Python the tuples of a workspace are pinned: laid out in memory once, so that a call passes addresses
+instead of looking at some fifty arrays.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from llvmlite import ir
-from numba import extending, types
+from numba import extending, typeof, types
 from numba.core import cgutils, imputils
+from numba.core.datamodel import default_manager  # type: ignore[attr-defined]
 from numba.core.datamodel.models import OpaqueModel
 from numba.core.typing.templates import AttributeTemplate
+from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import instruction
 
 _ADDRESS = ir.IntType(8).as_pointer()
+_ARRAY_FIELDS: Any = default_manager[types.Array(types.float64, 1, "C")]._fields
 
 
 class _Reference(types.Type):
@@ -87,3 +94,43 @@ def refer(context: Any, target: Any) -> Any:
         return builder.asm(hide, "", "=r,0,~{memory}", [builder.bitcast(pointer, _ADDRESS)], side_effect=True)
 
     return _Reference(target)(target), generate
+
+
+def _describe(array: NDArray[Any]) -> list[int]:
+    """Return the numbers that describe an array to compiled code, in Numba's order."""
+    described = {
+        "meminfo": [0],  # kernels count no references
+        "parent": [0],
+        "nitems": [array.size],
+        "itemsize": [array.itemsize],
+        "data": [array.ctypes.data],
+        "shape": array.shape,
+        "strides": array.strides,
+    }
+    return [number for field in _ARRAY_FIELDS for number in described[field]]
+
+
+def pin(target: NamedTuple) -> NDArray[np.int64]:
+    """Lay a named tuple of arrays and numbers out as compiled code does; good as long as its arrays and this live."""
+    numbers: list[int] = []
+    for value in target:
+        if isinstance(value, np.ndarray):
+            numbers += _describe(value)
+        else:  # eight bytes each, of which a flag uses the first
+            numbers.append(int(np.float64(value).view(np.int64)) if isinstance(value, float) else int(value))
+    return np.array(numbers, np.int64)
+
+
+def reference_like(example: NamedTuple) -> Any:
+    """Return the instruction that makes a reference of the address of a pinned tuple, of types like the example's."""
+    kind = typeof(example)
+
+    def follow(context: Any, address: Any) -> Any:
+        """Return a reference to what is pinned at an address."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], _ADDRESS)
+
+        return _Reference(kind)(types.intp), generate
+
+    return instruction(follow)

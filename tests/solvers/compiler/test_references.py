@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_comixup.solvers.compiler.jit import entry_point, kernel
-from lightning_comixup.solvers.compiler.references import refer
+from lightning_comixup.solvers.compiler.references import pin, refer, reference_like
 
 
 class _Parts(NamedTuple):
@@ -48,3 +48,19 @@ def test_two_references_to_one_tuple_share_its_arrays() -> None:
     parts = _parts(1.0, True)
     assert _change_by_reference(parts, parts) == (12 + 1300 + 4) + (13 + 1400 + 4)
     assert parts.rows[1, 2] == 14
+
+
+_follow = reference_like(_parts(0.5, True))
+
+
+@entry_point
+def _change_at(address: int) -> float:
+    return _change(_follow(address))
+
+
+def test_kernels_read_and_write_what_is_pinned() -> None:
+    parts = _parts(0.5, True)
+    pinned = pin(parts)
+    assert _change_at(pinned.ctypes.data) == 12 * 0.5 + 100 * 13 * 0.5 + 4
+    assert parts.rows[1, 2] == 13
+    assert parts.marks.tolist() == [False, True]
