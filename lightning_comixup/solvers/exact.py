@@ -73,9 +73,13 @@ def _new_space(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyp
     return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness))
 
 
-def _compile(fingerprint: int) -> Callable[..., Any]:
-    group_at, state_at, sub_at = (reference_like(part) for part in _new_space(2, 2, (1,), Hyperparameters()))
+# Not variables of the function around the entry point: such become part of the key of its cache, as the fingerprint.
+_example = _new_space(2, 2, (1,), Hyperparameters())
+_group_at, _state_at = reference_like(_example.group), reference_like(_example.state)
+_sub_at = reference_like(_example.sub)
 
+
+def _compile(fingerprint: int) -> Callable[..., Any]:
     @entry_point
     def best_descent(
         arguments: Arguments, pinned: NDArray[np.int64], best: NDArray[np.int32], tally: NDArray[np.int64]
@@ -83,7 +87,7 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
         """Write the labeling of lowest energy to `best`; return that energy, infinity if the problem is none."""
         # Being read, the number becomes part of the key of the cache on disk.
         tally[2] = fingerprint
-        group, state, sub = group_at(pinned[0]), state_at(pinned[1]), sub_at(pinned[2])
+        group, state, sub = _group_at(pinned[0]), _state_at(pinned[1]), _sub_at(pinned[2])
         unary, compatibility, prior, prior_weight, starts = arguments
         if not read_problem(unary, compatibility, prior, prior_weight, starts.shape[1], group):
             return np.inf
