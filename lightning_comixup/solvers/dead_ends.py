@@ -108,14 +108,15 @@ def eliminate_dead_ends(first: int, places: int, sub: Subproblem) -> None:
     """Repeat the elimination until nothing drops, and settle the cells with one place left."""
     for index in range(sub.blocks.shape[0]):
         sub.work[STALE, sub.blocks[index]] = 1
-    again = True
+    again, backwards, blocks = True, False, sub.blocks.shape[0]
     while again:
         again = False
-        for index in range(sub.blocks.shape[0]):
-            block = sub.blocks[index]
+        for index in range(blocks):
+            block = sub.blocks[blocks - 1 - index if backwards else index]
             if sub.work[STALE, block] == 0:
                 continue
             sub.work[STALE, block] = 0
             if _eliminate_in(block, first, places, sub):
                 _look_again(block, sub)
                 again = True
+        backwards = not backwards
