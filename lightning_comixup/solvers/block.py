@@ -19,7 +19,7 @@ from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 
 # Rounds: passes of messages, and how many entries of the table, for each block of cells that the passes go over, a
 # component of what they leave undecided may take after them. Heuristic: a pass over a block takes as long as some ten
-# entries, and mostly four more passes would be needed.
+# entries, and mostly four more passes would be needed. At least two passes each: see `bounds.close_gap`.
 _WHOLE_TABLE = 0
 # A literal is a type of its own, for which Numba would compile callees once more.
 _FIRST_STEP: Any = np.int64(0)
@@ -44,7 +44,8 @@ def _solve(first: int, places: int, sub: Subproblem) -> bool:
         step += passes
         size = sub.table.shape[0]
         cap = size if entries == _WHOLE_TABLE else min(entries * active, size)
-        solve_components(cap, active, first, places, sub)
+        saved = solve_components(cap, active, first, places, sub)
+        gap = Gap(gap.cost - saved, gap.bound)
         active = list_blocks(first, places, sub)
     return active == 0
 

@@ -70,7 +70,9 @@ def close_gap(active: int, step: int, passes: int, gap: Gap, first: int, places:
     cost infinity afterwards. A gap not known yet is from minus infinity to infinity.
     """
     for index in range(step, step + passes):
-        # What is ruled out in the last pass serves the programme; before, that would gain too little.
+        # Ruling out in the last pass serves the programme; before, it would gain too little. It takes a whole pass in
+        # the other direction since cells were settled last, and the bound of the messages as they are: settling only
+        # splits chains or joins their pieces, so that the bound never falls.
         slack = gap.cost - gap.bound + _margin(gap) if index == step + passes - 1 else np.inf
         reached = pass_messages(active, index % 2 == 1, slack, first, places, sub)
         if reached.cost < gap.cost:

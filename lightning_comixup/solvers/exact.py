@@ -19,7 +19,7 @@ from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.reading import MOST_ENERGY, are_labels, read_problem
 from lightning_comixup.solvers.slots import slots_of
-from lightning_comixup.solvers.subproblem import Subproblem, new_subproblem
+from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
 
 
@@ -68,13 +68,15 @@ class _Space(NamedTuple):
     sub: Subproblem
 
 
-def _new_space(outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Space:
+def _new_space(
+    outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters, cap: int = TABLE_CAP
+) -> _Space:
     group = new_group(inputs, lattice(grid).neighbours, parameters)
-    return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness))
+    return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness, cap))
 
 
 # Not variables of the function around the entry point: such become part of the key of its cache, as the fingerprint.
-_example = _new_space(2, 2, (1,), Hyperparameters())
+_example = _new_space(2, 2, (1,), Hyperparameters(), cap=1)
 _group_at, _state_at = reference_like(_example.group), reference_like(_example.state)
 _sub_at = reference_like(_example.sub)
 
@@ -116,8 +118,10 @@ class _Workspace(threading.local):
         """Return the addresses of the three parts of a space of this shape, pinned as long as it is the last."""
         key = (outputs, inputs, grid, parameters)
         if self.key != key:
+            # Whatever interrupts this, no address of arrays that are gone may pass for good.
+            self.key = ()
             self.space = _new_space(*key)
-            self.pins = [pin(part) for part in self.space]
+            self.pins = [pin(part, example) for part, example in zip(self.space, _example, strict=True)]
             self.addresses = np.array([pinned.ctypes.data for pinned in self.pins], np.int64)
             self.key = key
         return self.addresses
@@ -141,7 +145,8 @@ def _refuse(problem: Problem) -> None:
     """Say why a problem is none."""
     check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     parameters = problem.hyperparameters
-    cost = add_prior(problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight)
+    with np.errstate(over="ignore"):  # that is what is to be told
+        cost = add_prior(problem.unary.astype(np.float64), problem.prior.astype(np.float64), parameters.prior_weight)
     outputs, inputs, cells = problem.starts.shape[1], len(cost), cost[0].size
     # Python's numbers: NumPy would warn of the overflow that this looks for.
     paid = parameters.diversity * float(np.abs(problem.compatibility).max()) * inputs * outputs * cells

@@ -16,7 +16,7 @@ from lightning_comixup.solvers.slots import Slots
 PLACE = 0  # the result: the place that each cell takes
 TRIAL_PLACE = 1  # another labeling
 UNDECIDED = 2  # 1: the cell may take more than one place; 0: it is settled, or there is no cell
-CHOICES = 3  # how many places the cell may still take, when last counted
+CHOICES = 3  # how many places an undecided cell may still take, when last counted; 0 where elimination settled it
 FAR = 4  # ½‖z - z'‖² between what the cell takes in the trial and an input that it does not hold; 0 where settled
 _MARK_ROWS = 5
 
@@ -50,8 +50,7 @@ class Subproblem(NamedTuple):
     Places number the labels that any cell may take: first the half labels, those offered being the last of MOST_HALVES;
     then inputs, if half labels are offered theirs first, most used first. A place that a cell may not take, or no
     longer, costs infinity there. Cells are in slots: see `slots`.
-    The tuple is flat and its arrays are few: Numba compiles nested tuples and long argument lists several times more
-    slowly.
+    The tuple is flat: kernels read it through a reference, which has no nested ones.
     """
 
     slot: NDArray[np.int64]  # (cells,) and the next four: see `Slots`

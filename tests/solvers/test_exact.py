@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lightning_comixup import optimize_masks
 from lightning_comixup.draws import draw_starts
 from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.solvers import exact
 from lightning_comixup.solvers.exact import best_descent, solve
 from lightning_comixup.unary import unary_of
 from tests.golden_groups import GoldenGroup, load_golden_groups
@@ -130,6 +132,27 @@ def test_it_is_compiled_once() -> None:
             starts.flags.writeable = False
             solve(Problem(unary.astype(np.float32), matrix, prior, starts, Hyperparameters(**changes)))
     assert len(best_descent.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_after_an_interruption_no_array_that_is_gone_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, expected = _solve_random((3, 3))
+    other, _ = _solve_random((2, 2))
+    solve(problem)
+    with monkeypatch.context() as patched:
+        patched.setattr(exact, "pin", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solve(other)
+    assert (solve(problem).first == expected.first).all()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_prior_that_overflows_is_refused_without_a_warning() -> None:
+    arrays = np.zeros((2, 1)), np.eye(2)
+    with pytest.raises(ValueError, match="Energies must stay below"):
+        optimize_masks(*arrays, prior=np.array([0.0, 1.0]), initial_labeling=np.zeros((2, 1), int), prior_weight=1e308)
 
 
 @pytest.mark.parametrize("changes", [{"diversity": 1.7e308}, {"smoothness": 1e305}, {"prior_weight": 1e300}])

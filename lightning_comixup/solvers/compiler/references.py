@@ -1,16 +1,13 @@
-"""References: one pointer in place of all the fields of a named tuple, for calls between kernels.
+"""References: one pointer in place of all the fields of a named tuple, for kernels that read its fields.
 
-Numba hands over the tuples of a group as some three hundred numbers, every shape and stride of every array, in each
-call: a fifth of the time, and more when the code is not in the processor's cache. Kernels read the fields of a
-reference as they read those of the tuple.
-
-For a call from Python the tuples of a workspace are pinned: laid out in memory once, so that a call passes addresses
-instead of looking at some fifty arrays.
+Numba hands over a tuple of arrays as some hundred numbers, every shape and stride of every array, in each call: a fifth
+of the time, and more when the code is not in the processor's cache. So the tuples of a workspace are pinned, laid out
+in memory once, and calls pass their addresses.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -55,7 +52,7 @@ def _read(builder: Any, pointer: Any) -> Any:
     kind = pointer.type.pointee
     if not isinstance(kind, ir.LiteralStructType | ir.ArrayType):
         number = builder.load(pointer)
-        # Nothing writes to the tuple after `refer`: what was read need not be read again after each store to an array.
+        # Nothing writes to a pinned tuple: what was read need not be read again after each store to an array.
         number.set_metadata("invariant.load", builder.module.add_metadata([]))
         return number
     value = ir.Constant(kind, ir.Undefined)
@@ -80,22 +77,6 @@ def _field(context: Any, builder: Any, reference: Any, address: Any, name: str) 
     return imputils.impl_ret_borrowed(context, builder, kind, value)
 
 
-@instruction
-def refer(context: Any, target: Any) -> Any:
-    """Return a reference to a named tuple, good until the function that calls this returns."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = signature.args[0]
-        pointer = cgutils.alloca_once(builder, context.get_data_type(kind))
-        builder.store(context.data_model_manager[kind].as_data(builder, arguments[0]), pointer)
-        # An empty instruction that may have written the memory and returned any address: the reads, declared not to
-        # change, cannot be moved before the store above.
-        hide = ir.FunctionType(_ADDRESS, [_ADDRESS])
-        return builder.asm(hide, "", "=r,0,~{memory}", [builder.bitcast(pointer, _ADDRESS)], side_effect=True)
-
-    return _Reference(target)(target), generate
-
-
 def _describe(array: NDArray[Any]) -> list[int]:
     """Return the numbers that describe an array to compiled code, in Numba's order."""
     described = {
@@ -110,18 +91,28 @@ def _describe(array: NDArray[Any]) -> list[int]:
     return [number for field in _ARRAY_FIELDS for number in described[field]]
 
 
-def pin(target: NamedTuple) -> NDArray[np.int64]:
-    """Lay a named tuple of arrays and numbers out as compiled code does; good as long as its arrays and this live."""
+def pin(target: tuple[Any, ...], example: tuple[Any, ...]) -> NDArray[np.int64]:
+    """Lay a named tuple of arrays and numbers out as compiled code does; good as long as its arrays and this live.
+
+    Args:
+        target: The named tuple. Each number takes eight bytes: next to a flag, which takes one, there must be no other.
+        example: What `reference_like` was given.
+
+    Raises:
+        TypeError: If the types differ: compiled code would take one for another.
+    """
+    if typeof(target) != typeof(example):
+        raise TypeError(f"What is pinned must be of the type {typeof(example)}, found {typeof(target)}.")
     numbers: list[int] = []
     for value in target:
         if isinstance(value, np.ndarray):
             numbers += _describe(value)
-        else:  # eight bytes each, of which a flag uses the first
+        else:
             numbers.append(int(np.float64(value).view(np.int64)) if isinstance(value, float) else int(value))
     return np.array(numbers, np.int64)
 
 
-def reference_like(example: NamedTuple) -> Any:
+def reference_like(example: tuple[Any, ...]) -> Any:
     """Return the instruction that makes a reference of the address of a pinned tuple, of types like the example's."""
     kind = typeof(example)
 
