@@ -17,12 +17,13 @@ from lightning_comixup.solvers.half_labels import MOST_HALVES
 from lightning_comixup.solvers.messages import Gap
 from lightning_comixup.solvers.subproblem import PLACE, Subproblem
 
+# A literal is a type of its own, for which Numba would compile callees once more.
+_FIRST_STEP: Any = np.int64(0)
+# In `_ROUNDS`: as many entries as there are.
+_WHOLE_TABLE = 0
 # Rounds: passes of messages, and how many entries of the table, for each block of cells that the passes go over, a
 # component of what they leave undecided may take after them. Heuristic: a pass over a block takes as long as some ten
 # entries, and mostly four more passes would be needed. At least two passes each: see `bounds.close_gap`.
-_WHOLE_TABLE = 0
-# A literal is a type of its own, for which Numba would compile callees once more.
-_FIRST_STEP: Any = np.int64(0)
 _ROUNDS = ((3, 40), (3, 40), (3, 40), (3, 40), (4, _WHOLE_TABLE), (64, _WHOLE_TABLE))
 
 
