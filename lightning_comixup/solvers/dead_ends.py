@@ -23,7 +23,7 @@ from lightning_comixup.solvers.compiler.lanes import (
     subtract,
     where_above,
 )
-from lightning_comixup.solvers.half_labels import HALF_INPUTS, HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES
+from lightning_comixup.solvers.half_labels import HALF_TO_INPUT, HALF_TO_OTHER, MOST_HALVES, add_to_inputs
 from lightning_comixup.solvers.settled import settle_cells
 from lightning_comixup.solvers.subproblem import CHOICES, PLANAR, STALE, UNDECIDED, Subproblem
 
@@ -62,9 +62,7 @@ def _weigh_risks(block: int, first: int, places: int, sub: Subproblem) -> None:
         edges = add(edges, load(sub.link, direction, block))
     for half in range(first, MOST_HALVES):
         risk = multiply(load(sub.rows, half, 0), same(_MOST_BESIDE_HALF))
-        for side in range(2):
-            used = MOST_HALVES + HALF_INPUTS[half][side]
-            store(sub.rows, used, 0, add(load(sub.rows, used, 0), risk))
+        add_to_inputs(sub.rows, half, 0, risk)
         store(sub.rows, half, 0, multiply(edges, same(_MOST_FOR_HALF)))
 
 

@@ -21,7 +21,7 @@ from lightning_comixup.solvers.compiler.lanes import (
 from lightning_comixup.solvers.diversity import penalty
 from lightning_comixup.solvers.group import Group, State
 from lightning_comixup.solvers.half_choice import choose_halves
-from lightning_comixup.solvers.half_labels import HALF_INPUTS, MOST_HALVES
+from lightning_comixup.solvers.half_labels import MOST_HALVES, sum_of_inputs
 from lightning_comixup.solvers.subproblem import CHOICES, UNDECIDED, Subproblem
 
 
@@ -85,9 +85,8 @@ def _price_places(block: int, first: int, places: int, state: State, sub: Subpro
         label = state.candidates[place]
         store(sub.own, place, block, add(load(sub.unary, label, block), same(state.added[0, label])))
     for half in range(first, MOST_HALVES):
-        one, other = MOST_HALVES + HALF_INPUTS[half][0], MOST_HALVES + HALF_INPUTS[half][1]
-        both = add(load(sub.own, one, block), load(sub.own, other, block))
-        store(sub.own, half, block, add(multiply(both, same(0.5)), same(-HALF_LABEL_BONUS)))
+        mean = multiply(sum_of_inputs(sub.own, half, block), same(0.5))
+        store(sub.own, half, block, add(mean, same(-HALF_LABEL_BONUS)))
 
 
 @small

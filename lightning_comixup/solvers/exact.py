@@ -17,7 +17,7 @@ from lightning_comixup.solvers.compiler.references import pin, reference_like
 from lightning_comixup.solvers.descent import descend, start_from
 from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
-from lightning_comixup.solvers.reading import MOST_ENERGY, are_labels, read_problem
+from lightning_comixup.solvers.reading import MOST_ENERGY, Arguments, read_problem
 from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
 from lightning_comixup.unary import add_prior
@@ -50,16 +50,6 @@ def _descend_from_each(
     return lowest
 
 
-class Arguments(NamedTuple):
-    """What a problem consists of: of these types, contiguous and writable; any other would be compiled for anew."""
-
-    unary: NDArray[np.float64]  # (N, cells)
-    compatibility: NDArray[np.float64]  # (N, N)
-    prior: NDArray[np.float64]  # (N,)
-    prior_weight: float
-    starts: NDArray[np.int64]  # (restarts, M, cells)
-
-
 class _Space(NamedTuple):
     """The arrays that a thread works in."""
 
@@ -90,12 +80,9 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
         # Being read, the number becomes part of the key of the cache on disk.
         tally[2] = fingerprint
         group, state, sub = _group_at(pinned[0]), _state_at(pinned[1]), _sub_at(pinned[2])
-        unary, compatibility, prior, prior_weight, starts = arguments
-        if not read_problem(unary, compatibility, prior, prior_weight, starts.shape[1], group):
+        if not read_problem(arguments, group):
             return np.inf
-        if not are_labels(starts, group.inputs):
-            return np.inf
-        return _descend_from_each(starts, group, state, sub, best, tally)
+        return _descend_from_each(arguments.starts, group, state, sub, best, tally)
 
     return best_descent
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from lightning_comixup.solvers.compiler.jit import small
+from lightning_comixup.solvers.compiler.lanes import add, load, store
 
 # The pairwise halves of the three most used inputs (the authors' choice).
 MOST_HALVES = 3
@@ -25,3 +31,18 @@ def half_square_distance(first: int, second: int, other_first: int, other_second
     other_norm = 1.0 if other_first == other_second else 0.5
     matches = (first == other_first) + (first == other_second) + (second == other_first) + (second == other_second)
     return 0.5 * (norm + other_norm) - 0.25 * matches
+
+
+@small
+def sum_of_inputs(rows: NDArray[np.float64], half: int, column: int) -> Any:
+    """Return the sum of the rows of a half label's two inputs, in lanes; rows by place."""
+    one, other = MOST_HALVES + HALF_INPUTS[half][0], MOST_HALVES + HALF_INPUTS[half][1]
+    return add(load(rows, one, column), load(rows, other, column))
+
+
+@small
+def add_to_inputs(rows: NDArray[np.float64], half: int, column: int, values: Any) -> None:
+    """Add to the rows of a half label's two inputs, in lanes; rows by place."""
+    for side in range(2):
+        used = MOST_HALVES + HALF_INPUTS[half][side]
+        store(rows, used, column, add(load(rows, used, column), values))

@@ -31,6 +31,7 @@ from lightning_comixup.solvers.half_labels import (
     HALF_TO_INPUT,
     HALF_TO_OTHER,
     MOST_HALVES,
+    add_to_inputs,
 )
 from lightning_comixup.solvers.subproblem import BLOCKS, FAR, PLANAR, TRIAL_PLACE, UNDECIDED, Subproblem
 
@@ -147,9 +148,7 @@ def _hold(block: int, first: int, places: int, sub: Subproblem) -> None:
     for half in range(first, MOST_HALVES):
         share = multiply(_where_same(taken, half, undecided), same(0.5))
         far = subtract(far, multiply(share, same(2.0 * HALF_NEARER)))
-        for side in range(2):
-            used = MOST_HALVES + HALF_INPUTS[half][side]
-            store(sub.taken, used, block, add(load(sub.taken, used, block), share))
+        add_to_inputs(sub.taken, half, block, share)
     store(sub.marks, FAR, block, far)
 
 

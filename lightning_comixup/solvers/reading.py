@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,16 @@ from lightning_comixup.unary import LEAST_PRIOR
 
 # Bound on every sum of the solver; sums of a few such still are finite numbers.
 MOST_ENERGY = 1e300
+
+
+class Arguments(NamedTuple):
+    """What a problem consists of: of these types, contiguous and writable; any other would be compiled for anew."""
+
+    unary: NDArray[np.float64]  # (N, cells)
+    compatibility: NDArray[np.float64]  # (N, N)
+    prior: NDArray[np.float64]  # (N,)
+    prior_weight: float
+    starts: NDArray[np.int64]  # (restarts, M, cells)
 
 
 @checking
@@ -48,23 +59,7 @@ def _read_compatibility(compatibility: NDArray[np.float64], group: Group) -> flo
 
 
 @checking
-def read_problem(
-    unary: NDArray[np.float64],
-    compatibility: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    prior_weight: float,
-    outputs: int,
-    group: Group,
-) -> bool:
-    """Set what a group knows of its inputs; False if a number is not finite, or energies might overflow."""
-    inputs, cells = unary.shape
-    largest = _read_unary(unary, prior, prior_weight, group)
-    paid = group.diversity * cells * _read_compatibility(compatibility, group) * inputs * outputs * cells
-    return (largest + group.smoothness * cells + paid) * outputs * cells < MOST_ENERGY
-
-
-@checking
-def are_labels(starts: NDArray[np.int64], inputs: int) -> bool:
+def _are_labels(starts: NDArray[np.int64], inputs: int) -> bool:
     """Whether every number is the index of an input."""
     for start in range(starts.shape[0]):
         for output in range(starts.shape[1]):
@@ -72,3 +67,14 @@ def are_labels(starts: NDArray[np.int64], inputs: int) -> bool:
                 if not 0 <= starts[start, output, cell] < inputs:
                     return False
     return True
+
+
+@checking
+def read_problem(arguments: Arguments, group: Group) -> bool:
+    """Set what a group knows of its inputs; False if the problem is none, or energies might overflow."""
+    inputs, cells = arguments.unary.shape
+    outputs = arguments.starts.shape[1]
+    largest = _read_unary(arguments.unary, arguments.prior, arguments.prior_weight, group)
+    paid = group.diversity * cells * _read_compatibility(arguments.compatibility, group) * inputs * outputs * cells
+    reached = (largest + group.smoothness * cells + paid) * outputs * cells
+    return reached < MOST_ENERGY and _are_labels(arguments.starts, inputs)

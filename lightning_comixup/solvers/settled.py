@@ -18,7 +18,13 @@ from lightning_comixup.solvers.compiler.lanes import (
     total,
     where_above,
 )
-from lightning_comixup.solvers.half_labels import HALF_INPUTS, HALF_NEARER, HALF_TO_OTHER, MOST_HALVES
+from lightning_comixup.solvers.half_labels import (
+    HALF_NEARER,
+    HALF_TO_OTHER,
+    MOST_HALVES,
+    add_to_inputs,
+    sum_of_inputs,
+)
 from lightning_comixup.solvers.subproblem import CHOICES, PLACE, UNDECIDED, Subproblem
 
 
@@ -38,19 +44,10 @@ def _take_last_place(block: int, settling: Any, first: int, places: int, sub: Su
     for half in range(first, MOST_HALVES):
         share = multiply(load(sub.rows, half, 0), same(0.5))
         far = where_above(share, same(0.0), same(HALF_TO_OTHER), far)
-        for side in range(2):
-            used = MOST_HALVES + HALF_INPUTS[half][side]
-            store(sub.rows, used, 0, add(load(sub.rows, used, 0), share))
+        add_to_inputs(sub.rows, half, 0, share)
     store(sub.marks, PLACE, block, taken)
     sub.settled[0] += total(cost)
     return far
-
-
-@small
-def half_share(half: int, sub: Subproblem) -> Any:
-    """Return the mean of the shares of a half label's inputs, which are in the working rows."""
-    one, other = MOST_HALVES + HALF_INPUTS[half][0], MOST_HALVES + HALF_INPUTS[half][1]
-    return multiply(add(load(sub.rows, one, 0), load(sub.rows, other, 0)), same(0.5))
 
 
 @small
@@ -72,7 +69,8 @@ def _pay_edges(direction: int, block: int, settling: Any, far: Any, first: int, 
     for place in range(MOST_HALVES, places):
         _add_edge(place, beside, paying, subtract(far, load(sub.rows, place, 0)), sub)
     for half in range(first, MOST_HALVES):
-        _add_edge(half, beside, paying, subtract(far, add(half_share(half, sub), same(HALF_NEARER))), sub)
+        shared = multiply(sum_of_inputs(sub.rows, half, 0), same(0.5))
+        _add_edge(half, beside, paying, subtract(far, add(shared, same(HALF_NEARER))), sub)
     for place in range(first, places):
         row = back * sub.own.shape[0] + place
         store(sub.message, row, beside, where_above(paying, nothing, nothing, load(sub.message, row, beside)))

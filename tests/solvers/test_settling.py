@@ -18,7 +18,7 @@ from lightning_comixup.solvers.descent import group_energy
 from lightning_comixup.solvers.diversity import diversity_energy
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.loops import fill_rows
-from lightning_comixup.solvers.reading import read_problem
+from lightning_comixup.solvers.reading import Arguments, read_problem
 from lightning_comixup.solvers.settling import settle
 from tests.random_problems import random_group
 
@@ -27,16 +27,9 @@ _FINGERPRINT = source_fingerprint()
 
 def _compile(fingerprint: int):  # type: ignore[no-untyped-def]
     @entry_point
-    def settle_group(
-        unary: NDArray[np.float64],
-        compatibility: NDArray[np.float64],
-        prior: NDArray[np.float64],
-        prior_weight: float,
-        group: Group,
-        state: State,
-    ) -> tuple[float, float, int]:
+    def settle_group(arguments: Arguments, group: Group, state: State) -> tuple[float, float, int]:
         """Settle the labeling in `state`; return the energy before and after, and what keys the cache."""
-        read_problem(unary, compatibility, prior, prior_weight, state.first.shape[0], group)
+        read_problem(arguments, group)
         fill_rows(state.extra, 0.0)
         count_all(group, state)
         state.diversity[0] = diversity_energy(group, state)
@@ -66,8 +59,11 @@ def _settle(problem: Problem, draws: np.random.Generator, outputs: int) -> _Sett
     state = new_state(group, outputs)
     state.first[:], state.second[:] = pair[0], np.where(is_half, pair[1], pair[0])
     start = _masks(state, inputs, grid)
-    unary, weight = problem.unary.reshape(inputs, -1), problem.hyperparameters.prior_weight
-    before, after, _ = _settle_group(unary, problem.compatibility, problem.prior, weight, group, state)
+    parts = (problem.unary.reshape(inputs, -1), problem.compatibility, problem.prior)
+    unary, compatibility, prior = (part.astype(np.float64) for part in parts)
+    weight = problem.hyperparameters.prior_weight
+    arguments = Arguments(unary, compatibility, prior, weight, state.first[None])
+    before, after, _ = _settle_group(arguments, group, state)
     return _Settled(start, _masks(state, inputs, grid), before, after)
 
 
