@@ -1,6 +1,7 @@
 """Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
 python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects step] [--output FOLDER]
+                     [--accelerator gpu]
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _PACKAGES = ("torch", "lightning", "numpy", "numba", "gco-wrapper", "torchvision
 def main() -> None:
     """Run what the command line asks for."""
     arguments = _parse()
-    torch.set_num_threads(1)
+    if arguments.accelerator == "cpu":
+        torch.set_num_threads(1)
     reference = load_reference(arguments.reference)
     tables: dict[str, Callable[[], Rows]] = {
         "solver": lambda: solver_rows(reference, arguments.groups),
@@ -40,11 +42,11 @@ def main() -> None:
         "growth": growth_rows,
         "curve": lambda: curve_rows(reference, arguments.groups),
         "effects": lambda: effect_rows(arguments.groups),
-        "step": step_rows,
+        "step": lambda: step_rows(reference, arguments.accelerator),
     }
     plots = {"solver": plot_solver, "curve": plot_curve}
     arguments.output.mkdir(parents=True, exist_ok=True)
-    _print(f"{_describe_machine()}\nReference: {reference.name}; one thread but where stated; medians.\n")
+    _print(f"{_describe_machine()}\nReference: {reference.name}; {_describe_threads()} but where stated; medians.\n")
     for name in arguments.tables or tables:
         rows = tables[name]()
         _print(f"{name}\n{markdown(rows)}\n")
@@ -60,13 +62,25 @@ def _parse() -> argparse.Namespace:
         "--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "effects", "step"]
     )
     parser.add_argument("--groups", type=int, default=20, help="groups per row of the tables solver, curve and effects")
+    parser.add_argument(
+        "--accelerator",
+        choices=["cpu", "gpu"],
+        default="cpu",
+        help="where the table step trains; gpu: with PyTorch's own number of threads",
+    )
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
     return parser.parse_args()
 
 
 def _describe_machine() -> str:
     packages = ", ".join(_version(package) for package in _PACKAGES)
-    return f"Python {platform.python_version()} on {platform.machine()}; {packages}"
+    card = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"Python {platform.python_version()} on {platform.machine()}{card}; {packages}"
+
+
+def _describe_threads() -> str:
+    threads = torch.get_num_threads()
+    return "one thread" if threads == 1 else f"{threads} threads"
 
 
 def _version(package: str) -> str:

@@ -9,63 +9,18 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.authors_step import AuthorsStep, load_mixup_process
 from benchmarks.data import CLASSES, SIDE
+from benchmarks.reference import Reference
+from benchmarks.step_module import Lit
 from benchmarks.timing import summary
-from lightning_comixup import CoMixup, CoMixupMixin
+from lightning_comixup import CoMixup
 
 _BATCH = 100
-_WIDTHS = ((64, 1), (128, 2), (256, 2), (512, 2))
-
-
-class Block(nn.Module):
-    """A residual block of two convolutions."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            *(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()),
-            *(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs)),
-        )
-        self.skip: nn.Module = nn.Identity()
-        if stride > 1 or inputs != outputs:
-            self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return F.relu(self.body(inputs) + self.skip(inputs))
-
-
-def make_resnet() -> nn.Sequential:
-    """Return a ResNet-18 for images of 32 × 32: a first convolution of 3 × 3 and no pooling after it."""
-    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
-    width = 64
-    for outputs, stride in _WIDTHS:
-        layers += [Block(width, outputs, stride), Block(outputs, outputs, 1)]
-        width = outputs
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES))
-
-
-class Lit(CoMixupMixin, pl.LightningModule):
-    """A ResNet-18; a transform may mix its batches within the timed step."""
-
-    def __init__(self, transform: Callable[..., Any] | None = None) -> None:
-        super().__init__()
-        self.network = make_resnet()
-        self.transform = transform
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.network(inputs)
-        return logits
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        inputs, targets = batch if self.transform is None else self.transform(*batch)
-        return self.comixup_loss(self(inputs), targets)
-
-    def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
 
 
 class Floor(Lit):
@@ -80,20 +35,47 @@ class Floor(Lit):
 
 
 class _Clock(pl.Callback):
-    """Times each step from before the callbacks to after them."""
+    """Times each step from before the callbacks to after them; on a GPU until its work is done."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
     def on_train_batch_start(self, *_: Any) -> None:
-        self.start = time.perf_counter()
+        self.start = _now()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.seconds.append(time.perf_counter() - self.start)
+        self.seconds.append(_now() - self.start)
 
 
-def step_rows(steps: int = 3, rounds: int = 3) -> list[dict[str, Any]]:
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+# Steps in a row of each way, and how often it has its turn: on a CPU a step takes seconds.
+_REPETITIONS = {"cpu": (3, 3), "gpu": (20, 3)}
+# The first steps of each turn warm up: a GPU's libraries choose and load their kernels.
+_WARM_UP = {"cpu": 1, "gpu": 10}
+
+
+def step_rows(reference: Reference, accelerator: str = "cpu") -> list[dict[str, Any]]:
     """Train a few steps each way in turn, and compare the medians."""
+    ways = _ways(reference, accelerator)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(_REPETITIONS[accelerator][1]):
+        for name, make in ways.items():
+            seconds[name] += _train(*make(), accelerator)
+    found = {name: summary(values) for name, values in seconds.items()}
+    floor, plain = found["floor: two passes"].median, found["plain"].median
+    return [
+        {"way": name, "ms": 1e3 * took.median, "± ms": 1e3 * took.spread}
+        | {"of plain": took.median / plain, "of floor": took.median / floor}
+        for name, took in found.items()
+    ]
+
+
+def _ways(reference: Reference, accelerator: str) -> dict[str, Callable[[], tuple[Lit, list[pl.Callback]]]]:
     ways: dict[str, Callable[[], tuple[Lit, list[pl.Callback]]]] = {
         "plain": lambda: (Lit(), []),
         "floor: two passes": lambda: (Floor(), []),
@@ -105,27 +87,22 @@ def step_rows(steps: int = 3, rounds: int = 3) -> list[dict[str, Any]]:
 
         for kind in (v2.MixUp, v2.CutMix):
             ways[f"torchvision {kind.__name__}"] = lambda kind=kind: (Lit(kind(num_classes=CLASSES)), [])  # type: ignore[misc]
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, make in ways.items():
-            seconds[name] += _train(*make(), steps)
-    found = {name: summary(values) for name, values in seconds.items()}
-    floor, plain = found["floor: two passes"].median, found["plain"].median
-    return [
-        {"way": name, "ms": 1e3 * took.median, "± ms": 1e3 * took.spread}
-        | {"of plain": took.median / plain, "of floor": took.median / floor}
-        for name, took in found.items()
-    ]
+    if accelerator == "gpu" and reference.mix_input is not None:
+        mixup_process = load_mixup_process()
+        ways[reference.name] = lambda: (AuthorsStep(mixup_process), [])
+    return ways
 
 
-def _train(module: Lit, callbacks: list[pl.Callback], steps: int) -> list[float]:
+def _train(module: Lit, callbacks: list[pl.Callback], accelerator: str) -> list[float]:
+    steps, warm_up = _REPETITIONS[accelerator][0], _WARM_UP[accelerator]
     draws = torch.Generator().manual_seed(0)
-    images = torch.rand(_BATCH * (steps + 1), 3, SIDE, SIDE, generator=draws)
+    images = torch.rand(_BATCH * (steps + warm_up), 3, SIDE, SIDE, generator=draws)
     targets = torch.randint(0, CLASSES, (len(images),), generator=draws)
     clock = _Clock()
     trainer = pl.Trainer(
         max_epochs=1,
-        accelerator="cpu",
+        accelerator=accelerator,
+        devices=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -133,4 +110,4 @@ def _train(module: Lit, callbacks: list[pl.Callback], steps: int) -> list[float]
         callbacks=[clock, *callbacks],
     )
     trainer.fit(module, DataLoader(TensorDataset(images, targets), batch_size=_BATCH))
-    return clock.seconds[1:]  # the first step warms up
+    return clock.seconds[warm_up:]

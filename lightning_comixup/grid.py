@@ -82,10 +82,25 @@ def pool_to_grid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
         if size % cells == 0:
             maps = maps.reshape(*maps.shape[:axis], cells, size // cells, *maps.shape[axis + 1 :]).mean(axis + 1)
         else:
-            cell = cell_of(size, cells, maps.device)
-            belongs = (cell == torch.arange(cells, device=maps.device).unsqueeze(1)).to(maps.dtype)
-            maps = (maps.movedim(axis, -1) @ (belongs / belongs.sum(1, keepdim=True)).T).movedim(-1, axis)
+            maps = _average_uneven(maps, axis, cells)
     return maps
+
+
+def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
+    """Average along an axis that the cells do not divide: each has `size // cells` positions, or one more.
+
+    Not by a matrix product, which `torch.set_float32_matmul_precision` lets round to half the digits.
+    """
+    size = maps.shape[axis]
+    # The first position of each cell, the least p with p · cells // size = cell; and that beyond the last.
+    bounds = (torch.arange(cells + 1, device=maps.device) * size + cells - 1) // cells
+    fewest, count = size // cells, (bounds[1:] - bounds[:-1]).to(maps.dtype)
+    place = bounds[:-1].unsqueeze(1) + torch.arange(fewest, device=maps.device)
+    total = maps.index_select(axis, place.flatten()).unflatten(axis, (cells, fewest)).sum(axis + 1)
+    last = maps.index_select(axis, bounds[1:] - 1)
+    shape = [-1 if k == axis else 1 for k in range(maps.ndim)]
+    is_longer = (count > fewest).view(shape)
+    return torch.where(is_longer, total + last, total) / count.view(shape)
 
 
 def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_comixup.autocast import without_autocast
 from lightning_comixup.grid import upsample_nearest
 
 # Outputs are mixed in this many chunks, so that indices and gathered inputs of one chunk at a time are held. Heuristic.
@@ -21,8 +20,14 @@ class MixingPlan(NamedTuple):
 
     first: Tensor  # (B, *grid) int64
     second: Tensor  # (B, *grid) int64
-    mixing_weights: Tensor  # (B, B) float32, rows sum to 1
+    sources: Tensor  # (B, N) int64: the inputs of each output's group, none twice
+    shares: Tensor  # (B, N) float32: how much of the output is from each, rows sum to 1
     has_halves: bool  # whether `first` and `second` differ anywhere
+
+    @property
+    def mixing_weights(self) -> Tensor:
+        """The share of each input of the batch in each output: (B, B) float32, rows sum to 1."""
+        return self.shares.new_zeros(len(self.shares), len(self.shares)).scatter_(1, self.sources, self.shares)
 
 
 def mix_inputs(inputs: Tensor, plan: MixingPlan) -> Tensor:
@@ -74,8 +79,18 @@ def _gather_runs(inputs: Tensor, source: Tensor) -> Tensor:
 def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
     """Return the soft targets: mixing_weights @ targets, (B, K) in float32 (or the targets' dtype if wider).
 
-    Any (B, ...) targets that may be averaged will do; rows of class probabilities give rows of class probabilities.
+    Any (B, ...) targets that may be averaged will do; rows of class probabilities give rows of class probabilities. A
+    NaN reaches only the outputs that take some of its input.
+
+    Not by a matrix product, which `torch.set_float32_matmul_precision` and autocast let round to half the digits.
     """
-    wide = targets.to(torch.promote_types(targets.dtype, torch.float32))
-    with without_autocast(targets.device):  # it would round the weights to half precision
-        return (plan.mixing_weights.to(wide.dtype) @ wide.reshape(len(wide), -1)).reshape(targets.shape)
+    rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).flatten(1)
+    inputs, width = plan.shares.shape[1], rows.shape[1]
+    mixed = torch.empty_like(rows)
+    step = max(1, _SMALL // max(1, inputs * width))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        shares = plan.shares[part].unsqueeze(-1)
+        taken = rows.index_select(0, plan.sources[part].flatten()).view(len(shares), inputs, width)
+        mixed[part] = torch.where(shares > 0, taken * shares, 0).sum(1)
+    return mixed.view(targets.shape)

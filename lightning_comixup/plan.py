@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_comixup.autocast import without_autocast
 from lightning_comixup.compatibility import compatibility_of, locate_peaks
 from lightning_comixup.draws import draw_prior, draw_starts
 from lightning_comixup.grid import pool_to_grid, resolve_grid
@@ -95,8 +94,7 @@ def describe_saliency(
     The same copy brings the verdict, which is raised first if it is bad.
     """
     wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
-    with without_autocast(saliency.device):  # small saliencies would vanish in half precision
-        pooled = pool_to_grid(wide, grid)
+    pooled = pool_to_grid(wide, grid)
     peaks = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
     parts = [pooled, peaks] if verdict is None else [pooled, peaks, verdict.passed]
     packed = torch.cat([part.to(wide.dtype).reshape(-1) for part in parts]).cpu().numpy().astype(np.float64)
@@ -149,13 +147,11 @@ def _to_device(
         # A smaller last group fills its row up with other columns and zeros, so that no column comes twice.
         rows[:, 2 * cells + width :] = (group.start + np.arange(width)) % batch
     sent = torch.from_numpy(packed).to(device)
-    columns = sent[:, 2 * cells + width :]
     shares = sent[:, 2 * cells : 2 * cells + width].to(torch.float32) / (2 * cells)
-    weights = torch.zeros(batch, batch, dtype=torch.float32, device=device).scatter_(1, columns, shares)
     first = sent[:, :cells].reshape(batch, *grid)
     second = sent[:, cells : 2 * cells].reshape(batch, *grid)
     has_halves = any((labeling.first != labeling.second).any() for labeling in labelings)
-    return MixingPlan(first, second, weights, has_halves)
+    return MixingPlan(first, second, sent[:, 2 * cells + width :], shares, has_halves)
 
 
 def _report(labelings: list[Labeling], counts: list[NDArray[np.float64]]) -> LabelingReport:

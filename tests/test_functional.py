@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_comixup import comixup_batch, energy
 from lightning_comixup.hyperparameters import Hyperparameters
@@ -114,6 +117,27 @@ def test_autocast_does_not_matter() -> None:
     with torch.autocast("cpu", torch.float16):
         found = comixup_batch(inputs, targets, saliency * 1e-6, num_classes=4, generator=0)
     assert all(torch.equal(a, b) for a, b in zip(found[:3], expected[:3], strict=True))
+
+
+class _Operations(TorchDispatchMode):
+    """Notes what is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func._schema.name.removeprefix("aten::"))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("spatial", [(16, 16), (9, 13)])
+def test_the_precision_of_matrix_products_does_not_matter(spatial: tuple[int, ...]) -> None:
+    """There is none: many processors would round its factors to as little as eight bits, if the user lets them."""
+    with _Operations() as operations:
+        comixup_batch(*_batch(45, spatial), num_classes=4, generator=0)
+    assert "index_select" in operations.names
+    assert not operations.names & {"mm", "bmm", "addmm", "baddbmm", "mv", "dot"}
 
 
 def test_arguments_are_left_as_they_are() -> None:

@@ -14,7 +14,7 @@ def _plan(batch: int, grid: tuple[int, ...], halves: bool) -> MixingPlan:
     first = torch.randint(0, batch, (batch, *grid), generator=draws)
     second = torch.randint(0, batch, (batch, *grid), generator=draws)
     second = torch.where(torch.rand(first.shape, generator=draws) < 0.3, second, first) if halves else first
-    return MixingPlan(first, second, _weights(first, second), halves)
+    return MixingPlan(first, second, torch.arange(batch).repeat(batch, 1), _weights(first, second), halves)
 
 
 def _masks(plan: MixingPlan, spatial: tuple[int, ...]) -> Tensor:
@@ -109,3 +109,20 @@ def test_targets_are_not_rounded_by_autocast() -> None:
         found = mix_targets(targets, plan)
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
+
+
+def test_targets_of_any_width_are_mixed_in_chunks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = _plan(21, (4, 4), True)
+    targets = torch.rand(21, 2, 5, dtype=torch.float64)
+    expected = (plan.mixing_weights.double() @ targets.flatten(1)).view(21, 2, 5)
+    for small in (1 << 20, 21 * 10 * 4, 0):
+        monkeypatch.setattr("lightning_comixup.mixing._SMALL", small)
+        torch.testing.assert_close(mix_targets(targets, plan), expected)
+    assert mix_targets(torch.rand(21, 0), plan).shape == (21, 0)
+
+
+def test_a_nan_reaches_only_the_outputs_that_take_its_input() -> None:
+    plan = _plan(6, (2, 2), False)
+    targets = torch.eye(6)
+    targets[2] = torch.nan
+    assert torch.equal(mix_targets(targets, plan).isnan().any(1), plan.mixing_weights[:, 2] > 0)

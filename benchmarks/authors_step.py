@@ -1,0 +1,73 @@
+"""A training step as the authors' script takes it, on a GPU: their code knows no other device."""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.data import CLASSES
+from benchmarks.step_module import Lit
+from lightning_comixup.hyperparameters import Hyperparameters
+
+MixupProcess = Callable[..., tuple[Tensor, Tensor]]
+
+
+def load_mixup_process() -> MixupProcess:
+    """Return the authors' `mixup_process`; their checkout must be on the path already."""
+    with warnings.catch_warnings():  # importing it silences all warnings
+        from mixup import mixup_process
+
+        return mixup_process
+
+
+def their_arguments(parameters: Hyperparameters) -> Namespace:
+    """Return hyper-parameters by the names of their command line."""
+    return Namespace(
+        m_block_num=parameters.grid_size,
+        m_part=parameters.partition_size,
+        m_beta=parameters.smoothness,
+        m_gamma=parameters.diversity,
+        m_thres=parameters.penalty_threshold,
+        m_thres_type=parameters.thresholding,
+        m_eta=parameters.prior_weight,
+        mixup_alpha=parameters.alpha,
+        m_omega=parameters.compatibility_weight,
+        set_resolve=parameters.resolve_duplicates,
+        m_niter=parameters.sweeps,
+    )
+
+
+class AuthorsStep(Lit):
+    """Clean pass, saliency, distances of the peaks, their labeling and mixing, mixed pass."""
+
+    def __init__(self, mixup_process: MixupProcess) -> None:
+        super().__init__()
+        self.mixup_process = mixup_process
+        self.arguments = their_arguments(Hyperparameters())
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        inputs = batch[0].detach().requires_grad_()
+        loss = F.cross_entropy(self(inputs), batch[1])
+        first, *self.kept = torch.autograd.grad(loss, [inputs, *self.parameters()])
+        self.saliency = first.square().mean(1).sqrt()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        inputs, targets = batch
+        with torch.no_grad():
+            smooth = F.avg_pool2d(self.saliency, Hyperparameters().compatibility_window, 1)
+            place = smooth.flatten(1).argmax(1)
+            peaks = torch.stack([place // smooth.shape[-1], place % smooth.shape[-1]], 1).float()
+            rows = F.one_hot(targets, CLASSES).float()
+            distances = torch.cdist(peaks, peaks, p=1)
+            mixed, soft = self.mixup_process(inputs, rows, args=self.arguments, sc=self.saliency, A_dist=distances)
+        return self.comixup_loss(self(mixed), soft)
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        for parameter, gradient in zip(self.parameters(), self.kept, strict=True):
+            parameter.grad = gradient
