@@ -29,7 +29,7 @@ from lightning_comixup.settings import CleanGradient, MixingSettings, OnNonfinit
 from lightning_comixup.setup_checks import check_setup
 from lightning_comixup.soft_target_hint import hint_at_soft_targets
 from lightning_comixup.step_end import check_taken
-from lightning_comixup.step_log import step_log
+from lightning_comixup.step_log import is_logged, step_log
 from lightning_comixup.strategies import data_rank
 from lightning_comixup.training_batch import MixedStep, mix_training_batch
 
@@ -195,10 +195,11 @@ class CoMixup(pl.Callback):
         assert self.seed is not None
         draws = BatchDraws(self.seed, BatchPlace(data_rank(trainer), trainer.current_epoch, batch_idx))
         if self.schedule.mixes(draws):
+            is_first = self.last_report is None
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
             self._pictures.draw(trainer, step)
-            if self._logs_steps and not trainer.barebones:
+            if self._logs_steps and is_logged(trainer, is_first):
                 pl_module.log_dict(step_log(step), batch_size=len(step.clean_inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:

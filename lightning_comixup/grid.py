@@ -106,7 +106,12 @@ def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
 def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
     for axis, size in enumerate(spatial, start=1):
-        cells = cells.index_select(axis, cell_of(size, cells.shape[axis], cells.device))
+        count = cells.shape[axis]
+        if size % count == 0:
+            copies = cells.unsqueeze(axis + 1).expand(*cells.shape[: axis + 1], size // count, *cells.shape[axis + 1 :])
+            cells = copies.flatten(axis, axis + 1)
+        else:
+            cells = cells.index_select(axis, cell_of(size, count, cells.device))
     return cells
 
 

@@ -24,11 +24,9 @@ class KeptGradients:
         Raises:
             RuntimeError: If the clean loss reaches no parameter at all.
         """
-        self._pairs = [
-            (parameter, own_copy(parameter, gradient))
-            for parameter, gradient in zip(parameters, gradients, strict=True)
-            if gradient is not None
-        ]
+        found = [(p, gradient) for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
+        reached = [parameter for parameter, _ in found]
+        self._pairs = list(zip(reached, own_copies(reached, [gradient for _, gradient in found]), strict=True))
         if parameters and not self._pairs:
             raise RuntimeError(
                 f"The clean loss must reach the parameters, found all of their {len(parameters)} gradients missing. "
@@ -70,8 +68,17 @@ class KeptGradients:
         self.added = True
 
 
-def own_copy(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
-    """Return a copy of a gradient with the parameter's own strides (a sparse one as it is)."""
+def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> list[Tensor]:
+    """Return copies of gradients with their parameters' own strides (sparse ones as they are)."""
+    # Together: on a GPU to start a kernel takes longer than to copy one. Subclasses of Tensor may not know how.
+    if gradients and all(type(gradient) is Tensor and gradient.layout == torch.strided for gradient in gradients):
+        copies = [torch.empty_like(parameter, memory_format=torch.preserve_format) for parameter in parameters]
+        torch._foreach_copy_(copies, list(gradients))
+        return copies
+    return [_own_copy(*pair) for pair in zip(parameters, gradients, strict=True)]
+
+
+def _own_copy(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
     if gradient.layout != torch.strided:
         return gradient.clone()
     return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(gradient)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
@@ -85,9 +86,26 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     workers = 1
     if len(problems) > 1 and SOLVERS[problems[0].hyperparameters.solver].threads:
         workers = min(len(problems), torch.get_num_threads())
-    if workers == 1:
-        return [_solve(problem) for problem in problems]
-    return list(_pool(torch.get_num_threads(), os.getpid()).map(_solve, problems))
+    waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
+    # This thread is one of them: waking another takes a good part of the time of a group.
+    others = [_pool(torch.get_num_threads(), os.getpid()).submit(_work, waiting, solved) for _ in range(1, workers)]
+    try:
+        _work(waiting, solved)
+    finally:
+        waiting.clear()  # where this thread has failed, the others end, too
+    for other in others:
+        other.result()
+    return [solved[index] for index in range(len(problems))]
+
+
+def _work(waiting: deque[tuple[int, Problem]], solved: dict[int, Labeling]) -> None:
+    """Solve groups until none waits."""
+    while True:
+        try:
+            index, problem = waiting.popleft()
+        except IndexError:
+            return
+        solved[index] = _solve(problem)
 
 
 @lru_cache(maxsize=1)

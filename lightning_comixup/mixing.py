@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -84,8 +85,8 @@ def mix_targets(targets: Tensor, plan: MixingPlan) -> Tensor:
 
     Not by a matrix product, which `torch.set_float32_matmul_precision` and autocast let round to half the digits.
     """
-    rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).flatten(1)
-    inputs, width = plan.shares.shape[1], rows.shape[1]
+    inputs, width = plan.shares.shape[1], math.prod(targets.shape[1:])
+    rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).reshape(len(targets), width)
     mixed = torch.empty_like(rows)
     step = max(1, _SMALL // max(1, inputs * width))
     for start in range(0, len(rows), step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
@@ -9,6 +10,18 @@ from lightning_comixup.metrics import predicted_mass
 from lightning_comixup.training_batch import MixedStep
 
 _PREFIX = "comixup/"
+
+
+def is_logged(trainer: pl.Trainer, is_first: bool) -> bool:
+    """Whether to log this step: those that loggers record, the run's first that is mixed, and each epoch's last.
+
+    To log all would take Lightning longer than mixing, and loggers record one in `log_every_n_steps`. The first and the
+    last are for what reads `trainer.callback_metrics`.
+    """
+    if trainer.barebones:
+        return False
+    # So Lightning's own monitors ask, such as DeviceStatsMonitor.
+    return is_first or trainer.is_last_batch or trainer._logger_connector.should_update_logs
 
 
 def step_log(step: MixedStep) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lightning_comixup.kept_gradients import KeptGradients, own_copy
+from lightning_comixup.kept_gradients import KeptGradients, own_copies
 
 
 def test_each_parameter_gets_its_own_tensor() -> None:
@@ -21,9 +21,27 @@ def test_each_parameter_gets_its_own_tensor() -> None:
 def test_copies_have_the_parameters_strides() -> None:
     parameter = nn.Parameter(torch.zeros(4, 3).t())
     expanded = torch.ones(1).expand(3, 4)
-    copy = own_copy(parameter, expanded)
+    (copy,) = own_copies([parameter], [expanded])
     assert copy.stride() == parameter.stride()
     assert (copy == 1).all()
+
+
+def test_copies_are_the_same_together_and_one_by_one() -> None:
+    parameters = [
+        nn.Parameter(torch.zeros(size, dtype=dtype)) for size in (1, 7) for dtype in (torch.half, torch.float)
+    ]
+    gradients = [torch.rand_like(parameter) for parameter in parameters]
+    embedding = nn.Embedding(5, 2, sparse=True)
+    (sparse,) = torch.autograd.grad(embedding(torch.tensor([1, 3])).sum(), [embedding.weight])
+    together = own_copies(parameters, gradients)
+    *one_by_one, last = own_copies([*parameters, *embedding.parameters()], [*gradients, sparse])
+    assert last.layout == sparse.layout
+    for gradient, copy, other in zip(gradients, together, one_by_one, strict=True):
+        assert torch.equal(copy, gradient)
+        assert torch.equal(other, gradient)
+        assert not copy.requires_grad
+        assert len({tensor.data_ptr() for tensor in (gradient, copy, other)}) == 3
+    assert own_copies([], []) == []
 
 
 def test_gradients_add_to_what_is_there() -> None:

@@ -47,6 +47,48 @@ def test_loggers_get_it(tmp_path: Path) -> None:
     assert set(header.split(",")) >= _NAMES
 
 
+class _Counted(Tiny):
+    """Notes the batches at which something is logged."""
+
+    def on_train_start(self) -> None:
+        self.logged: list[tuple[int, int]] = []
+
+    def log_dict(self, *arguments: Any, **settings: Any) -> None:
+        self.logged.append((self.current_epoch, self.trainer.fit_loop.epoch_loop.batch_idx))
+        super().log_dict(*arguments, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"log_every_n_steps": 1}, [(epoch, batch) for epoch in (0, 1) for batch in range(4)]),
+        # The steps 3, 6 of 8, the run's first, and the last of each epoch.
+        ({"log_every_n_steps": 3}, [(0, 0), (0, 2), (0, 3), (1, 1), (1, 3)]),
+        ({"log_every_n_steps": 100}, [(0, 0), (0, 3), (1, 3)]),
+        # The second step is of the batches 2 and 3: Lightning records at its end.
+        ({"log_every_n_steps": 2, "accumulate_grad_batches": 2}, [(0, 0), (0, 2), (0, 3), (1, 2), (1, 3)]),
+    ],
+    ids=str,
+)
+def test_what_loggers_record_is_logged_and_little_else(
+    settings: dict[str, int], expected: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    module = _Counted()
+    logger = CSVLogger(tmp_path)
+    fit(module, logger=logger, **settings)
+    assert module.logged == expected
+    rows = (
+        (Path(logger.log_dir) / "metrics.csv").read_text().splitlines()[1:] if settings["log_every_n_steps"] < 9 else []
+    )
+    assert len(rows) == 8 // settings.get("accumulate_grad_batches", 1) // settings["log_every_n_steps"]
+
+
+def test_a_run_whose_first_batches_are_not_mixed_logs_the_first_that_is() -> None:
+    module = _Counted()
+    fit(module, CoMixup(seed=0, start_epoch=1))
+    assert module.logged == [(1, 0), (1, 3)]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
