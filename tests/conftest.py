@@ -20,6 +20,10 @@ _THIRD_PARTY = (
     r"You are using the `dataloader_iter` step flavor",
     r"The \.grad attribute of a Tensor that is not a leaf Tensor is being accessed",  # by torch.compile
     r"Guards may run slower on Python 3\.13\.0",  # by torch.compile
+    r"The AccumulateGrad node's stream does not match",  # on a GPU, by Lightning's DDP
+    r"TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled",  # by torch.compile
+    r"Warning: Profiler clears events",
+    r"The CUDA Graph is empty",  # by torch.compile, warming up
     r"You're resuming from a checkpoint that ended before the epoch ended",
 )
 
