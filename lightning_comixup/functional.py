@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_comixup.draws import GeneratorLike, as_generator
 from lightning_comixup.hyperparameters import make_hyperparameters
 from lightning_comixup.mixing import mix_inputs, mix_targets
-from lightning_comixup.plan import Plan, plan_batch
+from lightning_comixup.plan import plan_batch
 from lightning_comixup.targets import target_rows
 from lightning_comixup.tensor_checks import check_device, check_inputs, check_saliency
 
@@ -76,10 +76,5 @@ def comixup_batch(
     check_device("saliency", saliency, inputs)
     plan = plan_batch(saliency, parameters, as_generator(generator), verdict=verdict)
     with torch.no_grad():
-        return apply_plan(inputs, rows, plan)
-
-
-def apply_plan(inputs: Tensor, rows: Tensor, plan: Plan) -> MixedBatch:
-    """Mix inputs (B, C, *spatial) and rows of targets (B, ...) as it was planned for them."""
-    mixed, targets = mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing)
-    return MixedBatch(mixed, targets, plan.mixing.mixing_weights, plan.masks)
+        mixed, mixed_targets = mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing)
+        return MixedBatch(mixed, mixed_targets, plan.mixing.mixing_weights, plan.masks())

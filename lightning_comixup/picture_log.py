@@ -51,11 +51,13 @@ class PictureLog:
         """Draw the batch if it is time to."""
         batches = trainer.fit_loop.total_batch_idx
         leaves_no_trace = bool(trainer.fast_dev_run) or trainer.barebones  # type: ignore[attr-defined]
-        if self._every is None or step.mixed is None or batches < self._due or leaves_no_trace:
+        if self._every is None or step.plan is None or batches < self._due or leaves_no_trace:
             return
         self._due = batches + self._every
         if trainer.is_global_zero:
-            figure = plot_mixed_batch(step.clean_inputs, step.mixed, targets=step.clean_targets, saliency=step.saliency)
+            figure = plot_mixed_batch(
+                step.clean_inputs, step.mixed_batch(), targets=step.clean_targets, saliency=step.saliency
+            )
             self._write(trainer, figure, batches)
 
     def _write(self, trainer: pl.Trainer, figure: Figure, batches: int) -> None:

@@ -19,7 +19,7 @@ from lightning_comixup.grid import pool_to_grid, resolve_grid
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.labeling import solve_groups
 from lightning_comixup.mixing import MixingPlan
-from lightning_comixup.problem import Labeling, Problem, masks_of, source_counts
+from lightning_comixup.problem import Labeling, Problem, masks_of
 from lightning_comixup.unary import unary_of
 from lightning_comixup.verdict import Verdict
 
@@ -45,11 +45,15 @@ class SaliencyDescription(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The mixing plan of a batch, the masks behind it and the solver's report."""
+    """The mixing plan of a batch, the labelings behind it and the solver's report."""
 
     mixing: MixingPlan
-    masks: tuple[NDArray[np.float32], ...]  # one (M, N, *grid) per group
+    labelings: tuple[Labeling, ...]  # one per group, of as many outputs as inputs
     report: LabelingReport
+
+    def masks(self) -> tuple[NDArray[np.float32], ...]:
+        """Return the masks, one (M, N, *grid) per group."""
+        return tuple(masks_of(labeling, len(labeling.first)) for labeling in self.labelings)
 
 
 def partition(batch_size: int, partition_size: int) -> list[slice]:
@@ -80,10 +84,10 @@ def plan_batch(
     grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), draws)
     pooled, peaks = describe_saliency(saliency.detach(), grid, parameters, verdict)
     groups = partition(len(saliency), parameters.partition_size)
-    labelings = solve_groups([state_problem(pooled[g], peaks[g], parameters, draws) for g in groups])
-    masks = tuple(masks_of(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True))
-    counts = [source_counts(labeling, g.stop - g.start) for labeling, g in zip(labelings, groups, strict=True)]
-    return Plan(_to_device(labelings, counts, groups, saliency.device), masks, _report(labelings, counts))
+    labelings = tuple(solve_groups([state_problem(pooled[g], peaks[g], parameters, draws) for g in groups]))
+    sides = _both_sides(labelings)
+    halves = _count_halves(sides, groups[0].stop)
+    return Plan(_to_device(sides, halves, groups, saliency.device, grid), labelings, _report(labelings, halves))
 
 
 def describe_saliency(
@@ -131,33 +135,43 @@ def state_problem(
     return Problem(unary_of(pooled), compatibility, prior, starts, parameters)
 
 
+def _both_sides(labelings: tuple[Labeling, ...]) -> NDArray[np.int32]:
+    """Return both labels of each cell, as inputs of the output's group: (B, 2 * cells), the first ones first."""
+    parts = [[labeling.first, labeling.second] for labeling in labelings]
+    return np.concatenate([np.concatenate([side.reshape(len(side), -1) for side in part], axis=1) for part in parts])
+
+
+def _count_halves(sides: NDArray[np.int32], width: int) -> NDArray[np.int64]:
+    """Return how many half cells each output takes of each input of its group, `width` or fewer: (B, width)."""
+    outputs = len(sides)
+    flat = (sides + width * np.arange(outputs)[:, None]).ravel()
+    return np.bincount(flat, minlength=outputs * width).reshape(outputs, width)
+
+
 def _to_device(
-    labelings: list[Labeling], counts: list[NDArray[np.float64]], groups: list[slice], device: torch.device
+    sides: NDArray[np.int32],
+    halves: NDArray[np.int64],
+    groups: list[slice],
+    device: torch.device,
+    grid: tuple[int, ...],
 ) -> MixingPlan:
-    """Send the labels and the counts, in halves, to the device as one integer tensor; spread them there."""
-    batch, grid = groups[-1].stop, labelings[0].first.shape[1:]
-    cells = int(np.prod(grid))
-    width = groups[0].stop
-    packed = np.zeros((batch, 2 * cells + 2 * width), np.int64)
-    for labeling, count, group in zip(labelings, counts, groups, strict=True):
-        rows = packed[group]
-        rows[:, :cells] = labeling.first.reshape(-1, cells) + group.start
-        rows[:, cells : 2 * cells] = labeling.second.reshape(-1, cells) + group.start
-        rows[:, 2 * cells : 2 * cells + count.shape[1]] = 2 * count
-        # A smaller last group fills its row up with other columns and zeros, so that no column comes twice.
-        rows[:, 2 * cells + width :] = (group.start + np.arange(width)) % batch
+    """Send labels, halves and the inputs that they count to the device as one integer tensor; spread it there."""
+    batch, both = sides.shape
+    width = halves.shape[1]
+    start = np.repeat([group.start for group in groups], [group.stop - group.start for group in groups])[:, None]
+    # A smaller last group fills its row up with other inputs and zeros, so that no input comes twice.
+    packed = np.concatenate([sides + start, halves, (start + np.arange(width)) % batch], axis=1)
     sent = torch.from_numpy(packed).to(device)
-    shares = sent[:, 2 * cells : 2 * cells + width].to(torch.float32) / (2 * cells)
-    first = sent[:, :cells].reshape(batch, *grid)
-    second = sent[:, cells : 2 * cells].reshape(batch, *grid)
-    has_halves = any((labeling.first != labeling.second).any() for labeling in labelings)
-    return MixingPlan(first, second, sent[:, 2 * cells + width :], shares, has_halves)
+    first, second = sent[:, :both].view(batch, 2, *grid).unbind(1)
+    shares = sent[:, both : both + width].to(torch.float32) / both
+    has_halves = bool((sides[:, : both // 2] != sides[:, both // 2 :]).any())
+    return MixingPlan(first, second, sent[:, both + width :], shares, has_halves)
 
 
-def _report(labelings: list[Labeling], counts: list[NDArray[np.float64]]) -> LabelingReport:
+def _report(labelings: tuple[Labeling, ...], halves: NDArray[np.int64]) -> LabelingReport:
     return LabelingReport(
         energy=float(np.mean([labeling.energy for labeling in labelings])),
         proven=sum(labeling.proven for labeling in labelings),
         subproblems=sum(labeling.subproblems for labeling in labelings),
-        inputs_per_output=float(np.mean(np.concatenate([(count > 0).sum(1) for count in counts]))),
+        inputs_per_output=float((halves > 0).sum(1).mean()),
     )

@@ -38,15 +38,6 @@ class Labeling(NamedTuple):
     subproblems: int
 
 
-def source_counts(labeling: Labeling, inputs: int) -> NDArray[np.float64]:
-    """Return the cells that output j takes from input i: (M, N), in steps of a half."""
-    outputs = labeling.first.shape[0]
-    flat = np.concatenate([labeling.first.reshape(outputs, -1), labeling.second.reshape(outputs, -1)], axis=1)
-    offset = np.arange(outputs)[:, None] * inputs
-    counts = np.bincount((flat + offset).ravel(), minlength=outputs * inputs)
-    return counts.reshape(outputs, inputs) / 2
-
-
 def masks_of(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
     """Return the mixing masks: (M, N, *grid), values 0, ½ and 1, summing to 1 over the inputs."""
     outputs, grid = labeling.first.shape[0], labeling.first.shape[1:]

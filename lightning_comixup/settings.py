@@ -108,4 +108,4 @@ class Schedule:
         epoch = draws.place.epoch
         if epoch < self.start_epoch or (self.stop_epoch is not None and epoch >= self.stop_epoch):
             return False
-        return bool(draws.decisions("mix").random() < self.prob)
+        return self.prob == 1 or bool(draws.decisions("mix").random() < self.prob)

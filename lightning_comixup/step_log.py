@@ -39,10 +39,11 @@ def step_log(step: MixedStep) -> dict[str, Tensor]:
         logits, targets = step.clean.logits, step.clean_targets
         if logits is not None and targets.shape in (logits.shape, logits.shape[:1]):
             values["clean_accuracy"] = predicted_mass(logits, targets).mean()
-    if step.report is not None:
-        numbers["energy"] = step.report.energy
-        numbers["inputs_per_output"] = step.report.inputs_per_output
-        numbers["proven_share"] = step.report.proven / max(step.report.subproblems, 1)
+    if step.plan is not None:
+        report = step.plan.report
+        numbers["energy"] = report.energy
+        numbers["inputs_per_output"] = report.inputs_per_output
+        numbers["proven_share"] = report.proven / max(report.subproblems, 1)
     # Tensors on the host: a float Lightning would copy to the device, and for the logger back, and wait each time.
     values |= {name: torch.tensor(number, dtype=torch.float32, device="cpu") for name, number in numbers.items()}
     return {_PREFIX + name: value for name, value in values.items()}

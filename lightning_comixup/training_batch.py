@@ -17,10 +17,10 @@ from torch import Tensor
 from lightning_comixup.batch_access import with_part
 from lightning_comixup.batch_parts import BatchParts, read_parts
 from lightning_comixup.clean_pass import CleanPass, run_clean_pass
-from lightning_comixup.functional import MixedBatch, apply_plan
+from lightning_comixup.functional import MixedBatch
 from lightning_comixup.grid import check_grid, resolve_grid
 from lightning_comixup.mixing import MixingPlan, mix_inputs, mix_targets
-from lightning_comixup.plan import LabelingReport, NonFiniteSaliencyError, plan_batch
+from lightning_comixup.plan import NonFiniteSaliencyError, Plan, plan_batch
 from lightning_comixup.seeding import BatchDraws
 from lightning_comixup.settings import MixingSettings
 from lightning_comixup.strategies import overrides
@@ -37,9 +37,15 @@ class MixedStep:
     clean_inputs: Tensor
     clean_targets: Tensor
     saliency: Tensor
-    mixed: MixedBatch | None  # None where the batch was left unmixed
-    report: LabelingReport | None
+    mixed: tuple[Tensor, Tensor] | None  # inputs and targets; None where the batch was left unmixed
+    plan: Plan | None  # None there, too
     milliseconds: dict[str, float]  # of the phases, on the host
+
+    def mixed_batch(self) -> MixedBatch:
+        """Return the mixed batch as `comixup_batch` does, of a step that is mixed."""
+        assert self.mixed is not None
+        assert self.plan is not None
+        return MixedBatch(*self.mixed, self.plan.mixing.mixing_weights, self.plan.masks())
 
 
 def mix_training_batch(
@@ -64,14 +70,12 @@ def mix_training_batch(
             plan = plan_batch(saliency, settings.hyperparameters, draws.masks(), grid, verdict)
     except NonFiniteSaliencyError as error:
         clean = _without_mixing(trainer, clean, settings, error)
-        return MixedStep(
-            batch, clean, inputs, targets, saliency, mixed=None, report=None, milliseconds=phases.milliseconds
-        )
+        return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
     with phases.time("mixing"), torch.no_grad():
-        mixed = apply_plan(inputs, rows, plan)
+        mixed = mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing)
         in_place = _owns_container(trainer, module)
         batch = _replace_parts(batch, parts, mixed, plan.mixing, settings, in_place)
-    return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan.report, phases.milliseconds)
+    return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan, phases.milliseconds)
 
 
 class _Phases:
@@ -146,10 +150,15 @@ def _owns_container(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
 
 
 def _replace_parts(
-    batch: Any, parts: BatchParts, mixed: MixedBatch, plan: MixingPlan, settings: MixingSettings, in_place: bool
+    batch: Any,
+    parts: BatchParts,
+    mixed: tuple[Tensor, Tensor],
+    plan: MixingPlan,
+    settings: MixingSettings,
+    in_place: bool,
 ) -> Any:
     """Return the batch with all its mixed parts."""
-    new = [(settings.input_key, mixed.inputs), (settings.target_key, mixed.targets)]
+    new = list(zip((settings.input_key, settings.target_key), mixed, strict=True))
     new += [(key, mix_inputs(part, plan)) for key, part in zip(settings.also_mix, parts.others, strict=True)]
     new += [(key, mix_targets(part, plan)) for key, part in zip(settings.also_average, parts.averaged, strict=True)]
     for key, value in new:
