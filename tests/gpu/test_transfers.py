@@ -12,10 +12,10 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from lightning_comixup import CoMixup, comixup_batch
+from lightning_comixup import CoMixup, comixup_batch, compute_saliency
 from tests.gpu.loop import DEVICE, fit_on_gpu
 from tests.tiny import Tiny
 
@@ -63,6 +63,31 @@ def test_a_batch_is_mixed_as_on_the_cpu(spatial: tuple[int, ...], precision: str
     torch.set_float32_matmul_precision(precision)  # Lightning advises its users to lower it
     found = comixup_batch(*(a.to(DEVICE) for a in arguments), num_classes=4, generator=0, compatibility_window=1)
     assert all(torch.equal(a.cpu(), b) for a, b in zip(found[:3], expected[:3], strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_inputs_of_any_dtype(dtype: torch.dtype) -> None:
+    inputs, targets, saliency = _arguments((16, 16))
+    expected = comixup_batch(inputs.to(dtype), targets, saliency, num_classes=4, generator=0, compatibility_window=1)
+    arguments = [part.to(DEVICE) for part in (inputs.to(dtype), targets, saliency)]
+    found = comixup_batch(*arguments, num_classes=4, generator=0, compatibility_window=1)
+    assert found.inputs.dtype == dtype
+    torch.testing.assert_close(found.inputs.cpu(), expected.inputs)
+    assert torch.equal(found.targets.cpu(), expected.targets)
+
+
+def test_generators_and_saliency() -> None:
+    """A generator on the GPU repeats; the saliency is that of the CPU."""
+    inputs, targets, _ = _arguments((8, 8))
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(144, 4))
+    expected = compute_saliency(network, inputs, targets)
+    network, inputs, targets = network.to(DEVICE), inputs.to(DEVICE), targets.to(DEVICE)
+    saliency = compute_saliency(network, inputs, targets)
+    torch.testing.assert_close(saliency.cpu(), expected, rtol=1e-4, atol=1e-8)
+    draws = [torch.Generator(DEVICE).manual_seed(seed) for seed in (0, 0, 1)]
+    mixed = [comixup_batch(inputs, targets, saliency, num_classes=4, generator=draw).inputs for draw in draws]
+    assert torch.equal(mixed[0], mixed[1])
+    assert not torch.equal(mixed[0], mixed[2])
 
 
 @pytest.mark.parametrize("spatial", [(16, 16), (9, 13)], ids=str)
