@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.data import CLASSES
@@ -46,8 +46,8 @@ def their_arguments(parameters: Hyperparameters) -> Namespace:
 class AuthorsStep(Lit):
     """Clean pass, saliency, distances of the peaks, their labeling and mixing, mixed pass."""
 
-    def __init__(self, mixup_process: MixupProcess) -> None:
-        super().__init__()
+    def __init__(self, network: nn.Module, mixup_process: MixupProcess) -> None:
+        super().__init__(network)
         self.mixup_process = mixup_process
         self.arguments = their_arguments(Hyperparameters())
 

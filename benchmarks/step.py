@@ -1,26 +1,24 @@
-"""A training step of a ResNet-18 (32 × 32, batch 100), against its floor and against torchvision's MixUp and CutMix."""
+"""A training step of a ResNet, against its floor and against torchvision's MixUp and CutMix, on a GPU the authors'."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.authors_step import AuthorsStep, load_mixup_process
 from benchmarks.data import CLASSES, SIDE
 from benchmarks.reference import Reference
-from benchmarks.step_module import Lit
+from benchmarks.step_module import Lit, make_resnet
 from benchmarks.timing import summary
 from lightning_comixup import CoMixup
-
-_BATCH = 100
 
 
 class Floor(Lit):
@@ -53,61 +51,102 @@ def _now() -> float:
     return time.perf_counter()
 
 
-# Steps in a row of each way, and how often it has its turn: on a CPU a step takes seconds.
-_REPETITIONS = {"cpu": (3, 3), "gpu": (20, 3)}
-# The first steps of each turn warm up: a GPU's libraries choose and load their kernels.
-_WARM_UP = {"cpu": 1, "gpu": 10}
+class Training(NamedTuple):
+    """What is trained, and how often."""
+
+    name: str
+    make_network: Callable[[], nn.Module]
+    side: int  # of the images
+    batch: int
+    precision: Any
+    steps: int  # in a row of each way; on a CPU one takes seconds
+    rounds: int  # how often each way has its turn
+    warm_up: int  # steps at the start of each turn that do not count: a GPU's libraries choose and load their kernels
+
+
+class _Repeated:
+    """A loader of one batch of noise, again and again."""
+
+    def __init__(self, training: Training, batches: int) -> None:
+        draws = torch.Generator().manual_seed(0)
+        images = torch.rand(training.batch, 3, training.side, training.side, generator=draws)
+        self._batch = images, torch.randint(0, CLASSES, (training.batch,), generator=draws)
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in range(self._batches):
+            yield list(self._batch)
+
+
+def trainings(accelerator: str) -> list[Training]:
+    """Return what is trained on a kind of device."""
+    if accelerator == "cpu":
+        return [Training("ResNet-18, 32 × 32, batch 100", make_resnet, SIDE, 100, "32-true", 3, 3, 1)]
+    found = [Training("ResNet-18, 32 × 32, batch 100", make_resnet, SIDE, 100, "32-true", 20, 3, 10)]
+    if find_spec("torchvision") is not None:
+        from torchvision.models import resnet50
+
+        wide = partial(resnet50, num_classes=CLASSES)
+        found.append(Training("ResNet-50, 224 × 224, batch 128, bfloat16", wide, 224, 128, "bf16-mixed", 12, 2, 6))
+    return found
 
 
 def step_rows(reference: Reference, accelerator: str = "cpu") -> list[dict[str, Any]]:
     """Train a few steps each way in turn, and compare the medians."""
-    ways = _ways(reference, accelerator)
+    return [row for training in trainings(accelerator) for row in _rows_of(training, reference, accelerator)]
+
+
+def _rows_of(training: Training, reference: Reference, accelerator: str) -> list[dict[str, Any]]:
+    ways = _ways(training, reference, accelerator)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_REPETITIONS[accelerator][1]):
+    for _ in range(training.rounds):
         for name, make in ways.items():
-            seconds[name] += _train(*make(), accelerator)
+            seconds[name] += _train(*make(), training, accelerator)
     found = {name: summary(values) for name, values in seconds.items()}
     floor, plain = found["floor: two passes"].median, found["plain"].median
     return [
-        {"way": name, "ms": 1e3 * took.median, "± ms": 1e3 * took.spread}
+        {"training": training.name, "way": name, "ms": 1e3 * took.median, "± ms": 1e3 * took.spread}
         | {"of plain": took.median / plain, "of floor": took.median / floor}
         for name, took in found.items()
     ]
 
 
-def _ways(reference: Reference, accelerator: str) -> dict[str, Callable[[], tuple[Lit, list[pl.Callback]]]]:
+def _ways(
+    training: Training, reference: Reference, accelerator: str
+) -> dict[str, Callable[[], tuple[Lit, list[pl.Callback]]]]:
+    network = training.make_network
     ways: dict[str, Callable[[], tuple[Lit, list[pl.Callback]]]] = {
-        "plain": lambda: (Lit(), []),
-        "floor: two passes": lambda: (Floor(), []),
-        "Co-Mixup": lambda: (Lit(), [CoMixup(seed=0)]),
-        "Co-Mixup, clean_weight=0": lambda: (Lit(), [CoMixup(seed=0, clean_weight=0)]),
+        "plain": lambda: (Lit(network()), []),
+        "floor: two passes": lambda: (Floor(network()), []),
+        "Co-Mixup": lambda: (Lit(network()), [CoMixup(seed=0)]),
+        "Co-Mixup, clean_weight=0": lambda: (Lit(network()), [CoMixup(seed=0, clean_weight=0)]),
     }
     if find_spec("torchvision") is not None:
         from torchvision.transforms import v2
 
         for kind in (v2.MixUp, v2.CutMix):
-            ways[f"torchvision {kind.__name__}"] = lambda kind=kind: (Lit(kind(num_classes=CLASSES)), [])  # type: ignore[misc]
+            ways[f"torchvision {kind.__name__}"] = lambda kind=kind: (Lit(network(), kind(num_classes=CLASSES)), [])  # type: ignore[misc]
     if accelerator == "gpu" and reference.mix_input is not None:
         mixup_process = load_mixup_process()
-        ways[reference.name] = lambda: (AuthorsStep(mixup_process), [])
+        ways[reference.name] = lambda: (AuthorsStep(network(), mixup_process), [])
     return ways
 
 
-def _train(module: Lit, callbacks: list[pl.Callback], accelerator: str) -> list[float]:
-    steps, warm_up = _REPETITIONS[accelerator][0], _WARM_UP[accelerator]
-    draws = torch.Generator().manual_seed(0)
-    images = torch.rand(_BATCH * (steps + warm_up), 3, SIDE, SIDE, generator=draws)
-    targets = torch.randint(0, CLASSES, (len(images),), generator=draws)
+def _train(module: Lit, callbacks: list[pl.Callback], training: Training, accelerator: str) -> list[float]:
     clock = _Clock()
     trainer = pl.Trainer(
         max_epochs=1,
         accelerator=accelerator,
         devices=1,
+        precision=training.precision,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[clock, *callbacks],
     )
-    trainer.fit(module, DataLoader(TensorDataset(images, targets), batch_size=_BATCH))
-    return clock.seconds[warm_up:]
+    trainer.fit(module, _Repeated(training, training.steps + training.warm_up))
+    return clock.seconds[training.warm_up :]

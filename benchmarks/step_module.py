@@ -1,4 +1,4 @@
-"""What the step is timed with: a ResNet-18 for images of 32 × 32."""
+"""What the step is timed with: a module around a network, and a ResNet-18 for images of 32 × 32."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def make_resnet() -> nn.Sequential:
 
 
 class Lit(CoMixupMixin, pl.LightningModule):
-    """A ResNet-18; a transform may mix its batches within the timed step."""
+    """A network in training; a transform may mix its batches within the timed step."""
 
-    def __init__(self, transform: Callable[..., Any] | None = None) -> None:
+    def __init__(self, network: nn.Module, transform: Callable[..., Any] | None = None) -> None:
         super().__init__()
-        self.network = make_resnet()
+        self.network = network
         self.transform = transform
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.__main__ import markdown
 from benchmarks.batch import batch_rows
 from benchmarks.curve import curve_rows
-from benchmarks.data import make_saliency
+from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
 from benchmarks.solver import growth_rows, make_problems, solver_rows
-from benchmarks.step import Floor
+from benchmarks.step import Floor, Training, step_rows
 from benchmarks.step_module import Lit, make_resnet
 from benchmarks.timing import time_in_turn
 from lightning_comixup import CoMixup
@@ -121,16 +122,24 @@ def test_the_floor_is_the_callbacks_step_without_mixing() -> None:
         torch.manual_seed(0)
         networks = [make_resnet() for _ in range(2)]
     networks[1].load_state_dict(networks[0].state_dict())
-    modules = []
-    for network, kind in zip(networks, (Floor, Lit), strict=True):
-        module = kind()
-        module.network = network
-        modules.append(module)
+    modules = Floor(networks[0]), Lit(networks[1])
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     data = DataLoader(TensorDataset(images, torch.arange(4)), batch_size=4)
     fit(modules[0], CoMixup(prob=0), loader=data, max_epochs=1)
     fit(modules[1], CoMixup(seed=0, partition_size=1, num_classes=10), loader=data, max_epochs=1)
     assert largest_difference(*modules) < 1e-6
+
+
+def test_each_way_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))
+
+    tiny = Training("tiny", network, side=8, batch=4, precision="32-true", steps=3, rounds=2, warm_up=1)
+    monkeypatch.setattr("benchmarks.step.trainings", lambda accelerator: [tiny])
+    rows = {row["way"]: row for row in step_rows(_REFERENCE)}
+    assert {"plain", "floor: two passes", "Co-Mixup", "Co-Mixup, clean_weight=0"} <= set(rows)
+    assert rows["plain"]["of plain"] == rows["floor: two passes"]["of floor"] == 1
+    assert rows["Co-Mixup"]["of plain"] > 1
 
 
 def test_tables() -> None:
