@@ -86,6 +86,8 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     workers = 1
     if len(problems) > 1 and SOLVERS[problems[0].hyperparameters.solver].threads:
         workers = min(len(problems), torch.get_num_threads())
+    if workers == 1:
+        return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
     # This thread is one of them: waking another takes a good part of the time of a group.
     others = [_pool(torch.get_num_threads(), os.getpid()).submit(_work, waiting, solved) for _ in range(1, workers)]
