@@ -183,7 +183,8 @@ class CoMixup(pl.Callback):
         warm_up(self.hyperparameters.solver)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Make it possible to hand on another batch."""
+        """Make it possible to hand on another batch; begin a run of its own."""
+        self.last_report = None
         self._swap.install(trainer.strategy)
         self._pictures.restart()
 

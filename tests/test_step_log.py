@@ -89,6 +89,13 @@ def test_a_run_whose_first_batches_are_not_mixed_logs_the_first_that_is() -> Non
     assert module.logged == [(1, 0), (1, 3)]
 
 
+def test_each_run_logs_its_first_step() -> None:
+    module, callback = _Counted(), CoMixup(seed=0)
+    for _ in range(2):
+        fit(module, callback, max_epochs=1, log_every_n_steps=0)
+        assert module.logged == [(0, 0), (0, 3)]
+
+
 @pytest.mark.parametrize(
     "settings",
     [

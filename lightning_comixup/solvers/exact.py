@@ -19,7 +19,7 @@ from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.reading import MOST_ENERGY, Arguments, read_problem
 from lightning_comixup.solvers.slots import slots_of
-from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
+from lightning_comixup.solvers.subproblem import Subproblem, Tables, new_subproblem, new_tables
 from lightning_comixup.unary import add_prior
 
 
@@ -58,15 +58,13 @@ class _Space(NamedTuple):
     sub: Subproblem
 
 
-def _new_space(
-    outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters, cap: int = TABLE_CAP
-) -> _Space:
+def _new_space(tables: Tables, outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Space:
     group = new_group(inputs, lattice(grid).neighbours, parameters)
-    return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness, cap))
+    return _Space(group, new_state(group, outputs), new_subproblem(slots_of(grid), inputs, group.smoothness, tables))
 
 
 # Not variables of the function around the entry point: such become part of the key of its cache, as the fingerprint.
-_example = _new_space(2, 2, (1,), Hyperparameters(), cap=1)
+_example = _new_space(new_tables(cap=1), 2, 2, (1,), Hyperparameters())
 _group_at, _state_at = reference_like(_example.group), reference_like(_example.state)
 _sub_at = reference_like(_example.sub)
 
@@ -90,28 +88,47 @@ def _compile(fingerprint: int) -> Callable[..., Any]:
 best_descent = _compile(source_fingerprint())
 
 
+class _Pinned(NamedTuple):
+    """A space that compiled code can be pointed to."""
+
+    space: _Space
+    pins: list[NDArray[np.int64]]
+    addresses: NDArray[np.int64]  # of the pins, good as long as this lives
+    size: int  # bytes, without the tables
+
+
+def _pin_space(space: _Space) -> _Pinned:
+    pins = [pin(part, example) for part, example in zip(space, _example, strict=True)]
+    arrays = [value for part in space for value in part if isinstance(value, np.ndarray)]
+    size = sum(array.nbytes for array in arrays) - space.sub.table.nbytes - space.sub.choices.nbytes
+    return _Pinned(space, pins, np.array([pinned.ctypes.data for pinned in pins], np.int64), size)
+
+
+# Shapes of groups that a thread keeps arrays for: as many as "random" grids, each with a smaller last group. And how
+# many bytes these may take together, unless it is one. Both heuristic: to make them anew takes longer than a group.
+_MOST_SPACES = 8
+_MOST_BYTES = 1 << 25
+
+
 class _Workspace(threading.local):
-    """The arrays of the last group of each thread: the next is mostly of the same shape."""
+    """The arrays of the last groups of each thread, by their shapes and hyper-parameters."""
 
     def __init__(self) -> None:
-        self.key: tuple[object, ...] = ()
-        self.space: _Space | None = None
-        self.pins: list[NDArray[np.int64]] = []
-        self.addresses = np.zeros(3, np.int64)
+        self.tables = new_tables()
+        self.spaces: dict[tuple[object, ...], _Pinned] = {}  # the last used comes last
 
     def addresses_for(
         self, outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters
     ) -> NDArray[np.int64]:
-        """Return the addresses of the three parts of a space of this shape, pinned as long as it is the last."""
+        """Return the addresses of the three parts of a space of this shape, good until the next call."""
         key = (outputs, inputs, grid, parameters)
-        if self.key != key:
-            # Whatever interrupts this, no address of arrays that are gone may pass for good.
-            self.key = ()
-            self.space = _new_space(*key)
-            self.pins = [pin(part, example) for part, example in zip(self.space, _example, strict=True)]
-            self.addresses = np.array([pinned.ctypes.data for pinned in self.pins], np.int64)
-            self.key = key
-        return self.addresses
+        found = self.spaces.pop(key, None) or _pin_space(_new_space(self.tables, *key))
+        self.spaces[key] = found
+        while len(self.spaces) > 1 and (
+            len(self.spaces) > _MOST_SPACES or sum(pinned.size for pinned in self.spaces.values()) > _MOST_BYTES
+        ):
+            del self.spaces[next(iter(self.spaces))]
+        return found.addresses
 
 
 _workspace = _Workspace()

@@ -87,14 +87,26 @@ def _pairwise(places: int, smoothness: float) -> NDArray[np.float64]:
     return pairwise
 
 
-def new_subproblem(slots: Slots, inputs: int, smoothness: float, cap: int = TABLE_CAP) -> Subproblem:
+class Tables(NamedTuple):
+    """The tables of the dynamic programme; any subproblem may use them, one at a time."""
+
+    table: NDArray[np.float64]
+    choices: NDArray[np.uint16]
+
+
+def new_tables(cap: int = TABLE_CAP) -> Tables:
+    """Allocate tables of as many entries."""
+    return Tables(np.empty(cap), np.empty(cap, np.uint16))
+
+
+def new_subproblem(slots: Slots, inputs: int, smoothness: float, tables: Tables) -> Subproblem:
     """Allocate a subproblem.
 
     Args:
         slots: The grid.
         inputs: How many inputs there are to choose from.
         smoothness: The weight β/S.
-        cap: Table entries beyond which a component is given up.
+        tables: Components that need more entries are given up.
     """
     directions, size = slots.edges.shape
     places = max(inputs, MOST_HALVES) + MOST_HALVES
@@ -117,8 +129,8 @@ def new_subproblem(slots: Slots, inputs: int, smoothness: float, cap: int = TABL
         settled=np.zeros(1),
         work=np.zeros((_WORK_ROWS, 2 * size), np.int64),
         left=np.empty((size, places), np.int64),
-        table=np.empty(cap),
-        choices=np.empty(cap, np.uint16),
+        table=tables.table,
+        choices=tables.choices,
     )
 
 

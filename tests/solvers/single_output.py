@@ -15,7 +15,7 @@ from lightning_comixup.solvers.domains import survey_unary
 from lightning_comixup.solvers.group import Group, State, new_state
 from lightning_comixup.solvers.loops import fill_rows
 from lightning_comixup.solvers.slots import slots_of
-from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem
+from lightning_comixup.solvers.subproblem import TABLE_CAP, Subproblem, new_subproblem, new_tables
 
 _FINGERPRINT = source_fingerprint()
 
@@ -50,6 +50,6 @@ def solve_first_output(
     group: Group, grid: tuple[int, ...], start: NDArray[np.integer[Any]], use_halves: bool, cap: int = TABLE_CAP
 ) -> Solved:
     state = new_state(group, start.shape[0])
-    sub = new_subproblem(slots_of(grid), group.inputs, group.smoothness, cap)
+    sub = new_subproblem(slots_of(grid), group.inputs, group.smoothness, new_tables(cap))
     proven, _ = _solve_first_output(group, state, sub, start.astype(np.int64)[None], use_halves)
     return Solved(state.first[0], state.second[0], state.halves, bool(proven))

@@ -137,12 +137,49 @@ def test_it_is_compiled_once() -> None:
 def test_after_an_interruption_no_array_that_is_gone_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     problem, expected = _solve_random((3, 3))
     other, _ = _solve_random((2, 2))
+    exact._workspace.spaces.clear()
     solve(problem)
     with monkeypatch.context() as patched:
         patched.setattr(exact, "pin", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             solve(other)
     assert (solve(problem).first == expected.first).all()
+
+
+_GRIDS = [(2, 2), (4, 4), (8, 8), (16, 16), (3,), (5,), (7,), (9,), (2, 3, 2), (6, 2), (3, 3)]
+
+
+def test_groups_of_several_shapes_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays are kept for as many shapes as random grids and smaller last groups have, not for ever more."""
+    solved = [_solve_random(grid) for grid in _GRIDS]
+    made: list[object] = []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return new_space(*arguments)
+
+    new_space = exact._new_space
+    monkeypatch.setattr(exact, "_new_space", counted)
+    for _ in range(3):
+        for problem, expected in solved[:8]:
+            found = solve(problem)
+            assert (found.first == expected.first).all()
+            assert (found.second == expected.second).all()
+    assert len(made) <= 8
+    before = len(made)
+    for _ in range(3):
+        for problem, expected in solved:
+            assert solve(problem).energy == expected.energy
+    assert len(made) - before >= 20
+    assert len(exact._workspace.spaces) == 8
+
+
+def test_arrays_of_large_grids_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "_MOST_BYTES", 1)
+    for grid in ((2, 2), (3, 3)):
+        problem, _ = _solve_random(grid)
+        solve(problem)
+        assert len(exact._workspace.spaces) == 1
 
 
 def _interrupt(*_: object) -> None:

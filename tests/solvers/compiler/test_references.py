@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -62,6 +62,10 @@ def test_two_references_to_one_tuple_share_its_arrays() -> None:
 
 def test_other_types_are_not_pinned() -> None:
     parts = _parts(1.0, True)
-    for other in (parts._replace(rows=parts.rows.astype(np.float32)), parts._replace(weight=1)):
+    read_only = parts.rows[:]
+    read_only.flags.writeable = False
+    rows: list[Any] = [parts.rows.astype(np.float32), parts.rows.ravel(), read_only]
+    rows += [np.ascontiguousarray(parts.rows), np.asfortranarray(parts.rows)]
+    for other in (*(parts._replace(rows=array) for array in rows), parts._replace(weight=1)):
         with pytest.raises(TypeError, match="What is pinned must be of the type"):
             _pin(other)
