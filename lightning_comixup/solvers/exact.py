@@ -104,9 +104,9 @@ def _pin_space(space: _Space) -> _Pinned:
     return _Pinned(space, pins, np.array([pinned.ctypes.data for pinned in pins], np.int64), size)
 
 
-# Shapes of groups that a thread keeps arrays for: as many as "random" grids, each with a smaller last group. And how
-# many bytes these may take together, unless it is one. Both heuristic: to make them anew takes longer than a group.
-_MOST_SPACES = 8
+# Shapes of groups that a thread keeps arrays for: twice as many as "random" grids, each with a smaller last group. And
+# how many bytes these may take together, unless it is one. Both heuristic: making them takes half as long as a group.
+_MOST_SPACES = 16
 _MOST_BYTES = 1 << 25
 
 

@@ -151,6 +151,7 @@ _GRIDS = [(2, 2), (4, 4), (8, 8), (16, 16), (3,), (5,), (7,), (9,), (2, 3, 2), (
 
 def test_groups_of_several_shapes_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays are kept for as many shapes as random grids and smaller last groups have, not for ever more."""
+    monkeypatch.setattr(exact, "_MOST_SPACES", 8)
     solved = [_solve_random(grid) for grid in _GRIDS]
     made: list[object] = []
 
