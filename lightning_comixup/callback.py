@@ -250,7 +250,7 @@ class CoMixup(pl.Callback):
 
     def _take(self, step: MixedStep, batch: Any) -> None:
         self._kept = None if step.clean is None else step.clean.kept
-        self.last_report = None if step.plan is None else step.plan.report
+        self.last_report = self.last_report if step.plan is None else step.plan.report
         self.clean_targets = step.clean_targets
         self._swap.replace(batch, step.batch)
 

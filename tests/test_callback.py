@@ -238,6 +238,19 @@ def test_the_solver_reports() -> None:
     assert 1 < report.inputs_per_output <= 4
 
 
+def test_a_batch_left_unmixed_keeps_the_last_report() -> None:
+    class Overflowing(Tiny):
+        def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+            loss = super().comixup_clean_loss(inputs, targets)
+            return loss * float("inf") if len(inputs) == 2 else loss
+
+    callback = CoMixup(seed=0, on_nonfinite="skip", num_classes=CLASSES)
+    with pytest.warns(UserWarning, match="leaves this batch unmixed"):
+        fit(Overflowing(), callback, max_epochs=1)  # the last batch has two samples
+    assert callback.last_report is not None
+    assert callback.last_report.subproblems > 16
+
+
 def _grid_of(mixed: Tensor) -> int:
     """Return the coarsest grid on whose cells images mixed from constant ones are constant."""
     for grid in (1, 2, 4):
