@@ -1,4 +1,8 @@
-"""A training step as the authors' script takes it, on a GPU: their code knows no other device."""
+"""A training step by the authors' functions, on a GPU: their code knows no other device.
+
+In one process, as their script does with `--parallel False`; by default it gives each group to a process of its own.
+The loss is that of the other ways, cross-entropy.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,8 @@ class AuthorsStep(Lit):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         inputs = batch[0].detach().requires_grad_()
-        loss = F.cross_entropy(self(inputs), batch[1])
+        with self.trainer.precision_plugin.forward_context():
+            loss = F.cross_entropy(self(inputs), batch[1])
         first, *self.kept = torch.autograd.grad(loss, [inputs, *self.parameters()])
         self.saliency = first.square().mean(1).sqrt()
 

@@ -25,7 +25,9 @@ class Floor(Lit):
     """Two forwards and two backwards in the hooks that the callback uses, and nothing else."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        self.kept = torch.autograd.grad(F.cross_entropy(self(batch[0]), batch[1]), list(self.parameters()))
+        with self.trainer.precision_plugin.forward_context():
+            loss = F.cross_entropy(self(batch[0]), batch[1])
+        self.kept = torch.autograd.grad(loss, list(self.parameters()))
 
     def on_before_backward(self, loss: Tensor) -> None:
         for parameter, gradient in zip(self.parameters(), self.kept, strict=True):
@@ -33,7 +35,7 @@ class Floor(Lit):
 
 
 class _Clock(pl.Callback):
-    """Times each step from before the callbacks to after them; on a GPU until its work is done."""
+    """Times each step from before the other callbacks to its end; on a GPU until its work is done."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -131,7 +133,7 @@ def _ways(
             ways[f"torchvision {kind.__name__}"] = lambda kind=kind: (Lit(network(), kind(num_classes=CLASSES)), [])  # type: ignore[misc]
     if accelerator == "gpu" and reference.mix_input is not None:
         mixup_process = load_mixup_process()
-        ways[reference.name] = lambda: (AuthorsStep(network(), mixup_process), [])
+        ways[f"{reference.name}, one process"] = lambda: (AuthorsStep(network(), mixup_process), [])
     return ways
 
 

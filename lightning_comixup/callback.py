@@ -200,7 +200,7 @@ class CoMixup(pl.Callback):
             step = mix_training_batch(trainer, pl_module, batch, self.settings, draws)
             self._take(step, batch)
             self._pictures.draw(trainer, step)
-            if self._logs_steps and is_logged(trainer, is_first):
+            if self._logs_steps and is_logged(trainer, is_first, self.schedule.prob):
                 pl_module.log_dict(step_log(step), batch_size=len(step.clean_inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:

@@ -70,12 +70,16 @@ class KeptGradients:
 
 def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> list[Tensor]:
     """Return copies of gradients with their parameters' own strides (sparse ones as they are)."""
+    if any(gradient.layout != torch.strided for gradient in gradients):
+        return [_own_copy(*pair) for pair in zip(parameters, gradients, strict=True)]
+    copies = [torch.empty_like(parameter, memory_format=torch.preserve_format) for parameter in parameters]
     # Together: on a GPU to start a kernel takes longer than to copy one. Subclasses of Tensor may not know how.
-    if gradients and all(type(gradient) is Tensor and gradient.layout == torch.strided for gradient in gradients):
-        copies = [torch.empty_like(parameter, memory_format=torch.preserve_format) for parameter in parameters]
+    if copies and all(type(tensor) is Tensor for tensor in (*copies, *gradients)):
         torch._foreach_copy_(copies, list(gradients))
-        return copies
-    return [_own_copy(*pair) for pair in zip(parameters, gradients, strict=True)]
+    else:
+        for copy, gradient in zip(copies, gradients, strict=True):
+            copy.copy_(gradient)
+    return copies
 
 
 def _own_copy(parameter: nn.Parameter, gradient: Tensor) -> Tensor:

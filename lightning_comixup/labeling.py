@@ -96,7 +96,8 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     finally:
         waiting.clear()  # where this thread has failed, the others end, too
     for other in others:
-        other.result()
+        if not other.cancel():  # one that has not begun finds nothing to do
+            other.result()
     return [solved[index] for index in range(len(problems))]
 
 

@@ -21,8 +21,8 @@ class MixingPlan(NamedTuple):
 
     first: Tensor  # (B, *grid) int64
     second: Tensor  # (B, *grid) int64
-    sources: Tensor  # (B, N) int64: the inputs of each output's group, none twice
-    shares: Tensor  # (B, N) float32: how much of the output is from each, rows sum to 1
+    sources: Tensor  # (B, W) int64: the inputs that each output is made of, filled up with others, none twice
+    shares: Tensor  # (B, W) float32: how much of the output is from each, 0 for those; rows sum to 1
     has_halves: bool  # whether `first` and `second` differ anywhere
 
     @property

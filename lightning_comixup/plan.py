@@ -1,7 +1,8 @@
 """From saliency to mixing plan: partition, unary, prior, compatibility, labeling.
 
-One small tensor goes to the host (pooled saliency, peaks, the verdict on the targets) and one comes back (the labeling
-and its weights); nothing larger than the grid crosses, and nothing else waits for the device.
+One small tensor goes to the host (pooled saliency, peaks, the verdict on the targets: a number per cell and dimension
+of each input, and one) and one comes back (two labels per cell of each output, and the inputs it is made of with their
+shares); nothing else waits for the device.
 """
 
 from __future__ import annotations
@@ -155,17 +156,19 @@ def _to_device(
     device: torch.device,
     grid: tuple[int, ...],
 ) -> MixingPlan:
-    """Send labels, halves and the inputs that they count to the device as one integer tensor; spread it there."""
+    """Send labels, halves and the inputs that these count to the device as one integer tensor; spread it there."""
     batch, both = sides.shape
-    width = halves.shape[1]
     start = np.repeat([group.start for group in groups], [group.stop - group.start for group in groups])[:, None]
-    # A smaller last group fills its row up with other inputs and zeros, so that no input comes twice.
-    packed = np.concatenate([sides + start, halves, (start + np.arange(width)) % batch], axis=1)
+    # As many inputs as the most mixed output has, most used first: other outputs fill up with inputs that they use none
+    # of, of a smaller last group also with those of others, so that none comes twice.
+    most = int((halves > 0).sum(1).max())
+    used = np.argsort(-halves, axis=1, kind="stable")[:, :most]
+    packed = np.concatenate([sides + start, np.take_along_axis(halves, used, 1), (start + used) % batch], axis=1)
     sent = torch.from_numpy(packed).to(device)
     first, second = sent[:, :both].view(batch, 2, *grid).unbind(1)
-    shares = sent[:, both : both + width].to(torch.float32) / both
+    shares = sent[:, both : both + most].to(torch.float32) / both
     has_halves = bool((sides[:, : both // 2] != sides[:, both // 2 :]).any())
-    return MixingPlan(first, second, sent[:, both + width :], shares, has_halves)
+    return MixingPlan(first, second, sent[:, both + most :], shares, has_halves)
 
 
 def _report(labelings: tuple[Labeling, ...], halves: NDArray[np.int64]) -> LabelingReport:

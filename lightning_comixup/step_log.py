@@ -12,16 +12,18 @@ from lightning_comixup.training_batch import MixedStep
 _PREFIX = "comixup/"
 
 
-def is_logged(trainer: pl.Trainer, is_first: bool) -> bool:
-    """Whether to log this step: those that loggers record, the run's first that is mixed, and each epoch's last.
+def is_logged(trainer: pl.Trainer, is_first: bool, prob: float) -> bool:
+    """Whether to log a step that is mixed.
 
-    To log all would take Lightning longer than mixing, and loggers record one in `log_every_n_steps`. The first and the
-    last are for what reads `trainer.callback_metrics`.
+    Loggers record one step in `log_every_n_steps`, and to log the others, too, would take Lightning as long as to mix
+    them. The run's first and last, and each epoch's last, are for what reads `trainer.callback_metrics`. Where only a
+    share of the steps is mixed all of them are logged: the recorded ones then have what was logged last.
     """
     if trainer.barebones:
         return False
+    is_last = trainer.is_last_batch or 0 < trainer.max_steps <= trainer.global_step + 1
     # So Lightning's own monitors ask, such as DeviceStatsMonitor.
-    return is_first or trainer.is_last_batch or trainer._logger_connector.should_update_logs
+    return is_first or is_last or prob < 1 or trainer._logger_connector.should_update_logs
 
 
 def step_log(step: MixedStep) -> dict[str, Tensor]:

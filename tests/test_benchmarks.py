@@ -130,6 +130,18 @@ def test_the_floor_is_the_callbacks_step_without_mixing() -> None:
     assert largest_difference(*modules) < 1e-6
 
 
+def test_the_floor_computes_as_the_callback_does() -> None:
+    """Hooks are not under autocast by themselves."""
+    found: dict[str, list[torch.dtype]] = {}
+    for kind, callbacks in ((Floor, [CoMixup(prob=0)]), (Lit, [CoMixup(seed=0)])):
+        module = kind(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES)))
+        seen = found.setdefault(kind.__name__, [])
+        module.network.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(output.dtype))
+        data = DataLoader(TensorDataset(torch.rand(4, 3, 8, 8), torch.arange(4)), batch_size=4)
+        fit(module, *callbacks, loader=data, max_epochs=1, precision="bf16-mixed")
+    assert found["Floor"] == found["Lit"] == [torch.bfloat16] * 2
+
+
 def test_each_way_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def network() -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES))

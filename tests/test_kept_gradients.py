@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_comixup.kept_gradients import KeptGradients, own_copies
 
@@ -42,6 +44,34 @@ def test_copies_are_the_same_together_and_one_by_one() -> None:
         assert not copy.requires_grad
         assert len({tensor.data_ptr() for tensor in (gradient, copy, other)}) == 3
     assert own_copies([], []) == []
+
+
+class _Wrapped(Tensor):
+    """Weights of a kind of their own, which know a few operations only."""
+
+    plain: Tensor
+
+    @staticmethod
+    def __new__(cls, plain: Tensor) -> _Wrapped:
+        wrapper = Tensor._make_wrapper_subclass(cls, plain.size(), dtype=plain.dtype, strides=plain.stride())
+        wrapper.plain = plain
+        return wrapper
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        if func._schema.name not in ("aten::empty_like", "aten::copy_", "aten::detach"):
+            raise NotImplementedError(func._schema.name)
+        if func._schema.name == "aten::copy_":
+            args[0].plain.copy_(args[1])
+            return args[0]
+        return _Wrapped(func(args[0].plain, *args[1:], **(kwargs or {})))
+
+
+def test_parameters_of_a_kind_of_their_own() -> None:
+    parameter = nn.Parameter(_Wrapped(torch.zeros(3)))
+    (copy,) = own_copies([parameter], [torch.ones(3)])
+    assert isinstance(copy, _Wrapped)
+    assert copy.plain.tolist() == [1, 1, 1]
 
 
 def test_gradients_add_to_what_is_there() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from lightning_comixup import energy, optimize_masks
+from lightning_comixup import energy, labeling, optimize_masks
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.labeling import solve_groups
 from lightning_comixup.problem import Problem
@@ -86,3 +88,21 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         assert (a.first == b.first).all()
         assert (a.second == b.second).all()
         assert a[2:] == b[2:]
+
+
+def test_other_work_of_the_threads_is_not_waited_for() -> None:
+    draws = np.random.default_rng(0)
+    problems = []
+    for _ in range(2):
+        unary, matrix, prior = random_group(draws, 6, (3, 3))
+        start = draws.integers(0, 6, (1, 6, 3, 3)).astype(np.int32)
+        problems.append(Problem(unary, matrix, prior, start, Hyperparameters()))
+    before, goes_on = torch.get_num_threads(), threading.Event()
+    try:
+        torch.set_num_threads(2)
+        busy = [labeling._pool(2, os.getpid()).submit(goes_on.wait, timeout=20) for _ in range(2)]
+        assert len(solve_groups(problems)) == 2
+        assert not any(task.done() for task in busy)
+    finally:
+        goes_on.set()
+        torch.set_num_threads(before)

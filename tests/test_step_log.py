@@ -89,6 +89,20 @@ def test_a_run_whose_first_batches_are_not_mixed_logs_the_first_that_is() -> Non
     assert module.logged == [(1, 0), (1, 3)]
 
 
+def test_where_a_share_is_mixed_all_of_it_is_logged() -> None:
+    module, callback = _Counted(), CoMixup(seed=0, prob=0.5)
+    fit(module, callback, max_epochs=3, log_every_n_steps=100)
+    mixed = [index for index, (_, targets) in enumerate(module.seen) if targets.ndim == 2]
+    assert 2 < len(mixed) < 11
+    assert [4 * epoch + batch for epoch, batch in module.logged] == mixed
+
+
+def test_the_last_step_of_a_run_that_ends_within_an_epoch_is_logged() -> None:
+    module = _Counted()
+    fit(module, max_steps=6, max_epochs=-1)
+    assert module.logged == [(0, 0), (0, 3), (1, 1)]
+
+
 def test_each_run_logs_its_first_step() -> None:
     module, callback = _Counted(), CoMixup(seed=0)
     for _ in range(2):

@@ -117,10 +117,8 @@ class _Workspace(threading.local):
         self.tables = new_tables()
         self.spaces: dict[tuple[object, ...], _Pinned] = {}  # the last used comes last
 
-    def addresses_for(
-        self, outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters
-    ) -> NDArray[np.int64]:
-        """Return the addresses of the three parts of a space of this shape, good until the next call."""
+    def pinned_for(self, outputs: int, inputs: int, grid: tuple[int, ...], parameters: Hyperparameters) -> _Pinned:
+        """Return a space of this shape, to be held as long as its addresses are used."""
         key = (outputs, inputs, grid, parameters)
         found = self.spaces.pop(key, None) or _pin_space(_new_space(self.tables, *key))
         self.spaces[key] = found
@@ -128,7 +126,7 @@ class _Workspace(threading.local):
             len(self.spaces) > _MOST_SPACES or sum(pinned.size for pinned in self.spaces.values()) > _MOST_BYTES
         ):
             del self.spaces[next(iter(self.spaces))]
-        return found.addresses
+        return found
 
 
 _workspace = _Workspace()
@@ -179,9 +177,9 @@ def solve(problem: Problem) -> Labeling:
     """
     grid, outputs = problem.unary.shape[1:], problem.starts.shape[1]
     arguments = _arguments(problem)
-    pinned = _workspace.addresses_for(outputs, problem.unary.shape[0], grid, problem.hyperparameters)
+    pinned = _workspace.pinned_for(outputs, problem.unary.shape[0], grid, problem.hyperparameters)
     best, tally = np.empty((2, outputs, arguments.starts.shape[2]), np.int32), np.zeros(3, np.int64)
-    lowest = best_descent(arguments, pinned, best, tally)
+    lowest = best_descent(arguments, pinned.addresses, best, tally)
     if lowest == np.inf:
         _refuse(problem)
     first, second = best.reshape(2, outputs, *grid)

@@ -21,3 +21,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.use_deterministic_algorithms(deterministic)
     torch.set_float32_matmul_precision(precision)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+    torch._dynamo.reset()
+    if torch.distributed.is_initialized():  # Lightning keeps it up to the end of the process
+        torch.distributed.destroy_process_group()
