@@ -90,7 +90,8 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
     # This thread is one of them: waking another takes a good part of the time of a group.
-    others = [_pool(torch.get_num_threads(), os.getpid()).submit(_work, waiting, solved) for _ in range(1, workers)]
+    pool = _pool(torch.get_num_threads() - 1, os.getpid())
+    others = [pool.submit(_work, waiting, solved) for _ in range(1, workers)]
     try:
         _work(waiting, solved)
     finally:

@@ -7,6 +7,7 @@ pictures are drawn it moves by up to 14 MB. If each step kept one object, there 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_comixup import CoMixup
+from lightning_comixup import CoMixup, labeling
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.labeling import solve_groups
 from lightning_comixup.problem import Problem
@@ -98,6 +99,14 @@ def _problems(draws: np.random.Generator) -> list[Problem]:
     return [Problem(*group, starts, Hyperparameters()) for group in groups]
 
 
+def _solve(problems: list[Problem], times: int) -> Reading:
+    for _ in range(times):
+        solve_groups(problems)
+    # What this thread did not leave to the others waits there until they look at it.
+    labeling._pool(2, os.getpid()).submit(int).result()
+    return read_memory()
+
+
 def _solver_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("comixup")}
 
@@ -108,16 +117,14 @@ def test_the_solvers_threads_are_kept_from_batch_to_batch() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        for _ in range(100):
-            solve_groups(problems)
-        first, kept = read_memory(), _solver_threads()
-        for _ in range(2000):
-            solve_groups(problems)
-        last = read_memory()
+        # By then each thread has had a group to solve, and made its arrays.
+        first, kept = _solve(problems, 2000), _solver_threads()
+        last = _solve(problems, 2000)
     finally:
         torch.set_num_threads(before)
-    assert len(kept) > 0
-    assert _solver_threads() == kept
-    assert (last.threads, last.tasks) == (first.threads, first.tasks)
+    # Two besides this one; the second is started when the first is first found busy.
+    assert 0 < len(kept) <= len(_solver_threads()) <= 2
+    assert kept <= _solver_threads()
+    assert last.threads - first.threads == last.tasks - first.tasks == len(_solver_threads()) - len(kept)
     assert last.blocks - first.blocks < 200
     assert last.objects - first.objects < 20
