@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+# Here the whole of a draw goes to one input already, and below it NumPy 1.24 tries for ever.
+_LEAST_ALPHA = 1e-6
+
 GeneratorLike = np.random.Generator | torch.Generator | int | None
 
 
@@ -42,7 +45,7 @@ def as_generator(generator: GeneratorLike) -> np.random.Generator:
 
 def draw_prior(generator: np.random.Generator, inputs: int, alpha: float) -> NDArray[np.float64]:
     """Draw a ~ Dirichlet(α, …, α) over the inputs of a group: (N,)."""
-    return generator.dirichlet(np.full(inputs, alpha))
+    return generator.dirichlet(np.full(inputs, max(alpha, _LEAST_ALPHA)))
 
 
 def draw_starts(generator: np.random.Generator, restarts: int, inputs: int, grid: tuple[int, ...]) -> NDArray[np.int32]:

@@ -35,3 +35,12 @@ def test_draws_have_their_shapes() -> None:
     starts = draw_starts(draws, 3, 7, (4, 5))
     assert starts.shape == (3, 7, 4, 5)
     assert set(np.unique(starts)) == set(range(7))
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1e-30, 5e-324])
+def test_the_least_concentrations_give_all_to_one_input(alpha: float) -> None:
+    """In a moment: NumPy 1.24 by itself would not end."""
+    draws = np.random.default_rng(0)
+    for _ in range(20):
+        prior = draw_prior(draws, 20, alpha)
+        assert np.sort(prior)[-2:].tolist() == [0.0, 1.0]
