@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.data import CLASSES
-from benchmarks.step_module import Lit
+from benchmarks.step_module import Floor
 from lightning_comixup.hyperparameters import Hyperparameters
 
 MixupProcess = Callable[..., tuple[Tensor, Tensor]]
@@ -47,7 +47,7 @@ def their_arguments(parameters: Hyperparameters) -> Namespace:
     )
 
 
-class AuthorsStep(Lit):
+class AuthorsStep(Floor):
     """Clean pass, saliency, distances of the peaks, their labeling and mixing, mixed pass."""
 
     def __init__(self, network: nn.Module, mixup_process: MixupProcess) -> None:
@@ -59,8 +59,9 @@ class AuthorsStep(Lit):
         inputs = batch[0].detach().requires_grad_()
         with self.trainer.precision_plugin.forward_context():
             loss = F.cross_entropy(self(inputs), batch[1])
-        first, *self.kept = torch.autograd.grad(loss, [inputs, *self.parameters()])
-        self.saliency = first.square().mean(1).sqrt()
+        gradient, *kept = torch.autograd.grad(loss, [inputs, *self.parameters()])
+        self.kept = tuple(kept)
+        self.saliency = gradient.square().mean(1).sqrt()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         inputs, targets = batch
@@ -72,7 +73,3 @@ class AuthorsStep(Lit):
             distances = torch.cdist(peaks, peaks, p=1)
             mixed, soft = self.mixup_process(inputs, rows, args=self.arguments, sc=self.saliency, A_dist=distances)
         return self.comixup_loss(self(mixed), soft)
-
-    def on_before_backward(self, loss: Tensor) -> None:
-        for parameter, gradient in zip(self.parameters(), self.kept, strict=True):
-            parameter.grad = gradient

@@ -10,28 +10,14 @@ from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from benchmarks.authors_step import AuthorsStep, load_mixup_process
 from benchmarks.data import CLASSES, SIDE
 from benchmarks.reference import Reference
-from benchmarks.step_module import Lit, make_resnet
+from benchmarks.step_module import Floor, Lit, make_resnet
 from benchmarks.timing import summary
 from lightning_comixup import CoMixup
-
-
-class Floor(Lit):
-    """Two forwards and two backwards in the hooks that the callback uses, and nothing else."""
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        with self.trainer.precision_plugin.forward_context():
-            loss = F.cross_entropy(self(batch[0]), batch[1])
-        self.kept = torch.autograd.grad(loss, list(self.parameters()))
-
-    def on_before_backward(self, loss: Tensor) -> None:
-        for parameter, gradient in zip(self.parameters(), self.kept, strict=True):
-            parameter.grad = gradient
 
 
 class _Clock(pl.Callback):

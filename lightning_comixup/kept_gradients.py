@@ -70,19 +70,17 @@ class KeptGradients:
 
 def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> list[Tensor]:
     """Return copies of gradients with their parameters' own strides (sparse ones as they are)."""
-    if any(gradient.layout != torch.strided for gradient in gradients):
-        return [_own_copy(*pair) for pair in zip(parameters, gradients, strict=True)]
-    copies = [torch.empty_like(parameter, memory_format=torch.preserve_format) for parameter in parameters]
+    copies = [
+        torch.empty_like(parameter, memory_format=torch.preserve_format)
+        if gradient.layout == torch.strided
+        else gradient.clone()
+        for parameter, gradient in zip(parameters, gradients, strict=True)
+    ]
+    to_fill = [pair for pair in zip(copies, gradients, strict=True) if pair[1].layout == torch.strided]
     # Together: on a GPU to start a kernel takes longer than to copy one. Subclasses of Tensor may not know how.
-    if copies and all(type(tensor) is Tensor for tensor in (*copies, *gradients)):
-        torch._foreach_copy_(copies, list(gradients))
+    if to_fill and all(type(tensor) is Tensor for pair in to_fill for tensor in pair):
+        torch._foreach_copy_([copy for copy, _ in to_fill], [gradient for _, gradient in to_fill])
     else:
-        for copy, gradient in zip(copies, gradients, strict=True):
+        for copy, gradient in to_fill:
             copy.copy_(gradient)
     return copies
-
-
-def _own_copy(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
-    if gradient.layout != torch.strided:
-        return gradient.clone()
-    return torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(gradient)

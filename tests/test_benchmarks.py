@@ -18,8 +18,8 @@ from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
 from benchmarks.solver import growth_rows, make_problems, solver_rows
-from benchmarks.step import Floor, Training, step_rows
-from benchmarks.step_module import Lit, make_resnet
+from benchmarks.step import Training, step_rows
+from benchmarks.step_module import Floor, Lit, make_resnet
 from benchmarks.timing import time_in_turn
 from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters

@@ -151,7 +151,7 @@ class _Traced(pl.Callback):
         self.profile.stop()
 
 
-def test_nothing_larger_than_the_grid_crosses_in_a_step(tmp_path: Path) -> None:
+def test_only_cells_and_shares_cross_in_a_step(tmp_path: Path) -> None:
     """Besides the batches themselves: 64 numbers and a target each."""
     tracer = _Traced()
     fit_on_gpu(Tiny(), tracer, CoMixup(seed=0))
