@@ -16,7 +16,7 @@ from benchmarks.reference import Reference
 from benchmarks.timing import time_in_turn
 from lightning_comixup import comixup_batch
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.plan import describe_saliency, partition, state_problem
+from lightning_comixup.planning import build_problem, partition, summarize_saliency
 
 _REPETITIONS = 15
 
@@ -63,8 +63,8 @@ def _reference_mixer(reference: Reference, images: torch.Tensor, targets: torch.
         draws = np.random.default_rng(index)
         rows = F.one_hot(targets, CLASSES).float()
         for group in partition(len(images), parameters.partition_size):
-            pooled, peaks = describe_saliency(saliency[group], (4, 4), parameters)
-            masks = reference.solve(state_problem(pooled, peaks, parameters, draws))
+            pooled, peaks = summarize_saliency(saliency[group], (4, 4), parameters)
+            masks = reference.solve(build_problem(pooled, peaks, parameters, draws))
             mix_input(torch.tensor(masks).permute(0, 2, 3, 1), images[group], rows[group])
 
     return mix

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.reference import Reference, label
 from benchmarks.solver import labeling_energy, make_problems
 from benchmarks.timing import time_in_turn
-from lightning_comixup.problem import Problem
+from lightning_comixup.method.problem import Problem
 
 _SWEEPS = (1, 2, 3, 4, 6, 8)
 _STARTS = (1, 2, 4, 8, 16)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reference import label
 from benchmarks.solver import make_problems, recorded_problems
-from lightning_comixup.problem import Problem, masks_of
+from lightning_comixup.method.problem import Problem, labeling_to_masks
 
 _VALUES: dict[str, tuple[Any, ...]] = {
     "smoothness": (0.0, 0.16, 0.32, 0.48, 1.0),
@@ -47,7 +47,7 @@ def describe(problems: list[Problem]) -> dict[str, Any]:
     found = []
     for problem in problems:
         labeling = label(problem)
-        masks = masks_of(labeling, problem.unary.shape[0])
+        masks = labeling_to_masks(labeling, problem.unary.shape[0])
         weights = masks.reshape(*masks.shape[:2], -1).mean(2)
         found.append(
             {

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.labeling import solve_groups
-from lightning_comixup.problem import Labeling, Problem, masks_of
-from lightning_comixup.unary import add_prior
+from lightning_comixup.method.energy import add_prior
+from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
+from lightning_comixup.solvers.dispatch import solve_groups
 
 Solve = Callable[[Problem], NDArray[np.float32]]
 
@@ -69,7 +69,7 @@ def _cut(problem: Problem) -> NDArray[np.float32]:
     alone = Problem(
         problem.unary, problem.compatibility, problem.prior, problem.starts[:1], Hyperparameters(**settings)
     )
-    return masks_of(solve_groups([alone])[0], problem.unary.shape[0])
+    return labeling_to_masks(solve_groups([alone])[0], problem.unary.shape[0])
 
 
 def label(problem: Problem) -> Labeling:

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.data import make_saliency
 from benchmarks.reference import Reference, label
 from benchmarks.timing import time_in_turn
-from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.plan import describe_saliency, state_problem
-from lightning_comixup.problem import Labeling, Problem
+from lightning_comixup.method.energy import energy
+from lightning_comixup.method.problem import Labeling, Problem
+from lightning_comixup.planning import build_problem, summarize_saliency
 from tests.golden_groups import load_golden_groups
 
 GRIDS = (2, 4, 8, 16)
@@ -23,9 +23,9 @@ def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: A
     """Return groups of real saliency, each with draws of its own: the same first start for any number of starts."""
     parameters = Hyperparameters(grid_size=grid, **changes)
     parts = make_saliency(inputs * groups).split(inputs)
-    described = [describe_saliency(saliency, (grid, grid), parameters) for saliency in parts]
+    described = [summarize_saliency(saliency, (grid, grid), parameters) for saliency in parts]
     return [
-        state_problem(pooled, peaks, parameters, np.random.default_rng(group))
+        build_problem(pooled, peaks, parameters, np.random.default_rng(group))
         for group, (pooled, peaks) in enumerate(described)
     ]
 

@@ -41,7 +41,7 @@ nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 # Aliases of types, which Sphinx leaves as they are written; the API page describes them by their full names.
 _ALIASES = {
     "BatchKey": "batch_access",
-    "CleanGradient": "settings",
+    "CleanGradientMethod": "settings",
     "GeneratorLike": "draws",
     "GridSize": "hyperparameters",
     "OnNonfinite": "settings",

@@ -1,19 +1,38 @@
 """Co-Mixup (Kim et al., ICLR 2021) for PyTorch Lightning."""
 
-from lightning_comixup.callback import CoMixup
-from lightning_comixup.energy import energy
-from lightning_comixup.figures import plot_mixed_batch
 from lightning_comixup.functional import MixedBatch, comixup_batch
-from lightning_comixup.labeling import optimize_masks
-from lightning_comixup.metrics import SoftTargetAccuracy
-from lightning_comixup.mixin import CoMixupMixin
-from lightning_comixup.saliency import compute_saliency
+from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
+from lightning_comixup.method.energy import energy
+from lightning_comixup.method.random import GeneratorLike
+from lightning_comixup.method.saliency import LossFunction, compute_saliency
+from lightning_comixup.planning import LabelingReport, NonFiniteSaliencyError
+from lightning_comixup.plotting.mixed_batch import plot_mixed_batch
+from lightning_comixup.soft_targets.losses import LossKind, Reduction
+from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
+from lightning_comixup.solvers.dispatch import optimize_masks
+from lightning_comixup.training.callback import CoMixup
+from lightning_comixup.training.config import BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
+from lightning_comixup.training.mixin import CoMixupMixin
 
 __all__ = [
+    "BatchKey",
+    "CleanGradientMethod",
     "CoMixup",
     "CoMixupMixin",
+    "GeneratorLike",
+    "GridSize",
+    "Hyperparameters",
+    "LabelingReport",
+    "LossFunction",
+    "LossKind",
     "MixedBatch",
+    "NonFiniteSaliencyError",
+    "OnNonfinite",
+    "Reduction",
+    "SaliencyFunction",
     "SoftTargetAccuracy",
+    "Solver",
+    "Thresholding",
     "comixup_batch",
     "compute_saliency",
     "energy",

@@ -9,12 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_comixup.draws import GeneratorLike, as_generator
 from lightning_comixup.hyperparameters import make_hyperparameters
-from lightning_comixup.mixing import mix_inputs, mix_targets
-from lightning_comixup.plan import plan_batch
-from lightning_comixup.targets import target_rows
-from lightning_comixup.tensor_checks import check_device, check_inputs, check_saliency
+from lightning_comixup.method.mixing import mix_inputs, mix_targets
+from lightning_comixup.method.random import GeneratorLike, as_generator
+from lightning_comixup.planning import plan_batch
+from lightning_comixup.soft_targets.targets import target_rows
+from lightning_comixup.validation import (
+    check_class_targets,
+    check_count,
+    check_device,
+    check_inputs,
+    check_rows,
+    check_saliency,
+)
 
 
 class MixedBatch(NamedTuple):
@@ -52,29 +59,37 @@ def comixup_batch(
     (torch.Size([6, 3, 8, 8]), torch.Size([6, 3]), (6, 6, 4, 4))
 
     Args:
-        inputs: (B, C, *spatial), floating, any number of spatial dimensions from 1; left as they are.
+        inputs: (B, C, *spatial), floating, with one or more spatial dimensions; they are not changed.
         targets: (B,) integer, or (B, K) floating rows that sum to 1 (one-hot or soft).
         saliency: (B, *spatial), not negative, finite; see `compute_saliency`.
         num_classes: K; needed for integer targets.
-        generator: See `lightning_comixup.draws.as_generator`.
+        generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
         **hyperparameters: As for `CoMixup`.
 
     Returns:
-        The mixed batch, without a graph; a single sample comes back unmixed. A NaN of the inputs stays one.
+        The mixed batch, without a graph. A single sample comes back unmixed. NaN in the inputs stays NaN.
 
     Raises:
-        TypeError: If inputs or saliency are no floating tensors, targets no tensor, `generator` or a hyper-parameter
-            has the wrong type, or its name is unknown.
-        ValueError: If shapes or devices do not fit, targets are no classes and no class probabilities, the saliency is
-            negative or not finite, or a value is out of its range.
+        TypeError: If inputs or saliency are not floating tensors, targets not a tensor, `generator` or a
+            hyper-parameter has the wrong type, or the name of a hyper-parameter is unknown.
+        ValueError: If shapes or devices do not fit, targets are neither classes nor class probabilities, the saliency
+            is negative or not finite, or a value is out of its range.
     """
     parameters = make_hyperparameters(hyperparameters)
+    _check_batch(inputs, targets, saliency, num_classes)
+    rows, check = target_rows(targets, num_classes)
+    plan = plan_batch(saliency, parameters, as_generator(generator), check=check)
+    with torch.no_grad():
+        mixed, mixed_targets = mix_inputs(inputs, plan.indices), mix_targets(rows, plan.indices)
+        return MixedBatch(mixed, mixed_targets, plan.indices.mixing_weights, plan.masks())
+
+
+def _check_batch(inputs: Tensor, targets: Tensor, saliency: Tensor, num_classes: int | None) -> None:
     check_inputs(inputs)
     check_saliency(saliency, inputs)
-    rows, verdict = target_rows(targets, len(inputs), num_classes)
+    if num_classes is not None:
+        check_count("num_classes", num_classes, advice="Give the number of classes K.")
+    check_rows("targets", targets, len(inputs))
+    check_class_targets(targets)
     check_device("targets", targets, inputs)
     check_device("saliency", saliency, inputs)
-    plan = plan_batch(saliency, parameters, as_generator(generator), verdict=verdict)
-    with torch.no_grad():
-        mixed, mixed_targets = mix_inputs(inputs, plan.mixing), mix_targets(rows, plan.mixing)
-        return MixedBatch(mixed, mixed_targets, plan.mixing.mixing_weights, plan.masks())

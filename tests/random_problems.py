@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.compatibility import compatibility_of
-from lightning_comixup.unary import unary_of
+from lightning_comixup.method.compatibility import compute_compatibility
+from lightning_comixup.method.energy import compute_unary
 
 
 def blob_saliency(draws: np.random.Generator, inputs: int, spatial: tuple[int, ...]) -> NDArray[np.float64]:
@@ -22,6 +22,6 @@ def random_group(
     draws: np.random.Generator, inputs: int, grid: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the unary, compatibility and prior of a group."""
-    unary = unary_of(blob_saliency(draws, inputs, grid))
+    unary = compute_unary(blob_saliency(draws, inputs, grid))
     peaks = draws.integers(0, 25, size=(inputs, len(grid))).astype(np.float64)
-    return unary, compatibility_of(peaks, 0.001), draws.dirichlet(np.full(inputs, 2.0))
+    return unary, compute_compatibility(peaks, 0.001), draws.dirichlet(np.full(inputs, 2.0))

@@ -23,7 +23,7 @@ from benchmarks.step_module import Floor, Lit, make_resnet
 from benchmarks.timing import time_in_turn
 from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.problem import Problem
+from lightning_comixup.method.problem import Problem
 from tests.tiny import fit, largest_difference
 
 

@@ -126,9 +126,9 @@ def _callback(cli: LightningCLI) -> CoMixup:
 
 
 def _state(callback: CoMixup) -> dict[str, Any]:
-    pictures = vars(callback._pictures)
-    own = {name: value for name, value in vars(callback).items() if name not in ("_pictures", "_swap")}
-    return own | pictures
+    images = vars(callback._image_logger)
+    own = {name: value for name, value in vars(callback).items() if name not in ("_image_logger", "_replacement")}
+    return own | images
 
 
 def test_the_values_are_all_arguments_and_no_defaults() -> None:
@@ -158,7 +158,7 @@ def test_every_argument(source: str, tmp_path: Path) -> None:
 def test_arguments_of_several_types(name: str, value: Any, expected: Any, source: str, tmp_path: Path) -> None:
     cli = _from_yaml(tmp_path, {name: value}) if source == "yaml" else _from_command_line({name: value})
     callback = _callback(cli)
-    found: Any = getattr(callback.hyperparameters, name, None) or getattr(callback.settings, name, None)
+    found: Any = getattr(callback.hyperparameters, name, None) or getattr(callback._config, name, None)
     if expected is None:
         assert tuple(found) == (get_image, set_image)
     else:
@@ -168,7 +168,7 @@ def test_arguments_of_several_types(name: str, value: Any, expected: Any, source
 
 def test_a_saliency_with_settings(tmp_path: Path) -> None:
     saliency = {"class_path": "tests.test_cli.Squares", "init_args": {"power": 4}}
-    found = _callback(_from_yaml(tmp_path, {"saliency": saliency})).settings.saliency
+    found = _callback(_from_yaml(tmp_path, {"saliency": saliency}))._config.saliency
     assert isinstance(found, Squares)
     assert found.power == 4
 

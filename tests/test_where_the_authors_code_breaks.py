@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lightning_comixup import comixup_batch, compute_saliency
-from lightning_comixup.plan import NonFiniteSaliencyError
+from lightning_comixup.planning import NonFiniteSaliencyError
 
 
 def _finite(*tensors: torch.Tensor) -> bool:

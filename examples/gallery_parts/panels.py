@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lightning_comixup.panels import draw_frame
+from lightning_comixup.plotting.panels import draw_frame
 
 GREY = "0.3"
 # The saliency of a few pixels is far above all others: colours end at this quantile. Heuristic.

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from examples.gallery_parts.group import GRID, Group, pooled
 from examples.gallery_parts.panels import GREY, add_panel, add_text, draw_heat, draw_shares
 from lightning_comixup import MixedBatch
-from lightning_comixup.panels import draw_input, draw_masks
+from lightning_comixup.plotting.panels import draw_input, draw_masks
 
 _BLACK = "black"
 # Inches.

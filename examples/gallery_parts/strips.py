@@ -11,7 +11,7 @@ from examples.gallery_parts.group import Group, drawn_prior, inputs_per_output, 
 from examples.gallery_parts.panels import GREY, add_panel, add_text, draw_use
 from lightning_comixup import MixedBatch
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.panels import draw_input, draw_masks
+from lightning_comixup.plotting.panels import draw_input, draw_masks
 
 
 class Sweep(NamedTuple):

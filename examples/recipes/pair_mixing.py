@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_comixup.hyperparameters import check_number
-from lightning_comixup.seeding import choose_seed
+from lightning_comixup.training.seeding import choose_seed
+from lightning_comixup.validation import check_number
 
 # Of a batch's inputs (B, C, H, W) and targets (B,), to inputs and targets (B, K).
 PairTransform = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lightning_comixup.problem import HALF_LABEL_BONUS
+from lightning_comixup.method.problem import HALF_LABEL_BONUS
 from lightning_comixup.solvers.compiler.jit import kernel, small
 from lightning_comixup.solvers.compiler.lanes import (
     LANES,

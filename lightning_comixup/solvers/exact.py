@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.problem import Labeling, Problem, check_values
+from lightning_comixup.method.energy import add_prior
+from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.problem import Labeling, Problem, check_values
 from lightning_comixup.solvers.compiler.jit import entry_point, kernel, small, source_fingerprint
 from lightning_comixup.solvers.compiler.references import pin, reference_like
 from lightning_comixup.solvers.descent import descend, start_from
@@ -20,7 +21,6 @@ from lightning_comixup.solvers.group import Group, State, new_group, new_state
 from lightning_comixup.solvers.reading import MOST_ENERGY, Arguments, read_problem
 from lightning_comixup.solvers.slots import slots_of
 from lightning_comixup.solvers.subproblem import Subproblem, Tables, new_subproblem, new_tables
-from lightning_comixup.unary import add_prior
 
 
 @small

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.energy import capacity
 from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.method.energy import capacity
 from lightning_comixup.solvers.compiler.lanes import padded
 from lightning_comixup.solvers.half_labels import MOST_HALVES
 

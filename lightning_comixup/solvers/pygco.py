@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_comixup.energy import energy_of
-from lightning_comixup.grid import lattice
-from lightning_comixup.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem, masks_of
-from lightning_comixup.unary import add_prior
+from lightning_comixup.method.energy import add_prior
+from lightning_comixup.method.energy import labeling_energy as energy_of
+from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem
+from lightning_comixup.method.problem import labeling_to_masks as masks_of
 
 Floats = NDArray[np.float32]
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_comixup.method.energy import LEAST_PRIOR
 from lightning_comixup.solvers.compiler.jit import checking
 from lightning_comixup.solvers.group import Group
-from lightning_comixup.unary import LEAST_PRIOR
 
 # Bound on every sum of the solver; sums of a few such still are finite numbers.
 MOST_ENERGY = 1e300

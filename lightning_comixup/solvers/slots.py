@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.grid import lattice
+from lightning_comixup.method.grid import lattice
 from lightning_comixup.solvers.compiler.lanes import LANES, padded
 
 

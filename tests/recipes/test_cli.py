@@ -61,7 +61,7 @@ def test_settings_of_the_mixing(run_recipe: RunRecipe, fashion: Sequence[str]) -
     cli = run_recipe("fit", "fashion_mnist", *fashion, "--comixup.sweeps=2", "--trainer.max_epochs=0")
     (callback,) = [found for found in cli.trainer.callbacks if isinstance(found, CoMixup)]  # type: ignore[attr-defined]
     assert callback.hyperparameters.sweeps == 2
-    assert callback.settings.num_classes == 10  # from the data
+    assert callback._config.num_classes == 10  # from the data
 
 
 @pytest.mark.parametrize("how", ["path", "last"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lightning_comixup.labeling import warm_up
+from lightning_comixup.solvers.dispatch import warm_up
 from lightning_comixup.solvers.exact import best_descent
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lightning_comixup import energy, optimize_masks
 from lightning_comixup.hyperparameters import make_hyperparameters
-from lightning_comixup.labeling import solve_groups
-from lightning_comixup.problem import HALF_LABEL_BONUS, Problem, masks_of
-from lightning_comixup.unary import add_prior
+from lightning_comixup.method.energy import add_prior
+from lightning_comixup.method.problem import HALF_LABEL_BONUS, Problem, labeling_to_masks
+from lightning_comixup.solvers.dispatch import solve_groups
 from tests.robustness.effort import cases
 from tests.robustness.group_strategies import Group, groups
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances
@@ -66,7 +66,7 @@ def _largest_term(problem: Problem) -> float:
 def test_the_energy_reported_is_that_of_the_masks(group: Group) -> None:
     problem = _problem(group)
     labeling = solve_groups([problem])[0]
-    masks = masks_of(labeling, len(group.unary))
+    masks = labeling_to_masks(labeling, len(group.unary))
     _check_masks(masks, group)
     reached = energy(masks, group.unary, group.compatibility, prior=problem.prior, **group.hyperparameters)
     assert np.isfinite(reached)

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from lightning_comixup import CoMixup, labeling
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.labeling import solve_groups
-from lightning_comixup.problem import Problem
+from lightning_comixup.method.problem import Problem
+from lightning_comixup.solvers.dispatch import solve_groups
 from tests.random_problems import random_group
 from tests.robustness.effort import steps
 from tests.robustness.memory import MemoryWatch, Reading, read_memory

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.method.grid import lattice
 from lightning_comixup.solvers.group import Group, new_group
 from lightning_comixup.solvers.subproblem import TABLE_CAP
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances

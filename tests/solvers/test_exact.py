@@ -7,13 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from lightning_comixup import optimize_masks
-from lightning_comixup.draws import draw_starts
-from lightning_comixup.energy import energy
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.method.energy import compute_unary, energy
+from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
+from lightning_comixup.method.random import draw_starts
 from lightning_comixup.solvers import exact
 from lightning_comixup.solvers.exact import best_descent, solve
-from lightning_comixup.unary import unary_of
 from tests.golden_groups import GoldenGroup, load_golden_groups
 from tests.random_problems import blob_saliency, random_group
 
@@ -35,7 +34,7 @@ def test_energy_reported_is_the_energy_of_the_labeling_returned() -> None:
         labeling = solve(_problem(group, group.start[None].astype(np.int32)))
         inputs = len(group.unary)
         arguments = (group.unary, group.compatibility)
-        found = energy(masks_of(labeling, inputs), *arguments, prior=group.prior, **group.hyperparameters)
+        found = energy(labeling_to_masks(labeling, inputs), *arguments, prior=group.prior, **group.hyperparameters)
         assert labeling.energy == pytest.approx(found, rel=1e-9)
 
 
@@ -110,7 +109,7 @@ def test_hardly_an_output_goes_on_paying_on_a_fine_grid_of_flat_saliency() -> No
     energies = []
     for seed in range(12):
         draws = np.random.default_rng(seed)
-        unary = unary_of(blob_saliency(draws, 20, (12, 12)) + 0.5)
+        unary = compute_unary(blob_saliency(draws, 20, (12, 12)) + 0.5)
         prior = draws.dirichlet(np.full(20, 2.0))
         starts = draw_starts(draws, 1, 20, (12, 12))
         energies.append(solve(Problem(unary, np.eye(20), prior, starts, Hyperparameters())).energy)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lightning_comixup import energy, optimize_masks
-from lightning_comixup.grid import pool_to_grid
-from lightning_comixup.unary import unary_of
+from lightning_comixup.method.energy import compute_unary
+from lightning_comixup.method.grid import pool_to_grid
 from tests.golden_groups import load_golden_groups
 from tests.random_problems import random_group
 
@@ -74,17 +74,17 @@ def test_unary_of_the_stored_saliency_is_the_authors() -> None:
     assert len(groups) == 30
     for group in groups:
         pooled = pool_to_grid(torch.from_numpy(group.saliency), (group.grid, group.grid))
-        np.testing.assert_allclose(unary_of(pooled.double().numpy()), group.unary, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(compute_unary(pooled.double().numpy()), group.unary, rtol=1e-5, atol=1e-8)
 
 
 def test_compatibility_of_the_stored_saliency_is_the_authors() -> None:
     import torch
 
-    from lightning_comixup.compatibility import compatibility_of, locate_peaks
+    from lightning_comixup.method.compatibility import compute_compatibility, locate_peaks
 
     for group in load_golden_groups():
         if group.saliency is None:
             continue
         peaks = locate_peaks(torch.from_numpy(group.saliency), 8, 1).double().numpy()
-        found = compatibility_of(peaks, group.compatibility_weight)
+        found = compute_compatibility(peaks, group.compatibility_weight)
         np.testing.assert_allclose(found, group.compatibility, rtol=1e-5, atol=1e-8)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.method.grid import lattice
 from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
 from lightning_comixup.solvers.group import Group, State, new_group, new_state

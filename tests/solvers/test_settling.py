@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lightning_comixup.energy import energy
-from lightning_comixup.grid import lattice
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.problem import Labeling, Problem, masks_of
+from lightning_comixup.method.energy import energy
+from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.solvers.compiler.jit import entry_point, source_fingerprint
 from lightning_comixup.solvers.counts import count_all
 from lightning_comixup.solvers.descent import group_energy
@@ -70,7 +70,7 @@ def _settle(problem: Problem, draws: np.random.Generator, outputs: int) -> _Sett
 def _masks(state: State, inputs: int, grid: tuple[int, ...]) -> NDArray[np.float32]:
     shape = (len(state.first), *grid)
     parts = state.first.reshape(shape).astype(np.int32), state.second.reshape(shape).astype(np.int32)
-    return masks_of(Labeling(*parts, 0.0, 0, 0), inputs)
+    return labeling_to_masks(Labeling(*parts, 0.0, 0, 0), inputs)
 
 
 def _energy(masks: NDArray[np.float32], problem: Problem) -> float:

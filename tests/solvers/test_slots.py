@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightning_comixup.grid import lattice
+from lightning_comixup.method.grid import lattice
 from lightning_comixup.solvers.compiler.lanes import LANES
 from lightning_comixup.solvers.slots import slots_of
 

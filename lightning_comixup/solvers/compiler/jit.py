@@ -84,7 +84,7 @@ def entry_point(function: Function) -> Function:
 
 
 # What the solvers compile in, or lay out their arrays by.
-_OUTSIDE = ("energy.py", "grid.py", "hyperparameters.py", "problem.py", "unary.py")
+_OUTSIDE = ("hyperparameters.py", "method/energy.py", "method/grid.py", "method/problem.py")
 
 
 def source_fingerprint() -> int:

@@ -1,0 +1,1 @@
+"""The method: saliency, grid, compatibility, energy and mixing, as pure functions."""

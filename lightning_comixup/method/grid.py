@@ -1,0 +1,129 @@
+"""The label grid: which cell a pixel belongs to, the mean over each cell, and which cells are neighbours.
+
+Pooling and upsampling share one map from pixels to cells, `cell_of`, so that they agree cell by cell at any size.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_comixup.hyperparameters import GridSize
+
+# The finest grid that "random" draws (the authors': 2 ** randint(1, 5)).
+_FINEST_RANDOM_GRID = 16
+
+
+class Lattice(NamedTuple):
+    """The cells of a grid as a graph."""
+
+    neighbours: NDArray[np.int64]  # (cells, 2 d) along each axis the cell before and after, -1 beyond the border
+    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
+
+
+def resolve_grid(grid_size: GridSize, spatial: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:
+    """Return the number of cells along each spatial dimension.
+
+    Args:
+        grid_size: See `Hyperparameters`.
+        spatial: The inputs' spatial sizes.
+        generator: Draws the size if it is "random", among the powers of two up to 16 that fit every side.
+
+    Raises:
+        ValueError: If the grid is finer than the inputs or has a different number of dimensions.
+    """
+    if grid_size == "random":
+        sizes = [2**k for k in range(1, _FINEST_RANDOM_GRID.bit_length()) if 2**k <= min(spatial)]
+        return (int(generator.choice(sizes)) if sizes else 1,) * len(spatial)
+    grid = grid_size if isinstance(grid_size, tuple) else (int(grid_size),) * len(spatial)
+    check_grid(grid, spatial)
+    return grid
+
+
+def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the inputs") -> None:
+    """Check that a grid fits inputs, called `name` in the error message.
+
+    Raises:
+        ValueError: If it is finer than the inputs or has a different number of dimensions.
+    """
+    if len(grid) != len(spatial):
+        raise ValueError(
+            f"grid_size must have one entry per spatial dimension: found {grid} for {name} of spatial size {spatial}. "
+            "Give an int, or as many ints as there are dimensions, of which parts mixed together have the same number."
+        )
+    if any(cells > size for cells, size in zip(grid, spatial, strict=True)):
+        raise ValueError(
+            f"grid_size must not exceed the spatial size of {name}: found {grid} cells for {spatial}. Lower grid_size."
+        )
+
+
+def cell_of(size: int, cells: int, device: torch.device | None = None) -> Tensor:
+    """Return the cell of every position along one axis: floor(position · cells / size), (size,) int64."""
+    return torch.arange(size, device=device) * cells // size
+
+
+def pool_to_grid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
+    """Average maps over the cells of a grid.
+
+    Args:
+        maps: (N, *spatial), floating.
+        grid: Cells along each spatial dimension.
+
+    Returns:
+        (N, *grid), dtype and device of the maps.
+    """
+    for axis, cells in enumerate(grid, start=1):
+        size = maps.shape[axis]
+        if size % cells == 0:
+            maps = maps.reshape(*maps.shape[:axis], cells, size // cells, *maps.shape[axis + 1 :]).mean(axis + 1)
+        else:
+            maps = _average_uneven(maps, axis, cells)
+    return maps
+
+
+def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
+    """Average along an axis that the cells do not divide: each has `size // cells` positions, or one more.
+
+    A matrix product would not do: `torch.set_float32_matmul_precision` lets it round to half the digits.
+    """
+    size = maps.shape[axis]
+    # The first position of each cell, which is the least p with p · cells // size = cell, and the end of the last cell.
+    bounds = (torch.arange(cells + 1, device=maps.device) * size + cells - 1) // cells
+    fewest, count = size // cells, (bounds[1:] - bounds[:-1]).to(maps.dtype)
+    place = bounds[:-1].unsqueeze(1) + torch.arange(fewest, device=maps.device)
+    total = maps.index_select(axis, place.flatten()).unflatten(axis, (cells, fewest)).sum(axis + 1)
+    last = maps.index_select(axis, bounds[1:] - 1)
+    shape = [-1 if k == axis else 1 for k in range(maps.ndim)]
+    is_longer = (count > fewest).view(shape)
+    return torch.where(is_longer, total + last, total) / count.view(shape)
+
+
+def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
+    """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
+    for axis, size in enumerate(spatial, start=1):
+        count = cells.shape[axis]
+        if size % count == 0:
+            copies = cells.unsqueeze(axis + 1).expand(*cells.shape[: axis + 1], size // count, *cells.shape[axis + 1 :])
+            cells = copies.flatten(axis, axis + 1)
+        else:
+            cells = cells.index_select(axis, cell_of(size, count, cells.device))
+    return cells
+
+
+@lru_cache(maxsize=64)
+def lattice(grid: tuple[int, ...]) -> Lattice:
+    """Return the graph of a grid, each cell joined to the 2·d cells beside it; never write to its cached arrays."""
+    index = np.arange(np.prod(grid)).reshape(grid)
+    neighbours = np.full((index.size, 2 * len(grid)), -1, np.int64)
+    for axis in range(len(grid)):
+        along = np.moveaxis(index, axis, 0)
+        neighbours[along[1:].ravel(), 2 * axis] = along[:-1].ravel()
+        neighbours[along[:-1].ravel(), 2 * axis + 1] = along[1:].ravel()
+    # argsort inverts the permutation: from "the k-th cell in this order" to "the place of cell s".
+    rank = np.stack([np.argsort(np.moveaxis(index, axis, 0).ravel()) for axis in range(len(grid))])
+    return Lattice(neighbours, rank)

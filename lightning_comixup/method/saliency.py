@@ -1,0 +1,75 @@
+"""The saliency: how much the loss reacts to each position of each input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lightning_comixup.method.differentiation import (
+    as_nonleaf,
+    check_clean_loss,
+    differentiable_copy,
+    eval_mode,
+    require_gradient,
+)
+from lightning_comixup.soft_targets.losses import soft_target_loss
+from lightning_comixup.validation import check_function, check_inputs
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn: LossFunction | None = None) -> Tensor:
+    """Return the saliency of a batch: sqrt(mean over channels of (∂loss/∂input)²), section 3 of the paper.
+
+    The module runs once forwards and backwards in eval mode. Its mode, its parameters' gradients and the inputs stay as
+    they are. The pass runs under the current autocast context, if there is one.
+
+    Args:
+        module: Maps inputs to logits.
+        inputs: (B, C, *spatial), floating.
+        targets: (B,) integer or (B, K) class probabilities; with a `loss_fn` any that it takes.
+        loss_fn: Maps (logits, targets) to a scalar; None: cross-entropy.
+
+    Returns:
+        (B, *spatial), float32 (float64 for float64 inputs), on the inputs' device.
+
+    Raises:
+        TypeError: If `module` is not a module, `loss_fn` not a function, inputs not a floating tensor, or the loss not
+            a tensor.
+        ValueError: If the inputs have a different shape, the loss is not a scalar or does not depend on the inputs, or
+            logits and targets do not fit the default loss.
+        RuntimeError: If it is called in inference mode, which records no gradients.
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, found {module!r}. Wrap a function into one.")
+    if loss_fn is not None:
+        advice = "Leave it None for cross-entropy; of a class, such as nn.NLLLoss, make an instance."
+        check_function("loss_fn", loss_fn, "(logits, targets)", advice=advice)
+    check_inputs(inputs)
+    _check_mode(inputs)
+    leaf = differentiable_copy(inputs)
+    with eval_mode(module), torch.enable_grad():
+        logits = module(as_nonleaf(leaf))
+        loss = soft_target_loss(logits, targets, "ce") if loss_fn is None else loss_fn(logits, targets)
+        check_clean_loss(loss)
+        (gradient,) = torch.autograd.grad(loss, [leaf], allow_unused=True)
+    return saliency_of_gradient(require_gradient(gradient))
+
+
+def saliency_of_gradient(gradient: Tensor) -> Tensor:
+    """Return sqrt(mean over channels of gradient²): (B, C, *spatial) to (B, *spatial), in float32 or wider.
+
+    In half precision the squares of small gradients would vanish.
+    """
+    wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+    return wide.square().mean(dim=1).sqrt()
+
+
+def _check_mode(inputs: Tensor) -> None:
+    if torch.is_inference_mode_enabled() or inputs.is_inference():
+        raise RuntimeError(
+            "compute_saliency must be able to record gradients, found inference mode. Use "
+            "Trainer(inference_mode=False) or torch.no_grad() instead, and clone inputs that were made in it."
+        )

@@ -1,0 +1,1 @@
+"""Soft targets: rows of class probabilities, their losses and their metric."""

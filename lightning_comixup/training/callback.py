@@ -1,0 +1,259 @@
+"""The callback: Co-Mixup in any Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
+from lightning_comixup.planning import LabelingReport
+from lightning_comixup.solvers.dispatch import warm_up
+from lightning_comixup.training.batch_replacement import BatchReplacement
+from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
+from lightning_comixup.training.config import (
+    BatchKey,
+    CleanGradientMethod,
+    MixingConfig,
+    OnNonfinite,
+    SaliencyFunction,
+    Schedule,
+    as_key_tuple,
+)
+from lightning_comixup.training.image_logging import ImageLogger
+from lightning_comixup.training.lightning_internals import data_rank
+from lightning_comixup.training.metrics_logging import should_log, step_metrics
+from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
+from lightning_comixup.training.trainer_checks import check_trainer
+from lightning_comixup.training.training_step import MixedStep, add_soft_target_hint, mix_training_batch
+from lightning_comixup.validation import check_count, check_flag
+
+_Default = Hyperparameters  # which has each default, written once
+
+
+class CoMixup(pl.Callback):
+    """Replace each training batch by its Co-Mixup: `Trainer(callbacks=[CoMixup()])`.
+
+    Before each step, one forward and backward of the module on the clean batch gives the saliency and, with
+    clean_weight > 0, a clean gradient to which the step's own backward adds. Then the batch's inputs and targets are
+    replaced, the targets by (B, K) class probabilities.
+
+    Source: Kim, Choo, Jeong, Song, "Co-Mixup: Saliency Guided Joint Mixup with Supermodular Diversity", ICLR 2021.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        alpha: float = _Default.alpha,
+        grid_size: GridSize = _Default.grid_size,
+        partition_size: int = _Default.partition_size,
+        smoothness: float = _Default.smoothness,
+        diversity: float = _Default.diversity,
+        penalty_threshold: float = _Default.penalty_threshold,
+        thresholding: Thresholding = _Default.thresholding,
+        prior_weight: float = _Default.prior_weight,
+        compatibility_weight: float = _Default.compatibility_weight,
+        compatibility_window: int = _Default.compatibility_window,
+        compatibility_stride: int = _Default.compatibility_stride,
+        sweeps: int = _Default.sweeps,
+        restarts: int = _Default.restarts,
+        resolve_duplicates: bool = _Default.resolve_duplicates,
+        solver: Solver = _Default.solver,
+        clean_weight: float = 1.0,
+        prob: float = 1.0,
+        start_epoch: int = 0,
+        stop_epoch: int | None = None,
+        input_key: BatchKey = 0,
+        target_key: BatchKey = 1,
+        also_mix: Sequence[BatchKey] = (),
+        also_average: Sequence[BatchKey] = (),
+        linear_targets: bool = False,
+        saliency: SaliencyFunction | None = None,
+        seed: int | None = None,
+        log: bool = True,
+        log_images_every: int | None = None,
+        images_folder: str | Path | None = None,
+        on_nonfinite: OnNonfinite = "raise",
+        clean_gradient: CleanGradientMethod = "grad",
+        manual_optimization: bool = False,
+    ) -> None:
+        """Check and keep the options.
+
+        Args:
+            num_classes: Number K of classes. None: taken from soft targets, or from the logits of the clean pass.
+            alpha: Concentration α of the Dirichlet prior, above 0.
+            grid_size: Cells along each side of the label grid, a tuple for sides of their own; "random": a power of two
+                up to 16, drawn for each batch (the authors' -1).
+            partition_size: Size of the groups that are optimised together; nothing is mixed across groups.
+            smoothness: Weight β of the smoothness term.
+            diversity: Weight γ of the diversity term.
+            penalty_threshold: Over-penalisation threshold τ, as a share of the cells.
+            thresholding: "hard" or "soft" φ, see `lightning_comixup.energy`.
+            prior_weight: Weight η of the prior.
+            compatibility_weight: Weight ω of the distances in the compatibility matrix, from 0 to 1.
+            compatibility_window: Side of the window that averages the saliency before its peak is located.
+            compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
+            sweeps: Sweeps over the outputs of a group.
+            restarts: Independent starts of the labeling, of which the best is used (the authors: 1).
+            resolve_duplicates: Separate outputs that use the same inputs, by a cost in the last sweep.
+            solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
+            clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
+            prob: Share of the batches that are mixed; all ranks mix the same ones.
+            start_epoch: First epoch that is mixed.
+            stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
+            input_key: Where a batch has its inputs: an index, a key or attribute name, a path of them to a nested part
+                (`["data", "image"]`), or a (getter, setter) pair.
+            target_key: Where it has its targets.
+            also_mix: Keys of other inputs (B, C, *spatial), mixed by the same masks.
+            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets.
+            linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by
+                the mixing weights, and `comixup_clean_loss` must be overridden for them.
+            saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
+            seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
+            log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
+            log_images_every: Draw a mixed batch once in this many batches (extra `plot`). None: no pictures.
+            images_folder: Folder of the pictures. None: to the loggers, or to the run's folder if none takes them.
+            on_nonfinite: If the saliency is NaN or infinite, "raise", or "skip": leave the batch unmixed and warn.
+            clean_gradient: How the clean loss is differentiated: "grad"; or "backward", for re-entrant checkpointing.
+            manual_optimization: Opts in a module that optimizes manually and calls manual_backward once per batch.
+
+        Raises:
+            ValueError: If a value is out of range.
+            TypeError: If a value has the wrong type.
+            ImportError: If pictures are to be drawn and matplotlib is not installed.
+        """
+        self.hyperparameters = Hyperparameters(
+            alpha=alpha,
+            grid_size=grid_size,
+            partition_size=partition_size,
+            smoothness=smoothness,
+            diversity=diversity,
+            penalty_threshold=penalty_threshold,
+            thresholding=thresholding,
+            prior_weight=prior_weight,
+            compatibility_weight=compatibility_weight,
+            compatibility_window=compatibility_window,
+            compatibility_stride=compatibility_stride,
+            sweeps=sweeps,
+            restarts=restarts,
+            resolve_duplicates=resolve_duplicates,
+            solver=solver,
+        )
+        self._config = MixingConfig(
+            hyperparameters=self.hyperparameters,
+            num_classes=num_classes,
+            clean_weight=clean_weight,
+            input_key=input_key,
+            target_key=target_key,
+            also_mix=as_key_tuple("also_mix", also_mix),
+            also_average=as_key_tuple("also_average", also_average),
+            linear_targets=linear_targets,
+            saliency=saliency,
+            clean_gradient=clean_gradient,
+            on_nonfinite=on_nonfinite,
+            manual_optimization=manual_optimization,
+        )
+        self._schedule = Schedule(prob=prob, start_epoch=start_epoch, stop_epoch=stop_epoch)
+        if seed is not None:
+            check_count("seed", seed, lowest=0, advice="Leave it None for that of seed_everything.")
+        check_flag("log", log, advice="Use False to log nothing.")
+        self._given_seed = seed
+        self.seed = seed  # of the run: fixed when it starts, or by its checkpoint
+        self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
+        self.last_report: LabelingReport | None = None  # of the last mixed batch
+        self.clean_targets: Any = None  # of the current batch; None if it is not mixed
+        self._image_logger = ImageLogger(log_images_every, images_folder)
+        self._clean_gradient: CleanGradient | None = None  # of the current batch
+        self._replacement = BatchReplacement()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Check the Trainer and the module, choose the seed and compile the solver."""
+        if stage != "fit":
+            return
+        check_trainer(trainer, pl_module, CoMixup, self._config)
+        self.seed = trainer.strategy.broadcast(choose_seed()) if self._given_seed is None else self._given_seed
+        warm_up(self.hyperparameters.solver)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin a run, and make it possible to replace its batches."""
+        self.last_report = None
+        self._replacement.install(trainer.strategy)
+        self._image_logger.restart()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Mix the batch."""
+        self._forget_batch()
+        assert self.seed is not None
+        draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
+        if self._schedule.should_mix(draws):
+            is_first = self.last_report is None
+            step = mix_training_batch(trainer, pl_module, batch, self._config, draws)
+            self._keep(step, batch)
+            self._image_logger.draw(trainer, step)
+            if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):
+                pl_module.log_dict(step_metrics(step), batch_size=len(step.clean_inputs))
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
+        """Add the clean gradient to each `.grad`, to which the mixed backward adds its own."""
+        if self._clean_gradient is not None:
+            self._clean_gradient.add(trained_parameters(trainer))
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report a clean gradient that no backward has consumed."""
+        clean_gradient, self._clean_gradient = self._clean_gradient, None
+        self._replacement.forget()
+        if clean_gradient is not None:
+            check_consumed(clean_gradient, trainer, pl_module, outputs)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the last batch."""
+        self._forget_batch()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the strategy as it was."""
+        self._release()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Leave the strategy as it was; explain an error that soft targets may have caused."""
+        add_soft_target_hint(exception, self.clean_targets)
+        self._release()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave the strategy as it was."""
+        self._release()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seed: with it a resumed run draws what an uninterrupted one draws."""
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the seed of the run that is resumed, if it had one."""
+        if state_dict["seed"] is not None:
+            self.seed = state_dict["seed"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the state of the run, and the attributes that Lightning adds, out of copies and pickles."""
+        own = {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
+        return own | {"_clean_gradient": None, "clean_targets": None}
+
+    def _keep(self, step: MixedStep, batch: Any) -> None:
+        self._clean_gradient = None if step.clean is None else step.clean.gradient
+        self.last_report = self.last_report if step.plan is None else step.plan.report
+        self.clean_targets = step.clean_targets
+        self._replacement.replace(batch, step.batch)
+
+    def _forget_batch(self) -> None:
+        self._clean_gradient = self.clean_targets = None
+        self._replacement.forget()
+
+    def _release(self) -> None:
+        self._replacement.remove()
+        self._forget_batch()

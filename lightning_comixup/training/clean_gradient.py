@@ -1,0 +1,124 @@
+"""The parameters' gradients of the clean loss, from the clean pass until the mixed loss's backward adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from lightning_comixup.training.lightning_internals import skips_backward
+
+
+class CleanGradient:
+    """Gradients that are to be added to their parameters' `.grad`, once."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+        """Copy the gradients.
+
+        `autograd.grad` may return one tensor for two parameters, views of stride 0, or strides that differ from the
+        parameter's; a `.grad` must be its own tensor with the parameter's layout.
+
+        Args:
+            parameters: The parameters.
+            gradients: Their gradients; None where the clean loss does not reach one.
+
+        Raises:
+            RuntimeError: If the clean loss reaches no parameter at all.
+        """
+        found = [(p, gradient) for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
+        reached = [parameter for parameter, _ in found]
+        self._pairs = list(zip(reached, own_copies(reached, [gradient for _, gradient in found]), strict=True))
+        if parameters and not self._pairs:
+            raise RuntimeError(
+                f"The clean loss must reach the parameters, found all of their {len(parameters)} gradients missing. "
+                "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
+                "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
+            )
+        self._known = {id(parameter) for parameter in parameters}
+        self.consumed = False
+
+    def add(self, trained: Sequence[nn.Parameter]) -> None:
+        """Add the gradients to the `.grad` of those parameters that still require one.
+
+        Args:
+            trained: The optimizers' parameters that require a gradient now.
+
+        Raises:
+            RuntimeError: If this is the second time, or one of `trained` required no gradient in the clean pass.
+        """
+        if self.consumed:
+            raise RuntimeError(
+                "There must be one backward per mixed batch, found a second one: an optimizer calls its closure "
+                "several times (LBFGS, SAM), or there are several manual_backward calls. The clean gradient belongs to "
+                "one of them only; use clean_weight=0."
+            )
+        if any(id(parameter) not in self._known for parameter in trained):
+            raise RuntimeError(
+                "Parameters must be thawed before the clean pass, found some that require a gradient only now: their "
+                "clean gradient is missing. Thaw them in on_train_epoch_start or in a callback placed before CoMixup."
+            )
+        with torch.no_grad():
+            for parameter, gradient in self._pairs:
+                if not parameter.requires_grad:
+                    continue  # frozen since, as toggle_optimizer does
+                if parameter.grad is None:
+                    parameter.grad = gradient
+                else:
+                    parameter.grad.add_(gradient)
+        self._pairs = []
+        self.consumed = True
+
+
+def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
+    """Return the optimizers' parameters that require a gradient at this moment, each once."""
+    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
+    found = {id(p): p for group in groups for p in group["params"] if p.requires_grad}
+    return list(found.values())
+
+
+def check_consumed(gradient: CleanGradient, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
+    """Check that a backward consumed the clean gradient, unless the step was meant to have none.
+
+    Args:
+        gradient: Of the step.
+        trainer: The Trainer.
+        module: The module.
+        outputs: Of the step, as `on_train_batch_end` gets them.
+
+    Raises:
+        RuntimeError: If it is left over.
+    """
+    if not gradient.consumed and not _has_no_backward(trainer, module, outputs):
+        raise RuntimeError(
+            "The clean gradient must be taken by the backward of the mixed loss, found none that callbacks see in "
+            "this step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
+            "clean_weight=0."
+        )
+
+
+def _has_no_backward(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> bool:
+    """Whether the step has no backward on purpose: it returned None, or weight averaging only updates BatchNorm."""
+    returned_nothing = outputs is None or (isinstance(outputs, dict) and not outputs)
+    return module.automatic_optimization and (returned_nothing or skips_backward(trainer))
+
+
+def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> list[Tensor]:
+    """Return copies of gradients with their parameters' own strides; sparse gradients keep their layout."""
+    copies = [
+        torch.empty_like(parameter, memory_format=torch.preserve_format)
+        if gradient.layout == torch.strided
+        else gradient.clone()
+        for parameter, gradient in zip(parameters, gradients, strict=True)
+    ]
+    to_fill = [pair for pair in zip(copies, gradients, strict=True) if pair[1].layout == torch.strided]
+    # All at once: on a GPU starting a kernel takes longer than copying one gradient. Subclasses of Tensor may not
+    # support it.
+    if to_fill and all(type(tensor) is Tensor for pair in to_fill for tensor in pair):
+        torch._foreach_copy_([copy for copy, _ in to_fill], [gradient for _, gradient in to_fill])
+    else:
+        for copy, gradient in to_fill:
+            copy.copy_(gradient)
+    return copies

@@ -1,0 +1,144 @@
+"""The configuration of the callback: how batches are mixed, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.training.seeding import BatchDraws
+from lightning_comixup.validation import check_choice, check_count, check_flag, check_function, check_number
+
+Getter = Callable[[Any], Any]
+Setter = Callable[[Any, Any], Any]
+# Functions that read and replace the part, an index or name, or a path of these to a nested part. The functions come
+# first because a command line tries the types in order: it would take import paths for names.
+BatchKey = tuple[Getter, Setter] | int | str | list[int | str] | tuple[int | str, ...]
+CleanGradientMethod = Literal["grad", "backward"]
+OnNonfinite = Literal["raise", "skip"]
+# (module, inputs (B, C, *spatial), clean targets) to a Tensor (B, *spatial). The result has no type here: jsonargparse
+# takes a callable that returns a class for a factory of that class, and would refuse callable objects.
+SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixingConfig:
+    """The options that decide how a batch is mixed, described in `CoMixup`."""
+
+    hyperparameters: Hyperparameters
+    num_classes: int | None
+    clean_weight: float
+    input_key: BatchKey
+    target_key: BatchKey
+    also_mix: tuple[BatchKey, ...]
+    also_average: tuple[BatchKey, ...]
+    linear_targets: bool
+    saliency: SaliencyFunction | None
+    clean_gradient: CleanGradientMethod
+    on_nonfinite: OnNonfinite
+    manual_optimization: bool
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ValueError: If a value is out of its range.
+            TypeError: If a value has the wrong type.
+        """
+        if self.num_classes is not None:
+            check_count("num_classes", self.num_classes, advice="Leave it None where the logits or soft targets tell.")
+        advice = "Use 1 for the authors' step, or 0 for the saliency alone."
+        check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
+        self._check_keys()
+        if self.saliency is not None:
+            advice = "Leave it None for the input gradient of the clean pass."
+            check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
+        check_flag("linear_targets", self.linear_targets, advice="Use True for targets that are no classes.")
+        advice = 'Use "grad" unless the module has re-entrant checkpointing.'
+        check_choice("clean_gradient", self.clean_gradient, get_args(CleanGradientMethod), advice=advice)
+        advice = 'Use "raise" to find the cause, or "skip" to go on without mixing.'
+        check_choice("on_nonfinite", self.on_nonfinite, get_args(OnNonfinite), advice=advice)
+        advice = "Use True if the module calls manual_backward once per batch."
+        check_flag("manual_optimization", self.manual_optimization, advice=advice)
+
+    def _check_keys(self) -> None:
+        for name in ("input_key", "target_key"):
+            check_key(name, getattr(self, name))
+        for name in ("also_mix", "also_average"):
+            for key in getattr(self, name):
+                check_key(name, key)
+        keys = [self.input_key, self.target_key, *self.also_mix, *self.also_average]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                raise ValueError(
+                    "Each part of a batch must be named once in input_key, target_key, also_mix and also_average, "
+                    f"found {key!r} twice: it would be mixed twice. Leave one of them out."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The options that decide which batches are mixed."""
+
+    prob: float
+    start_epoch: int
+    stop_epoch: int | None
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ValueError: If a value is out of its range.
+            TypeError: If a value has the wrong type.
+        """
+        check_number("prob", self.prob, lowest=0.0, highest=1.0, advice="Use 1 to mix every batch.")
+        check_count("start_epoch", self.start_epoch, lowest=0, advice="Use 0 to mix from the first epoch.")
+        if self.stop_epoch is not None:
+            check_count("stop_epoch", self.stop_epoch, lowest=0, advice="Leave it None to mix up to the end.")
+            if self.stop_epoch <= self.start_epoch:
+                raise ValueError(
+                    f"stop_epoch must be after start_epoch, found {self.stop_epoch} and {self.start_epoch}: no epoch "
+                    "would be mixed. Leave stop_epoch=None to mix up to the end."
+                )
+
+    def should_mix(self, draws: BatchDraws) -> bool:
+        """Whether to mix a batch: the same on every rank, or synchronised layers would wait forever."""
+        epoch = draws.position.epoch
+        if epoch < self.start_epoch or (self.stop_epoch is not None and epoch >= self.stop_epoch):
+            return False
+        return self.prob == 1 or bool(draws.decisions("mix").random() < self.prob)
+
+
+def check_key(name: str, key: object) -> None:
+    """Check that a key is an index, a name, a path of them, or a (getter, setter) pair.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if is_pair(key):
+        return
+    steps = list(key) if isinstance(key, tuple | list) else [key]
+    if not steps or any(isinstance(step, bool) or not isinstance(step, int | str) for step in steps):
+        raise TypeError(
+            f"{name} must be an index, a key, a path of them, or a (getter, setter) pair, found {key!r}. For batches "
+            '(inputs, targets) give 0 or 1, for dicts the key, such as "image".'
+        )
+
+
+def as_key_tuple(name: str, keys: object) -> tuple[BatchKey, ...]:
+    """Return the keys of several parts as a tuple.
+
+    Raises:
+        TypeError: If they are not a list or tuple: a word would be taken for a list of letters.
+    """
+    if not isinstance(keys, list | tuple):
+        raise TypeError(f"{name} must be a list of keys, found {keys!r}. Write {name}=[...], one key for each part.")
+    return tuple(keys)
+
+
+def is_pair(key: object) -> bool:
+    """Whether a key is a (getter, setter) pair."""
+    return isinstance(key, tuple | list) and len(key) == 2 and all(callable(part) for part in key)

@@ -1,0 +1,68 @@
+"""Knowledge of Lightning's internals: the kinds of its strategies, its own hooks, and the private names that are used.
+
+A strategy's kind is found by the names of its classes: the packages `lightning` and `pytorch_lightning` each have
+their own classes. Private names may change with any release of Lightning, so they are used only here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies import Strategy
+
+
+def shards_outside(strategy: Strategy) -> bool:
+    """Whether a wrapper or an engine shards the parameters, so that the module itself never sees their gradients."""
+    return _is_a(strategy, "FSDPStrategy", "DeepSpeedStrategy")
+
+
+def calls_through_wrapper(strategy: Strategy) -> bool:
+    """Whether the module can only be called through its wrapper, which gathers the parameters."""
+    return _is_a(strategy, "FSDPStrategy")
+
+
+def shards_in_place(strategy: Strategy) -> bool:
+    """Whether the module's own parameters are sharded (FSDP2, tensor parallelism).
+
+    Their gradients then arrive in the shards' `.grad`, which only a backward fills.
+    """
+    return _is_a(strategy, "ModelParallelStrategy")
+
+
+def has_static_graph(strategy: Strategy) -> bool:
+    """Whether DistributedDataParallel was told that its graph is static."""
+    return bool(getattr(strategy, "_ddp_kwargs", {}).get("static_graph"))
+
+
+def call_through_wrapper(strategy: Strategy, module: pl.LightningModule, method: str, *arguments: Any) -> Any:
+    """Call a method of the module through the strategy's wrapper."""
+    wrapper = strategy.model
+    assert wrapper is not None
+    return strategy._forward_redirection(wrapper, module, method, *arguments)
+
+
+def skips_backward(trainer: pl.Trainer) -> bool:
+    """Whether the loop skips its backward, as weight averaging asks for while it updates BatchNorm."""
+    return bool(getattr(trainer.fit_loop, "_skip_backward", False))
+
+
+def records_step(trainer: pl.Trainer) -> bool:
+    """Whether loggers record this step. Lightning's own monitors, such as DeviceStatsMonitor, ask in this way."""
+    return bool(trainer._logger_connector.should_update_logs)
+
+
+def overrides(instance: object, hook: str) -> bool:
+    """Whether a module or data module has its own version of one of Lightning's hooks."""
+    origin: str = getattr(getattr(instance, hook, None), "__module__", None) or "lightning."
+    return not origin.startswith(("lightning.", "pytorch_lightning."))
+
+
+def data_rank(trainer: pl.Trainer) -> int:
+    """Return the index of this process's share of the data; the ranks of a tensor-parallel group have the same."""
+    sampling = trainer.distributed_sampler_kwargs
+    return trainer.global_rank if sampling is None else int(sampling["rank"])
+
+
+def _is_a(strategy: Strategy, *names: str) -> bool:
+    return any(kind.__name__ in names for kind in type(strategy).__mro__)

@@ -1,0 +1,52 @@
+"""Metrics that are logged from a step, and when."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from lightning_comixup.soft_targets.metrics import predicted_mass
+from lightning_comixup.training.lightning_internals import records_step
+from lightning_comixup.training.training_step import MixedStep
+
+_PREFIX = "comixup/"
+
+
+def should_log(trainer: pl.Trainer, is_first: bool, prob: float) -> bool:
+    """Whether to log a mixed step.
+
+    Loggers record one step in `log_every_n_steps`; logging the others as well would take Lightning as long as mixing
+    them. The first and last steps of the run and the last of each epoch are logged for readers of
+    `trainer.callback_metrics`. If only a share of the steps is mixed, all mixed ones are logged: a recorded step then
+    shows the values of the last mixed one.
+    """
+    if trainer.barebones:
+        return False
+    is_last = trainer.is_last_batch or 0 < trainer.max_steps <= trainer.global_step + 1
+    return is_first or is_last or prob < 1 or records_step(trainer)
+
+
+def step_metrics(step: MixedStep) -> dict[str, Tensor]:
+    """Return the names and values to log, as tensors on the device that computed them: nothing is copied or waits.
+
+    From the clean pass: the loss before its weight, and the accuracy, which costs nothing because the logits exist.
+    From the solver: the mean energy of a group, the share of subproblems proven optimal, the mean number of inputs in a
+    mixed sample. From the host's clock: milliseconds for saliency, labeling and mixing (on a GPU the labeling's include
+    the wait for the saliency).
+    """
+    values: dict[str, Tensor] = {}
+    numbers: dict[str, float] = {f"{phase}_ms": value for phase, value in step.milliseconds.items()}
+    if step.clean is not None:
+        values["clean_loss"] = step.clean.loss
+        logits, targets = step.clean.logits, step.clean_targets
+        if logits is not None and targets.shape in (logits.shape, logits.shape[:1]):
+            values["clean_accuracy"] = predicted_mass(logits, targets).mean()
+    if step.plan is not None:
+        report = step.plan.report
+        numbers["energy"] = report.energy
+        numbers["inputs_per_output"] = report.inputs_per_output
+        numbers["proven_share"] = report.proven / max(report.subproblems, 1)
+    # Tensors on the host: Lightning would copy a float to the device, and back for the logger, and wait each time.
+    values |= {name: torch.tensor(number, dtype=torch.float32, device="cpu") for name, number in numbers.items()}
+    return {_PREFIX + name: value for name, value in values.items()}

@@ -1,0 +1,86 @@
+"""The mixin that a LightningModule may inherit to train on mixed batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from lightning_comixup.soft_targets.losses import LossKind, Reduction, clean_loss, soft_target_loss
+
+
+class CoMixupMixin:
+    """Losses for mixed batches: `class Lit(CoMixupMixin, LightningModule)`.
+
+    Attributes:
+        comixup_loss_kind: "ce" (default) or "bce", see `comixup_loss`.
+    """
+
+    comixup_loss_kind: ClassVar[LossKind] = "ce"
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Call the module."""
+
+    def comixup_loss(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        kind: LossKind | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
+        reduction: Reduction = "mean",
+    ) -> Tensor:
+        """Return the loss for mixed and for clean batches alike; use it in training, validation and test steps.
+
+        Args:
+            logits: (B, K), any floating dtype.
+            targets: (B,) integer, or (B, K) class probabilities.
+            kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
+                the softmax averaged over batch and classes. None: `comixup_loss_kind`.
+            label_smoothing: Share of each target that is spread evenly over the classes.
+            class_weights: (K,) weight of each class.
+            reduction: "mean", "sum", or "none" for one loss per sample.
+
+        Returns:
+            A scalar, or (B,) with `reduction="none"`; float32 or wider.
+
+        Raises:
+            TypeError: If logits are not a floating tensor, targets not a tensor, or an option has the wrong type.
+            ValueError: If shapes, dtypes or devices do not fit, an integer is not a class (on a GPU with PyTorch's
+                own error), or an option is out of its range.
+        """
+        return soft_target_loss(
+            logits,
+            targets,
+            self.comixup_loss_kind if kind is None else kind,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            reduction=reduction,
+        )
+
+    def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss that the clean pass differentiates; override it for other heads or losses.
+
+        Args:
+            inputs: The clean inputs; the loss must depend on this tensor.
+            targets: The batch's own targets.
+
+        Returns:
+            A scalar, before `clean_weight`: the cross-entropy, times 2/K for the loss kind "bce" (as the authors have
+            it).
+
+        Raises:
+            TypeError: See `comixup_loss`; also if the module's output is not a floating tensor.
+            ValueError: See `comixup_loss`.
+        """
+        return clean_loss(self(inputs), targets, self.comixup_loss_kind)
+
+
+def has_default_loss(module: object) -> bool:
+    """Whether the clean loss is the cross-entropy of the module's output: not if `comixup_clean_loss` is overridden."""
+    if not isinstance(module, CoMixupMixin):
+        return True
+    return type(module).comixup_clean_loss is CoMixupMixin.comixup_clean_loss

@@ -1,0 +1,114 @@
+"""Checks of the Trainer and the module, before the first step."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
+
+from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.lightning_internals import has_static_graph, overrides, shards_outside
+from lightning_comixup.training.mixin import has_default_loss
+
+
+def check_trainer(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    kind: type[pl.Callback],
+    config: MixingConfig,
+) -> None:
+    """Check that the Trainer can train the module exactly.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    check_single(trainer, kind)
+    check_training_step(module)
+    check_strategy(trainer, config.clean_weight)
+    check_clean_gradient(trainer, module, config)
+    check_optimization(module, config)
+    check_linear_targets(module, config)
+
+
+def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
+    """Check that only one callback mixes batches.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    found = sum(isinstance(callback, kind) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    if found > 1:
+        raise ValueError(
+            f"A Trainer must have one CoMixup callback, found {found}: the batch would be mixed twice. Keep one."
+        )
+
+
+def check_training_step(module: pl.LightningModule) -> None:
+    """Check that the step gets its batch from the loop.
+
+    Raises:
+        ValueError: If the step fetches its batches itself.
+    """
+    if is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True):
+        raise ValueError(
+            "training_step must take a batch, found training_step(dataloader_iter): callbacks never see the batch that "
+            "such a step fetches. Take (batch, batch_idx), or call comixup_batch inside the step."
+        )
+
+
+def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
+    """Check that the module sees its parameters' gradients.
+
+    Raises:
+        ValueError: If a wrapper shards the parameters and clean_weight > 0.
+    """
+    if clean_weight > 0 and shards_outside(trainer.strategy):
+        raise ValueError(
+            "clean_weight must be 0 with a strategy whose wrapper shards the parameters, found "
+            f"{clean_weight} with {type(trainer.strategy).__name__}: the module does not see their clean gradients, "
+            "which would be missing silently. Use ModelParallelStrategy (FSDP2), or CoMixup(clean_weight=0)."
+        )
+
+
+def check_clean_gradient(trainer: pl.Trainer, module: pl.LightningModule, config: MixingConfig) -> None:
+    """Check that the fallback of the clean gradient is exact with the strategy.
+
+    Raises:
+        ValueError: If DistributedDataParallel was told that its graph is static.
+    """
+    own_backward = config.clean_weight > 0 and overrides(module, "backward")
+    if has_static_graph(trainer.strategy) and (config.clean_gradient == "backward" or own_backward):
+        raise ValueError(
+            "The clean gradient must not come from a backward with static_graph=True, found "
+            f"{'a backward() of the module' if own_backward else 'clean_gradient=' + repr('backward')}: it would count "
+            'as one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing; with a backward() of '
+            "the module also clean_weight=0."
+        )
+
+
+def check_optimization(module: pl.LightningModule, config: MixingConfig) -> None:
+    """Check that the user has opted in to manual optimization.
+
+    Raises:
+        ValueError: If the module optimizes manually, clean_weight > 0 and the user did not opt in.
+    """
+    if config.clean_weight > 0 and not module.automatic_optimization and not config.manual_optimization:
+        raise ValueError(
+            "Manual optimization must be opted in, found manual_optimization=False: the clean gradient is "
+            "added when the module calls self.manual_backward(loss), once per batch, after its zero_grad(). If yours "
+            "does, pass CoMixup(manual_optimization=True); with loss / N for N batches per step also clean_weight=1/N, "
+            "which the callback cannot see. Else use clean_weight=0."
+        )
+
+
+def check_linear_targets(module: pl.LightningModule, config: MixingConfig) -> None:
+    """Check that linear targets have a clean loss of their own.
+
+    Raises:
+        ValueError: If the clean pass would differentiate the cross-entropy.
+    """
+    needs_loss = config.clean_weight > 0 or config.saliency is None
+    if config.linear_targets and needs_loss and has_default_loss(module):
+        raise ValueError(
+            "comixup_clean_loss must be overridden with linear_targets=True, found cross-entropy, the default. Inherit "
+            "from CoMixupMixin and write the loss of your targets, such as binary cross-entropy of each label."
+        )
