@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 
-def differentiable_copy(inputs: Tensor) -> Tensor:
-    """Return a leaf that shares the inputs' memory and records a gradient."""
-    return inputs.detach().requires_grad_()
+def differentiable_copy(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a leaf that shares the inputs' memory, and a copy of it for the module.
 
-
-def as_nonleaf(leaf: Tensor) -> Tensor:
-    """Return a copy that a module may change in place, which autograd forbids for leaves."""
-    return leaf * 1
+    The leaf gets the gradient. The module may change the copy in place, which autograd forbids for leaves.
+    """
+    leaf = inputs.detach().requires_grad_()
+    with torch.enable_grad():
+        return leaf, leaf * 1
 
 
 @contextmanager

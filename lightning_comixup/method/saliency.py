@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lightning_comixup.method.differentiation import (
-    as_nonleaf,
     check_clean_loss,
     differentiable_copy,
     eval_mode,
@@ -49,9 +48,9 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
         check_function("loss_fn", loss_fn, "(logits, targets)", advice=advice)
     check_inputs(inputs)
     _check_mode(inputs)
-    leaf = differentiable_copy(inputs)
+    leaf, copy = differentiable_copy(inputs)
     with eval_mode(module), torch.enable_grad():
-        logits = module(as_nonleaf(leaf))
+        logits = module(copy)
         loss = soft_target_loss(logits, targets, "ce") if loss_fn is None else loss_fn(logits, targets)
         check_clean_loss(loss)
         (gradient,) = torch.autograd.grad(loss, [leaf], allow_unused=True)

@@ -45,8 +45,7 @@ def soft_target_loss(
     """
     _check_logits(logits)
     _check_targets(targets, logits)
-    _check_kind(kind)
-    _check_options(label_smoothing, class_weights, reduction, logits.shape[1])
+    _check_options(kind, label_smoothing, class_weights, reduction, logits.shape[1])
     return _loss(logits, targets, kind, label_smoothing, class_weights, reduction)
 
 
@@ -60,9 +59,9 @@ def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
         TypeError: See `soft_target_loss`.
         ValueError: See `soft_target_loss`.
     """
-    _check_kind(kind)
     _check_logits(logits)
     _check_targets(targets, logits)
+    _check_kind(kind)
     loss = _loss(logits, targets, "ce", 0.0, None, "mean")
     return loss if kind == "ce" else loss * 2 / logits.shape[1]
 
@@ -142,7 +141,10 @@ def _check_kind(kind: str) -> None:
     check_choice("The loss kind", kind, get_args(LossKind), advice=advice)
 
 
-def _check_options(label_smoothing: float, class_weights: Tensor | None, reduction: str, classes: int) -> None:
+def _check_options(
+    kind: str, label_smoothing: float, class_weights: Tensor | None, reduction: str, classes: int
+) -> None:
+    _check_kind(kind)
     check_number("label_smoothing", label_smoothing, lowest=0.0, highest=1.0, advice="Use 0 for none.")
     check_choice("reduction", reduction, get_args(Reduction), advice='Use "none" for one loss per sample.')
     if class_weights is None:

@@ -97,10 +97,8 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
 
 
 def _read(batch: Any, key: Any) -> Any:
-    if is_pair(key):
-        return key[0](batch)
     if isinstance(key, tuple | list):
-        return functools.reduce(_read, key, batch)
+        return key[0](batch) if is_pair(key) else functools.reduce(_read, key, batch)
     if isinstance(key, str) and not isinstance(batch, Mapping):
         return getattr(batch, key)
     if isinstance(batch, Tensor):

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from lightning_comixup.method.differentiation import (
-    as_nonleaf,
     check_clean_loss,
     differentiable_copy,
     eval_mode,
@@ -21,12 +20,7 @@ from lightning_comixup.method.saliency import saliency_of_gradient
 from lightning_comixup.soft_targets.losses import soft_target_loss
 from lightning_comixup.training.clean_gradient import CleanGradient, trained_parameters
 from lightning_comixup.training.config import CleanGradientMethod
-from lightning_comixup.training.lightning_internals import (
-    call_through_wrapper,
-    calls_through_wrapper,
-    overrides,
-    shards_in_place,
-)
+from lightning_comixup.training.lightning_internals import call_module, overrides, shards_in_place
 from lightning_comixup.training.mixin import CoMixupMixin, has_default_loss
 
 
@@ -59,14 +53,15 @@ def run_clean_pass(
     """
     parameters = trained_parameters(trainer) if clean_weight > 0 else []
     backward = clean_gradient == "backward" or (bool(parameters) and _needs_backward(trainer, module))
-    leaf = differentiable_copy(inputs) if with_saliency else inputs
+    # The module may change its copy of the inputs in place.
+    leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs * 1)
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
     without_gradients = _cleared_gradients([*module.parameters(), *parameters]) if backward else nullcontext()
     outputs: list[Any] = []
     with modes, without_gradients, torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
         with trainer.precision_plugin.forward_context(), _record_outputs(module, outputs):
-            loss = _clean_loss(trainer, module, as_nonleaf(leaf), targets)
+            loss = _clean_loss(trainer, module, copy, targets)
         check_clean_loss(loss)
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
@@ -80,16 +75,9 @@ def run_clean_pass(
 
 def _clean_loss(trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor) -> Tensor:
     if isinstance(module, CoMixupMixin):
-        loss: Tensor = _call(trainer, module, "comixup_clean_loss", inputs, targets)
+        loss: Tensor = call_module(trainer.strategy, module, "comixup_clean_loss", inputs, targets)
         return loss
-    return soft_target_loss(_call(trainer, module, "forward", inputs), targets, "ce")
-
-
-def _call(trainer: pl.Trainer, module: pl.LightningModule, method: str, *arguments: Tensor) -> Any:
-    """Call a method of the module, with its hooks; under FSDP through the wrapper, which gathers the parameters."""
-    if calls_through_wrapper(trainer.strategy):
-        return call_through_wrapper(trainer.strategy, module, method, *arguments)
-    return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
+    return soft_target_loss(call_module(trainer.strategy, module, "forward", inputs), targets, "ce")
 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:

@@ -17,11 +17,6 @@ def shards_outside(strategy: Strategy) -> bool:
     return _is_a(strategy, "FSDPStrategy", "DeepSpeedStrategy")
 
 
-def calls_through_wrapper(strategy: Strategy) -> bool:
-    """Whether the module can only be called through its wrapper, which gathers the parameters."""
-    return _is_a(strategy, "FSDPStrategy")
-
-
 def shards_in_place(strategy: Strategy) -> bool:
     """Whether the module's own parameters are sharded (FSDP2, tensor parallelism).
 
@@ -35,11 +30,13 @@ def has_static_graph(strategy: Strategy) -> bool:
     return bool(getattr(strategy, "_ddp_kwargs", {}).get("static_graph"))
 
 
-def call_through_wrapper(strategy: Strategy, module: pl.LightningModule, method: str, *arguments: Any) -> Any:
-    """Call a method of the module through the strategy's wrapper."""
-    wrapper = strategy.model
-    assert wrapper is not None
-    return strategy._forward_redirection(wrapper, module, method, *arguments)
+def call_module(strategy: Strategy, module: pl.LightningModule, method: str, *arguments: Any) -> Any:
+    """Call a method of the module, with its hooks; under FSDP through the wrapper, which gathers the parameters."""
+    if _is_a(strategy, "FSDPStrategy"):
+        wrapper = strategy.model
+        assert wrapper is not None
+        return strategy._forward_redirection(wrapper, module, method, *arguments)
+    return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
 
 
 def skips_backward(trainer: pl.Trainer) -> bool:
@@ -56,6 +53,12 @@ def overrides(instance: object, hook: str) -> bool:
     """Whether a module or data module has its own version of one of Lightning's hooks."""
     origin: str = getattr(getattr(instance, hook, None), "__module__", None) or "lightning."
     return not origin.startswith(("lightning.", "pytorch_lightning."))
+
+
+def makes_containers(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+    """Whether Lightning's own transfer to the device has made the batch's containers, not a transfer of the user."""
+    data_module = getattr(trainer, "datamodule", None)
+    return not any(overrides(owner, "transfer_batch_to_device") for owner in (module, data_module))
 
 
 def data_rank(trainer: pl.Trainer) -> int:

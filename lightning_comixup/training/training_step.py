@@ -23,7 +23,7 @@ from lightning_comixup.soft_targets.targets import TargetRows, target_rows
 from lightning_comixup.training.batch import BatchParts, read_parts, with_part
 from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.lightning_internals import overrides
+from lightning_comixup.training.lightning_internals import makes_containers
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.validation import check_device, check_saliency
 
@@ -81,7 +81,7 @@ def mix_training_batch(
         return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
     with phases.time("mixing"), torch.no_grad():
         mixed = mix_inputs(inputs, plan.indices), mix_targets(rows, plan.indices)
-        in_place = _owns_container(trainer, module)
+        in_place = makes_containers(trainer, module)
         batch = _replace_parts(batch, parts, mixed, plan.indices, config, in_place)
     return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan, phases.milliseconds)
 
@@ -149,12 +149,6 @@ def _number_of_classes(targets: Tensor, clean: CleanPass | None, given: int | No
             "or give the module as many outputs."
         )
     return classes
-
-
-def _owns_container(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
-    """Whether the batch's containers were made by Lightning's transfer to the device, not by a user's."""
-    data_module = getattr(trainer, "datamodule", None)
-    return not any(overrides(owner, "transfer_batch_to_device") for owner in (module, data_module))
 
 
 def _replace_parts(
