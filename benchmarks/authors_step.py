@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from benchmarks.data import CLASSES
 from benchmarks.step_module import Floor
-from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup import Hyperparameters
 
 MixupProcess = Callable[..., tuple[Tensor, Tensor]]
 

@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from benchmarks.data import CLASSES, SIDE, make_images, make_saliency
 from benchmarks.reference import Reference
 from benchmarks.timing import time_in_turn
-from lightning_comixup import comixup_batch
-from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup import Hyperparameters, comixup_batch
 from lightning_comixup.planning import build_problem, partition, summarize_saliency
 
 _REPETITIONS = 15

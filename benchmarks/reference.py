@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup import Hyperparameters
 from lightning_comixup.method.energy import add_prior
 from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.solvers.dispatch import solve_groups

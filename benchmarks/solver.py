@@ -9,8 +9,7 @@ import numpy as np
 from benchmarks.data import make_saliency
 from benchmarks.reference import Reference, label
 from benchmarks.timing import time_in_turn
-from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.method.energy import energy
+from lightning_comixup import Hyperparameters, energy
 from lightning_comixup.method.problem import Labeling, Problem
 from lightning_comixup.planning import build_problem, summarize_saliency
 from tests.golden_groups import load_golden_groups

@@ -30,7 +30,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 maximum_signature_line_length = 88
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {"GeneratorLike": "lightning_comixup.draws.GeneratorLike"}  # two kinds named Generator
+autodoc_type_aliases = {"GeneratorLike": "lightning_comixup.GeneratorLike"}  # two kinds named Generator
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
@@ -39,16 +39,19 @@ _FOREIGN = r"(collections|lightning|matplotlib|numpy|pathlib|torch|torchmetrics|
 nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 
 # Aliases of types, which Sphinx leaves as they are written; the API page describes them by their full names.
-_ALIASES = {
-    "BatchKey": "batch_access",
-    "CleanGradientMethod": "settings",
-    "GeneratorLike": "draws",
-    "GridSize": "hyperparameters",
-    "OnNonfinite": "settings",
-    "SaliencyFunction": "settings",
-    "Solver": "hyperparameters",
-    "Thresholding": "hyperparameters",
-}
+_ALIASES = (
+    "BatchKey",
+    "CleanGradientMethod",
+    "GeneratorLike",
+    "GridSize",
+    "LossFunction",
+    "LossKind",
+    "OnNonfinite",
+    "Reduction",
+    "SaliencyFunction",
+    "Solver",
+    "Thresholding",
+)
 
 # `(B, *spatial)`: a star before a word is no emphasis in the docstrings. What napoleon has escaped stays as it is.
 _STAR = re.compile(r"(?<![\w\\*])(\*{1,2})(?=\w)")
@@ -64,7 +67,7 @@ def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
     alias = node.get("reftarget", "").rpartition(".")[2]
     if alias not in _ALIASES:
         return None
-    name = f"lightning_comixup.{_ALIASES[alias]}.{alias}"
+    name = f"lightning_comixup.{alias}"
     return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
 
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_comixup import MixedBatch, comixup_batch, compute_saliency
-from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup import Hyperparameters, MixedBatch, comixup_batch, compute_saliency
 from lightning_comixup.method.random import as_generator, draw_prior
 
 # Finer than the default, for photographs have more to show than the images of CIFAR.

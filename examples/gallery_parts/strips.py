@@ -9,8 +9,7 @@ from matplotlib.patches import Patch
 
 from examples.gallery_parts.group import Group, drawn_prior, inputs_per_output, kept_saliency, mix
 from examples.gallery_parts.panels import GREY, add_panel, add_text, draw_use
-from lightning_comixup import MixedBatch
-from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup import Hyperparameters, MixedBatch
 from lightning_comixup.plotting.panels import draw_input, draw_masks
 
 

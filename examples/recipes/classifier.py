@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_comixup import CoMixupMixin
-from lightning_comixup.soft_targets.losses import LossKind, clean_loss
+from lightning_comixup import CoMixupMixin, LossKind
+from lightning_comixup.soft_targets.losses import clean_loss
 
 _BEST = 5  # classes of the top-5 accuracy
 _LAST_EPOCHS = 10  # the authors report the median of the last ten epochs

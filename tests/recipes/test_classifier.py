@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from examples.recipes.classifier import Classifier, parameter_groups
-from lightning_comixup.soft_targets.losses import LossKind
+from lightning_comixup import LossKind
 from tests.tiny import make_trainer
 
 _CLASSES = 7

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_comixup.soft_targets.losses import clean_loss, soft_target_loss
+from lightning_comixup.soft_targets.losses import clean_loss, soft_target_loss, without_autocast
 
 
 def _case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -74,3 +74,16 @@ def test_clean_loss_of_bce_is_rebalanced() -> None:
     logits, integers, _ = _case()
     assert torch.equal(clean_loss(logits, integers, "ce"), F.cross_entropy(logits, integers))
     assert torch.equal(clean_loss(logits, integers, "bce"), F.cross_entropy(logits, integers) * 2 / 4)
+
+
+def test_autocast_is_off_meanwhile() -> None:
+    factor = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        with without_autocast(factor.device):
+            assert (factor @ factor).dtype == torch.float32
+        assert (factor @ factor).dtype == torch.bfloat16
+
+
+def test_a_device_that_knows_no_autocast_needs_nothing() -> None:
+    with without_autocast(torch.device("meta")):
+        pass

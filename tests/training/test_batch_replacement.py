@@ -15,55 +15,55 @@ class Strategy:
         return args
 
 
-def test_the_batch_named_is_swapped_at_every_call_until_it_is_forgotten() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
-    swap.install(strategy)  # type: ignore[arg-type]
-    held, mixed = (1,), (2,)
-    swap.replace(held, mixed)
-    assert strategy.training_step(held, 5) == (mixed, 5)
-    assert strategy.training_step(held, 5) == (mixed, 5)
-    swap.forget()
-    assert strategy.training_step(held, 5) == (held, 5)
+def test_the_batch_named_is_replaced_at_every_call_until_it_is_forgotten() -> None:
+    strategy, replacement = Strategy(), BatchReplacement()
+    replacement.install(strategy)  # type: ignore[arg-type]
+    original, mixed = (1,), (2,)
+    replacement.replace(original, mixed)
+    assert strategy.training_step(original, 5) == (mixed, 5)
+    assert strategy.training_step(original, 5) == (mixed, 5)
+    replacement.forget()
+    assert strategy.training_step(original, 5) == (original, 5)
 
 
 def test_a_batch_that_never_comes_is_reported() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
-    swap.install(strategy)  # type: ignore[arg-type]
-    swap.replace((1,), (2,))
+    strategy, replacement = Strategy(), BatchReplacement()
+    replacement.install(strategy)  # type: ignore[arg-type]
+    replacement.replace((1,), (2,))
     with pytest.raises(RuntimeError, match="found another: the mixed batch would be lost"):
         strategy.training_step((3,))
 
 
 def test_a_wrapper_that_came_later_stays() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
-    swap.install(strategy)  # type: ignore[arg-type]
+    strategy, replacement = Strategy(), BatchReplacement()
+    replacement.install(strategy)  # type: ignore[arg-type]
     ours = strategy.training_step
     later = lambda *args: ("later", *ours(*args))  # noqa: E731
     vars(strategy)["training_step"] = later
-    swap.remove()
+    replacement.remove()
     assert strategy.training_step(1) == ("later", 1)
 
 
 def test_copies_and_pickles_hold_nothing_of_the_run() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
-    swap.install(strategy)  # type: ignore[arg-type]
-    swap.replace((1,), (2,))
-    assert vars(pickle.loads(pickle.dumps(swap))) == vars(BatchReplacement())
+    strategy, replacement = Strategy(), BatchReplacement()
+    replacement.install(strategy)  # type: ignore[arg-type]
+    replacement.replace((1,), (2,))
+    assert vars(pickle.loads(pickle.dumps(replacement))) == vars(BatchReplacement())
 
 
 def test_another_wrapper_is_put_back() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
+    strategy, replacement = Strategy(), BatchReplacement()
     other = lambda *args: "other tool"  # noqa: E731
     vars(strategy)["training_step"] = other
-    swap.install(strategy)  # type: ignore[arg-type]
+    replacement.install(strategy)  # type: ignore[arg-type]
     assert strategy.training_step() == "other tool"
-    swap.remove()
+    replacement.remove()
     assert vars(strategy)["training_step"] is other
 
 
 def test_removing_leaves_nothing_and_may_be_repeated() -> None:
-    strategy, swap = Strategy(), BatchReplacement()
-    swap.install(strategy)  # type: ignore[arg-type]
-    swap.remove()
-    swap.remove()
+    strategy, replacement = Strategy(), BatchReplacement()
+    replacement.install(strategy)  # type: ignore[arg-type]
+    replacement.remove()
+    replacement.remove()
     assert not vars(strategy)
