@@ -69,7 +69,7 @@ class Hyperparameters:
             check_count("grid_size", side, advice=_SIDES)
 
 
-# The last sentence of each error: what to do about a rejected value.
+# The last sentence of each error message: the advice on a rejected value.
 _ADVICE = {field.name: f"Leave it out for the default, {field.default!r}." for field in fields(Hyperparameters)}
 _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 

@@ -78,7 +78,7 @@ def plan_batch(
         parameters: The hyper-parameters.
         draws: Draws the grid if it is random, then the prior and the starts of each group.
         grid: Use this grid instead of `parameters.grid_size`.
-        check: A check of what is to be mixed, on the saliency's device.
+        check: A check of the targets, on the saliency's device.
 
     Raises:
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.

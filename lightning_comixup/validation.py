@@ -1,6 +1,6 @@
 """Checks of arguments and tensors, and the check whose outcome is still on the device.
 
-An error states the rule, the value found and what to do about it.
+An error message states the rule, the value found and the remedy.
 """
 
 from __future__ import annotations

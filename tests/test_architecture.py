@@ -103,11 +103,7 @@ def test_every_room_has_its_level() -> None:
         ("method/grid.py", "import lightning_comixup.planning", "imports planning"),
         ("method/grid.py", "from lightning_comixup import energy", "imports __init__"),
         ("method/grid.py", "from lightning_comixup import planning", "imports planning"),
-        (
-            "method/grid.py",
-            "def late():\n    from lightning_comixup.solvers import dispatch",
-            "imports solvers.dispatch",
-        ),
+        ("method/grid.py", "def f():\n    from lightning_comixup.solvers import dispatch", "imports solvers.dispatch"),
         ("hyperparameters.py", "from lightning_comixup.soft_targets import losses", "imports soft_targets.losses"),
         ("method/grid.py", "from .energy import energy", "imports relatively"),
         ("planning.py", "import lightning.pytorch as pl", "imports lightning"),
@@ -117,21 +113,11 @@ def test_every_room_has_its_level() -> None:
 )
 def test_a_wrong_import_is_found(module: str, line: str, fault: str, tmp_path: Path) -> None:
     root = tmp_path / _PACKAGE
-    for name in (
-        "training/callback",
-        "plotting/panels",
-        "planning",
-        "solvers/dispatch",
-        "method/energy",
-        "method/grid",
-    ):
+    for name in _SMALL_PACKAGE:
         path = root / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (root / "method" / "grid.py").write_text("from lightning_comixup.method.energy import energy\n")
-    for name in ("__init__", "hyperparameters", "soft_targets/losses"):
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / f"{name}.py").touch()
     assert _faults(root) == []
     path = root / module
     path.write_text(f"{path.read_text()}{line}\n")

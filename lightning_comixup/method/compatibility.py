@@ -21,7 +21,7 @@ def locate_peaks(saliency: Tensor, window: int, stride: int) -> Tensor:
     """
     smooth = saliency
     for axis in range(1, saliency.ndim):
-        side = saliency.shape[axis]  # a longer stride takes only the first window, as does a stride of this length
+        side = saliency.shape[axis]  # a stride beyond it gives one window, as this side does
         smooth = smooth.unfold(axis, min(window, side), min(stride, side)).mean(-1)
     flat = smooth.flatten(1).argmax(1)
     # Not `torch.unravel_index`, which copies the sizes to the device.

@@ -7,8 +7,8 @@ grid, β and γ divided by the number of cells S, τ multiplied by it, and
 
     hard: φ(p) = A (1[A p > τ] ⊙ p)        soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
 
-The hard φ is what the authors' code computes (`mask * A @ p` binds as `(mask * A) @ p`), and their results come from
-it; the paper writes 1[A p > τ] ⊙ (A p).
+The authors' code computes this hard φ (`mask * A @ p` binds as `(mask * A) @ p`), and their results come from it; the
+paper writes 1[A p > τ] ⊙ (A p).
 """
 
 from __future__ import annotations
