@@ -16,9 +16,10 @@ _PREFIX = "comixup/"
 def should_log(trainer: pl.Trainer, is_first: bool, prob: float) -> bool:
     """Whether to log a mixed step.
 
-    Loggers record one step in `log_every_n_steps`; logging the others as well would take as long as mixing them. The first and last steps of the run and the last of each epoch are logged for readers of
-    `trainer.callback_metrics`. If only a share of the steps is mixed, all mixed ones are logged: a recorded step then
-    shows the values of the last mixed one.
+    Loggers record one step in `log_every_n_steps`; logging the others as well would take as long as mixing them. The
+    first and last steps of the run and the last of each epoch are logged for readers of `trainer.callback_metrics`. If
+    only a share of the steps is mixed, all mixed ones are logged: a recorded step then shows the values of the last
+    mixed one.
     """
     if trainer.barebones:
         return False

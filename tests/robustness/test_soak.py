@@ -20,9 +20,10 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_comixup import CoMixup, labeling
+from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.method.problem import Problem
+from lightning_comixup.solvers import dispatch
 from lightning_comixup.solvers.dispatch import solve_groups
 from tests.random_problems import random_group
 from tests.robustness.effort import steps
@@ -103,7 +104,7 @@ def _solve(problems: list[Problem], times: int) -> Reading:
     for _ in range(times):
         solve_groups(problems)
     # What this thread did not leave to the others waits there until they look at it.
-    labeling._pool(2, os.getpid()).submit(int).result()
+    dispatch._pool(2, os.getpid()).submit(int).result()
     return read_memory()
 
 

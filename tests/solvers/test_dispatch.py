@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_comixup import energy, labeling, optimize_masks
+from lightning_comixup import energy, optimize_masks
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.method.problem import Problem
+from lightning_comixup.solvers import dispatch
 from lightning_comixup.solvers.dispatch import solve_groups
 from tests.random_problems import random_group
 
@@ -100,7 +101,7 @@ def test_other_work_of_the_threads_is_not_waited_for() -> None:
     before, goes_on = torch.get_num_threads(), threading.Event()
     try:
         torch.set_num_threads(2)
-        busy = labeling._pool(1, os.getpid()).submit(goes_on.wait, timeout=20)
+        busy = dispatch._pool(1, os.getpid()).submit(goes_on.wait, timeout=20)
         assert len(solve_groups(problems)) == 2
         assert not busy.done()
     finally:
