@@ -59,8 +59,8 @@ class AuthorsStep(Floor):
         inputs = batch[0].detach().requires_grad_()
         with self.trainer.precision_plugin.forward_context():
             loss = F.cross_entropy(self(inputs), batch[1])
-        gradient, *kept = torch.autograd.grad(loss, [inputs, *self.parameters()])
-        self.kept = tuple(kept)
+        gradient, *clean_gradient = torch.autograd.grad(loss, [inputs, *self.parameters()])
+        self.clean_gradient = tuple(clean_gradient)
         self.saliency = gradient.square().mean(1).sqrt()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -69,8 +69,8 @@ class Floor(Lit):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         with self.trainer.precision_plugin.forward_context():
             loss = F.cross_entropy(self(batch[0]), batch[1])
-        self.kept = torch.autograd.grad(loss, list(self.parameters()))
+        self.clean_gradient = torch.autograd.grad(loss, list(self.parameters()))
 
     def on_before_backward(self, loss: Tensor) -> None:
-        for parameter, gradient in zip(self.parameters(), self.kept, strict=True):
+        for parameter, gradient in zip(self.parameters(), self.clean_gradient, strict=True):
             parameter.grad = gradient
