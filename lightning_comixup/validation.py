@@ -21,10 +21,10 @@ _FLOATING = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 class DeferredCheck(NamedTuple):
-    """A check whose outcome is still on the device, where asking for it at once would wait for all pending work."""
+    """A check of numbers still on the device, where asking for them at once would wait for all pending work."""
 
-    passed: Tensor  # () bool, to be copied to the host along with other results
-    raise_error: Callable[[], None]  # to be called if the check failed; may wait for the device
+    numbers: tuple[Tensor, ...]  # each (), to be copied to the host along with other results
+    check: Callable[..., None]  # called with these numbers on the host, it raises an error or not
 
 
 def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> None:

@@ -5,6 +5,7 @@ Pooling and upsampling share one map from pixels to cells, `cell_of`, so that th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,20 +27,23 @@ class Lattice(NamedTuple):
     rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
 
 
-def resolve_grid(grid_size: GridSize, spatial: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:
+def resolve_grid(
+    grid_size: GridSize, spatial: tuple[int, ...], make_generator: Callable[[], np.random.Generator]
+) -> tuple[int, ...]:
     """Return the number of cells along each spatial dimension.
 
     Args:
         grid_size: See `Hyperparameters`.
         spatial: The inputs' spatial sizes.
-        generator: Draws the size if it is "random", among the powers of two up to 16 that fit every side.
+        make_generator: Gives the generator that draws the size if it is "random", among the powers of two up to 16
+            that fit every side.
 
     Raises:
         ValueError: If the grid is finer than the inputs or has a different number of dimensions.
     """
     if grid_size == "random":
         sizes = [2**k for k in range(1, _FINEST_RANDOM_GRID.bit_length()) if 2**k <= min(spatial)]
-        return (int(generator.choice(sizes)) if sizes else 1,) * len(spatial)
+        return (int(make_generator().choice(sizes)) if sizes else 1,) * len(spatial)
     grid = grid_size if isinstance(grid_size, tuple) else (int(grid_size),) * len(spatial)
     check_grid(grid, spatial)
     return grid
@@ -107,12 +111,13 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
     for axis, size in enumerate(spatial, start=1):
         count = cells.shape[axis]
-        if size % count == 0:
-            copies = cells.unsqueeze(axis + 1).expand(*cells.shape[: axis + 1], size // count, *cells.shape[axis + 1 :])
-            cells = copies.flatten(axis, axis + 1)
-        else:
+        if size % count != 0:
             cells = cells.index_select(axis, cell_of(size, count, cells.device))
-    return cells
+    # All axes that the cells divide at once.
+    counts = cells.shape[1:]
+    apart = [part for count in counts for part in (count, 1)]
+    copies = [part for count, size in zip(counts, spatial, strict=True) for part in (count, size // count)]
+    return cells.view(-1, *apart).expand(-1, *copies).reshape(len(cells), *spatial)
 
 
 @lru_cache(maxsize=64)

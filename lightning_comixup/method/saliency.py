@@ -63,7 +63,7 @@ def saliency_of_gradient(gradient: Tensor) -> Tensor:
     In half precision the squares of small gradients would vanish.
     """
     wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-    return wide.square().mean(dim=1).sqrt()
+    return wide.square().mean(dim=1).sqrt_()
 
 
 def _check_mode(inputs: Tensor) -> None:

@@ -35,6 +35,8 @@ def call_module(strategy: Strategy, module: pl.LightningModule, method: str, *ar
     if _is_a(strategy, "FSDPStrategy"):
         wrapper = strategy.model
         assert wrapper is not None
+        if method == "forward":  # which the wrapper calls by itself, and which the redirection refuses
+            return wrapper(*arguments)
         return strategy._forward_redirection(wrapper, module, method, *arguments)
     return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
 

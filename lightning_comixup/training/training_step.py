@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -70,7 +71,7 @@ def mix_training_batch(
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, config)
     rows, check = _target_rows(targets, clean, config)
-    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), draws.decisions("grid"))
+    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), partial(draws.decisions, "grid"))
     for other in parts.others:
         check_grid(grid, tuple(other.shape[2:]), "also_mix")
     try:

@@ -49,7 +49,7 @@ def test_ranks_order_the_cells_by_one_axis_after_another() -> None:
 
 def test_random_grids_are_powers_of_two_that_fit() -> None:
     draws = np.random.default_rng(0)
-    found = {resolve_grid("random", (32, 9), draws) for _ in range(100)}
+    found = {resolve_grid("random", (32, 9), lambda: draws) for _ in range(100)}
     assert found == {(2, 2), (4, 4), (8, 8)}
-    assert {resolve_grid("random", (64,), draws)[0] for _ in range(100)} == {2, 4, 8, 16}
-    assert resolve_grid("random", (1, 5), draws) == (1, 1)
+    assert {resolve_grid("random", (64,), lambda: draws)[0] for _ in range(100)} == {2, 4, 8, 16}
+    assert resolve_grid("random", (1, 5), lambda: draws) == (1, 1)
