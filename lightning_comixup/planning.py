@@ -117,7 +117,7 @@ def summarize_saliency(
     if check is not None:
         check.check(*numbers)
     _check_values(values)
-    return SaliencySummary(values.astype(np.float64), np.stack(np.unravel_index(places, shape), axis=-1))
+    return SaliencySummary(values.astype(np.float64), np.array(np.unravel_index(places, shape)).T)
 
 
 def _check_values(pooled: NDArray[np.floating[Any]]) -> None:
@@ -174,19 +174,21 @@ def _count_labels(labels: NDArray[np.int64], width: int) -> NDArray[np.int64]:
 def _send_indices(
     labels: NDArray[np.int64], counts: NDArray[np.int64], partition_size: int, device: torch.device
 ) -> MixingIndices:
-    """Send labels, and the inputs of each output with their shares, to the device."""
+    """Send labels, and the inputs of each output with their shares, to the device.
+
+    `labels` then are inputs of the batch, no longer of the group.
+    """
     batch, width = counts.shape
     start = np.arange(batch) // partition_size * partition_size
     # As many inputs as the output with the most has, by use. Other outputs are padded with inputs that they do not use,
     # in a smaller last group also with those of other groups, so that no input comes twice.
-    most = int(np.count_nonzero(counts, axis=1).max())
+    most = int((counts > 0).sum(1).max())
     # Count and input as one number each: sorting these takes half as long as finding the order of the counts.
-    used = np.sort(np.arange(width) - width * counts, axis=1)[:, :most]
-    sources = (start[:, None] + used % width) % batch
-    shares = (-(used // width)).astype(np.float32) / np.float32(2 * labels[0, 0].size)
-    has_halves = bool((labels[0] != labels[1]).any())
-    sent = copy_to_device([labels + start.reshape(-1, *(1,) * (labels.ndim - 2)), sources, shares], device)
-    return MixingIndices(*sent, has_halves)
+    negated, used = np.divmod(np.sort(np.arange(width) - width * counts, axis=1)[:, :most], width)
+    shares = (-negated).astype(np.float32) / np.float32(2 * labels[0, 0].size)
+    labels += start.reshape(-1, *(1,) * (labels.ndim - 2))
+    sent = copy_to_device([labels, (start[:, None] + used) % batch, shares], device)
+    return MixingIndices(*sent, has_halves=bool((labels[0] != labels[1]).any()))
 
 
 def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> LabelingReport:
@@ -194,5 +196,5 @@ def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> 
         energy=sum(labeling.energy for labeling in labelings) / len(labelings),
         proven=sum(labeling.proven for labeling in labelings),
         subproblems=sum(labeling.subproblems for labeling in labelings),
-        inputs_per_output=np.count_nonzero(counts) / len(counts),
+        inputs_per_output=float(np.count_nonzero(counts) / len(counts)),
     )

@@ -51,8 +51,8 @@ def compute_compatibility(peaks: NDArray[np.integer[Any]], compatibility_weight:
     Returns:
         (..., N, N). Where all peaks of a group coincide A = I: the authors' code divides zero by zero.
     """
-    inputs, identity = peaks.shape[-2], np.eye(peaks.shape[-2])
-    distance = sum(np.abs(along[..., :, None] - along[..., None, :]) for along in np.moveaxis(peaks, -1, 0))
-    total = np.sum(distance, axis=(-2, -1), keepdims=True)
-    share = compatibility_weight * inputs * distance / np.where(total > 0, total, 1)
-    return np.where(total > 0, (1 - compatibility_weight) * identity + share, identity)
+    inputs = peaks.shape[-2]
+    distance = np.abs(peaks[..., :, None, :] - peaks[..., None, :, :]).sum(-1)
+    total = distance.sum((-2, -1), keepdims=True)
+    own = 1 - compatibility_weight * (total > 0)
+    return own * np.eye(inputs) + compatibility_weight * inputs * distance / np.maximum(total, 1)

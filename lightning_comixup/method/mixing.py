@@ -90,15 +90,17 @@ def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
 
     A matrix product would not do: `torch.set_float32_matmul_precision` and autocast let it round to half the digits.
     """
-    inputs, width = indices.shares.shape[1], math.prod(targets.shape[1:])
+    width = math.prod(targets.shape[1:])
     rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).reshape(len(targets), width)
-    step = max(1, _SMALL // max(1, inputs * width))
-    parts = zip(indices.shares.unsqueeze(-1).split(step), indices.sources.split(step), strict=True)
-    mixed = [_average(rows, shares, sources) for shares, sources in parts]
-    return (mixed[0] if len(mixed) == 1 else torch.cat(mixed)).view(targets.shape)
+    step = max(1, _SMALL // max(1, indices.sources.shape[1] * width))
+    if len(rows) <= step:
+        return _average(rows, indices.sources, indices.shares).view(targets.shape)
+    parts = zip(indices.sources.split(step), indices.shares.split(step), strict=True)
+    return torch.cat([_average(rows, *part) for part in parts]).view(targets.shape)
 
 
-def _average(rows: Tensor, shares: Tensor, sources: Tensor) -> Tensor:
-    """Return the rows of each output's sources, averaged by its shares: (B, width), (b, W, 1), (b, W) to (b, width)."""
-    taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1]).mul_(shares)
-    return torch.where(shares > 0, taken, 0).sum(1)
+def _average(rows: Tensor, sources: Tensor, shares: Tensor) -> Tensor:
+    """Average the rows (B, width) of each output's sources (b, W) by its shares (b, W): (b, width)."""
+    weights = shares.unsqueeze(-1)
+    taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1]).mul_(weights)
+    return torch.where(weights > 0, taken, 0).sum(1)

@@ -15,7 +15,9 @@ from torch import Tensor
 
 
 def copy_to_host(parts: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """Return dense tensors of one device as arrays, in their own shapes and types."""
+    """Return dense tensors of one device as arrays, in their own shapes and types; those of the host are not copied."""
+    if parts[0].device.type == "cpu":
+        return [part.numpy() for part in parts]
     packed = torch.cat([part.reshape(-1).view(torch.uint8) for part in parts]).cpu().numpy()
     arrays, start = [], 0
     for part in parts:
@@ -27,10 +29,19 @@ def copy_to_host(parts: Sequence[Tensor]) -> list[NDArray[Any]]:
 
 
 def copy_to_device(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[Tensor]:
-    """Return arrays as tensors on a device, in their own shapes and types; those of wider numbers come first."""
+    """Return arrays as tensors on a device, in their own shapes and types; the host's own are not copied.
+
+    Args:
+        arrays: Contiguous, those of wider numbers first: on the device each must begin at a multiple of its width.
+        device: The device.
+    """
+    if device.type == "cpu":
+        return [torch.from_numpy(array) for array in arrays]
     packed = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
     sent = torch.from_numpy(packed).to(device)
-    parts = sent.split([array.nbytes for array in arrays])
-    return [
-        part.view(getattr(torch, array.dtype.name)).view(array.shape) for part, array in zip(parts, arrays, strict=True)
-    ]
+    tensors, start = [], 0
+    for array in arrays:
+        stop = start + array.nbytes
+        tensors.append(sent[start:stop].view(getattr(torch, array.dtype.name)).view(array.shape))
+        start = stop
+    return tensors
