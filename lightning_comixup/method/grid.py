@@ -109,15 +109,15 @@ def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
 
 def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
-    for axis, size in enumerate(spatial, start=1):
-        count = cells.shape[axis]
-        if size % count != 0:
+    # The last axis first, while there is little to copy: neighbours in memory are slowest to repeat.
+    for axis in range(len(spatial), 0, -1):
+        size, count = spatial[axis - 1], cells.shape[axis]
+        if size % count == 0:
+            copies = cells.unsqueeze(axis + 1).expand(*cells.shape[: axis + 1], size // count, *cells.shape[axis + 1 :])
+            cells = copies.flatten(axis, axis + 1)
+        else:
             cells = cells.index_select(axis, cell_of(size, count, cells.device))
-    # All axes that the cells divide at once.
-    counts = cells.shape[1:]
-    apart = [part for count in counts for part in (count, 1)]
-    copies = [part for count, size in zip(counts, spatial, strict=True) for part in (count, size // count)]
-    return cells.view(-1, *apart).expand(-1, *copies).reshape(len(cells), *spatial)
+    return cells
 
 
 @lru_cache(maxsize=64)

@@ -70,8 +70,9 @@ class CleanGradient:
             else:
                 sums.append(parameter.grad)
                 terms.append(gradient)
-        with torch.no_grad():
-            _together(torch._foreach_add_, Tensor.add_, sums, terms)
+        if sums:
+            with torch.no_grad():
+                _together(torch._foreach_add_, Tensor.add_, sums, terms)
         self._pairs = []
         self.consumed = True
 
@@ -116,7 +117,8 @@ def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) 
         for parameter, gradient in zip(parameters, gradients, strict=True)
     ]
     to_fill = [pair for pair in zip(copies, gradients, strict=True) if pair[1].layout == torch.strided]
-    _together(torch._foreach_copy_, Tensor.copy_, [copy for copy, _ in to_fill], [gradient for _, gradient in to_fill])
+    if to_fill:
+        _together(torch._foreach_copy_, Tensor.copy_, *map(list, zip(*to_fill, strict=True)))
     return copies
 
 
@@ -128,8 +130,7 @@ def _together(
     Subclasses of Tensor may not support it, and sparse gradients do not.
     """
     if all(type(tensor) is Tensor and tensor.layout == torch.strided for tensor in (*changed, *others)):
-        if changed:
-            all_at_once(changed, others)
+        all_at_once(changed, others)
         return
     for tensor, other in zip(changed, others, strict=True):
         one_by_one(tensor, other)
