@@ -10,8 +10,8 @@ import pkgutil
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
@@ -24,105 +24,73 @@ from benchmarks.step import Training, train
 from benchmarks.step_module import Lit, make_resnet
 from lightning_comixup import CoMixup
 
-# Kernels that are no part of the callback's own time: they compute the clean pass, the labeling and the mixed inputs.
-_KERNELS = (
-    "benchmarks.step_module.Lit.forward",
-    "torch.nn.functional.cross_entropy",
-    "torch.autograd.grad",
-    "lightning_comixup.solvers.exact.best_descent",
-)
-_MIXING_KERNELS = ("torch.Tensor.index_select", "torch.Tensor.add_", "torch.Tensor.mul_", "torch.where")
-_TRAINING, _PLANNING = "lightning_comixup.training", "lightning_comixup.planning"
-_STEP = f"{_TRAINING}.training_step"
-# The functions of each phase; what they call counts for the phase that names it.
+# The functions of each phase. A function that one calls counts for its own phase if it has one, else for the caller's.
 _PHASES = {
-    "rest": [
-        f"{_TRAINING}.callback.CoMixup.{hook}"
-        for hook in ("on_train_batch_start", "on_before_backward", "on_train_batch_end")
-    ]
-    + [f"{_TRAINING}.batch_replacement.BatchReplacement._replaced"],
-    "batch": [f"{_STEP}.read_parts", f"{_STEP}.with_part"],
-    "clean pass": [f"{_STEP}.run_clean_pass"],
-    "clean gradient": [
-        f"{_TRAINING}.clean_pass.CleanGradient",
-        f"{_TRAINING}.clean_gradient.CleanGradient.add",
-        f"{_TRAINING}.clean_pass.trained_parameters",
-        f"{_TRAINING}.callback.trained_parameters",
-    ],
-    "saliency": [f"{_TRAINING}.clean_pass.saliency_of_gradient"],
-    "summary": [f"{_PLANNING}.summarize_saliency"],
-    "draws": [
-        f"{_TRAINING}.seeding.BatchDraws.decisions",
-        f"{_TRAINING}.seeding.BatchDraws.masks",
-        f"{_PLANNING}.draw_prior",
-        f"{_PLANNING}.draw_starts",
-    ],
-    "problems": [f"{_PLANNING}.build_problems"],
-    "solver": [f"{_PLANNING}.solve_groups"],
-    "indices": [f"{_PLANNING}.{name}" for name in ("_stack_labels", "_count_labels", "_send_indices", "_make_report")],
-    "mixing": [f"{_STEP}.mix_inputs"],
-    "targets": [f"{_STEP}.target_rows", f"{_STEP}.mix_targets"],
-    "logging": [f"{_TRAINING}.callback.{name}" for name in ("should_log", "step_metrics")]
-    + ["lightning.pytorch.LightningModule.log_dict"],
+    "rest": "training.callback.CoMixup: on_train_batch_start on_before_backward on_train_batch_end",
+    "batch": "training.training_step: read_parts _replace_parts",
+    "clean pass": "training.training_step: run_clean_pass",
+    "clean gradient": "training.clean_pass: CleanGradient trained_parameters; "
+    "training.callback: trained_parameters; training.clean_gradient.CleanGradient: add",
+    "saliency": "training.clean_pass: saliency_of_gradient",
+    "summary": "planning: summarize_saliency",
+    "draws": "training.seeding.BatchDraws: decisions masks; planning: draw_prior draw_starts",
+    "problems": "planning: build_problems",
+    "solver": "planning: solve_groups",
+    "indices": "planning: _stack_labels _count_labels _send_indices _make_report",
+    "mixing": "training.training_step: mix_inputs",
+    "targets": "training.training_step: target_rows mix_targets",
+    "logging": "training.callback: should_log step_metrics",
 }
+# These compute the clean pass, the labeling and the mixed inputs, and are not the callback's own part.
+_KERNELS = "solvers.exact: best_descent; .benchmarks.step_module.Lit: forward; "
+_KERNELS += ".torch.nn.functional: cross_entropy; .torch.autograd: grad"
+_MIXING_KERNELS = ".torch: where; .torch.Tensor: index_select add_ mul_"
 
 
-class _Stopwatch:
-    """Times phases that call each other; each moment counts for the innermost one."""
+class _Stopwatch(pl.Callback):
+    """Times phases that call each other, step by step; each moment counts for the innermost phase."""
 
     def __init__(self) -> None:
-        self.running = [""]
-        self.seconds: dict[str, float] = defaultdict(float)
+        self.steps: list[dict[str, float]] = []
+        self._running = [""]
+        self._seconds: dict[str, float] = defaultdict(float)
         self._since = time.perf_counter()
 
-    def switch(self) -> None:
-        """Credit the time since the last switch to the phase that is running."""
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.steps.append(dict(self._seconds))
+        self._seconds.clear()
+
+    def _count(self) -> None:
         now = time.perf_counter()
-        self.seconds[self.running[-1]] += now - self._since
+        self._seconds[self._running[-1]] += now - self._since
         self._since = now
 
-    def timed(self, function: Callable[..., Any], phase: str, within: str | None = None) -> Callable[..., Any]:
-        """Return the function timed as a phase, or only while another phase is running."""
+    def wrap(self, function: Callable[..., Any], phase: str, within: str = "") -> Callable[..., Any]:
+        """Return the function timed as a phase, or only while the phase `within` is running."""
 
         @functools.wraps(function, updated=())
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if within is not None and self.running[-1] != within:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            if within not in ("", self._running[-1]):
                 return function(*args, **kwargs)
-            self.switch()
-            self.running.append(phase)
+            self._count()
+            self._running.append(phase)
             try:
                 return function(*args, **kwargs)
             finally:
-                self.switch()
-                self.running.pop()
+                self._count()
+                self._running.pop()
 
-        return call
-
-
-class _Steps(pl.Callback):
-    """Collects the phases of each step; placed behind the callback that they are of."""
-
-    def __init__(self, stopwatch: _Stopwatch) -> None:
-        self.stopwatch = stopwatch
-        self.found: list[dict[str, float]] = []
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.found.append(dict(self.stopwatch.seconds))
-        self.stopwatch.seconds.clear()
+        return timed
 
 
-@contextmanager
-def _timing(stopwatch: _Stopwatch) -> Iterator[None]:
-    """Time every function of the phases meanwhile."""
-    phases = {name: (phase, None) for phase, names in _PHASES.items() for name in names}
-    phases |= dict.fromkeys(_KERNELS, ("kernels", None)) | dict.fromkeys(_MIXING_KERNELS, ("kernels", "mixing"))
-    with ExitStack() as stack:
-        for name, (phase, within) in phases.items():
-            owner, _, function = name.rpartition(".")
-            found = pkgutil.resolve_name(owner)
-            timed = stopwatch.timed(getattr(found, function), phase, within)
-            stack.enter_context(patch.object(found, function, timed))
-        yield
+def _patches(stopwatch: _Stopwatch, functions: str, phase: str, within: str = "") -> list[Any]:
+    patches = []
+    for entry in functions.split("; "):
+        place, names = entry.split(": ")
+        owner = pkgutil.resolve_name(place[1:] if place.startswith(".") else f"lightning_comixup.{place}")
+        for name in names.split():
+            patches.append(patch.object(owner, name, stopwatch.wrap(getattr(owner, name), phase, within)))
+    return patches
 
 
 class _Still(Lit):
@@ -133,8 +101,8 @@ class _Still(Lit):
 
 
 def _make_small() -> nn.Sequential:
-    """Return a network whose passes are over soon."""
-    return nn.Sequential(nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 8 * 8, CLASSES))
+    """Return a network whose passes are over soon, and whose gradient reaches every pixel."""
+    return nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 8 * 8, CLASSES))
 
 
 def callback_rows(steps: int = 200, resnet_steps: int = 5) -> list[dict[str, Any]]:
@@ -143,20 +111,21 @@ def callback_rows(steps: int = 200, resnet_steps: int = 5) -> list[dict[str, Any
         Training("small network", _make_small, SIDE, 100, "32-true", steps, 1, 5),
         Training("ResNet-18", make_resnet, SIDE, 100, "32-true", resnet_steps, 1, 1),
     ]
-    columns = {training.name: _milliseconds(training) for training in trainings}
-    phases = [*_PHASES, "all of these", "kernels"]
-    return [{"phase": phase} | {f"{name} ms": found[phase] for name, found in columns.items()} for phase in phases]
+    columns = {f"{training.name} ms": _milliseconds(training) for training in trainings}
+    phases = next(iter(columns.values()))
+    return [{"phase": phase} | {name: found[phase] for name, found in columns.items()} for phase in phases]
 
 
 def _milliseconds(training: Training) -> dict[str, float]:
     stopwatch = _Stopwatch()
-    collected = _Steps(stopwatch)
-    with _timing(stopwatch):
-        train(_Still(training.make_network()), [CoMixup(seed=0), collected], training, "cpu")
-    found = collected.found[training.warm_up :]
-    for step in found:
+    patches = [part for phase, functions in _PHASES.items() for part in _patches(stopwatch, functions, phase)]
+    patches += _patches(stopwatch, _KERNELS, "kernels") + _patches(stopwatch, _MIXING_KERNELS, "kernels", "mixing")
+    with ExitStack() as stack:
+        for part in patches:
+            stack.enter_context(part)
+        train(_Still(training.make_network()), [CoMixup(seed=0), stopwatch], training, "cpu")
+    steps = stopwatch.steps[training.warm_up :]
+    for step in steps:
         step["all of these"] = sum(step.get(phase, 0.0) for phase in _PHASES)
-    return {
-        phase: 1e3 * statistics.median(step.get(phase, 0.0) for step in found)
-        for phase in [*_PHASES, "all of these", "kernels"]
-    }
+    phases = [*_PHASES, "all of these", "kernels"]
+    return {phase: 1e3 * statistics.median(step.get(phase, 0.0) for step in steps) for phase in phases}

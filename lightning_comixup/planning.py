@@ -23,7 +23,7 @@ from lightning_comixup.method.problem import Labeling, Problem, labeling_to_mask
 from lightning_comixup.method.random import draw_prior, draw_starts
 from lightning_comixup.method.transfer import copy_to_device, copy_to_host
 from lightning_comixup.solvers.dispatch import solve_groups
-from lightning_comixup.validation import DeferredCheck
+from lightning_comixup.validation import DeferredCheck, widen
 
 
 class NonFiniteSaliencyError(ValueError):
@@ -110,7 +110,7 @@ def summarize_saliency(
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
         ValueError: If it is negative; and the error of `check`.
     """
-    wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    wide = widen(saliency)
     pooled = pool_to_grid(wide, grid)
     peaks, shape = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
     values, places, *numbers = copy_to_host([pooled, peaks, *(() if check is None else check.numbers)])
@@ -187,8 +187,9 @@ def _send_indices(
     negated, used = np.divmod(np.sort(np.arange(width) - width * counts, axis=1)[:, :most], width)
     shares = (-negated).astype(np.float32) / np.float32(2 * labels[0, 0].size)
     labels += start.reshape(-1, *(1,) * (labels.ndim - 2))
-    sent = copy_to_device([labels, (start[:, None] + used) % batch, shares], device)
-    return MixingIndices(*sent, has_halves=bool((labels[0] != labels[1]).any()))
+    has_halves = bool((labels[0] != labels[1]).any())
+    sent, sources, weights = copy_to_device([labels, (start[:, None] + used) % batch, shares], device)
+    return MixingIndices(sent, sources, weights, has_halves)
 
 
 def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> LabelingReport:

@@ -30,11 +30,11 @@ def locate_peaks(saliency: Tensor, window: int, stride: int) -> tuple[Tensor, tu
 
 def _sum_windows(maps: Tensor, axis: int, window: int, stride: int) -> Tensor:
     """Sum the values in each window along an axis."""
-    if stride > 1:
-        return maps.unfold(axis, window, stride).sum(-1)
-    if window == 1:
+    if window == stride == 1:
         return maps
-    # Each window is two of half the length: on the CPU a third of the time of adding up each by itself.
+    if stride > 1 or not maps.is_cpu:
+        return maps.unfold(axis, window, stride).sum(-1)
+    # Each window is two of half the length: on the CPU half the time of adding up each by itself.
     half, count = window // 2, maps.shape[axis] - window + 1
     halves = _sum_windows(maps, axis, half, stride)
     sums = halves.narrow(axis, 0, count) + halves.narrow(axis, half, count)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.method.grid import upsample_nearest
+from lightning_comixup.validation import widen
 
 # Outputs are mixed in this many chunks, so that only one chunk's indices and gathered inputs are in memory. Heuristic.
 _CHUNKS = 8
@@ -91,7 +92,7 @@ def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
     A matrix product would not do: `torch.set_float32_matmul_precision` and autocast let it round to half the digits.
     """
     width = math.prod(targets.shape[1:])
-    rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).reshape(len(targets), width)
+    rows = widen(targets).reshape(len(targets), width)
     step = max(1, _SMALL // max(1, indices.sources.shape[1] * width))
     if len(rows) <= step:
         return _average(rows, indices.sources, indices.shares).view(targets.shape)
