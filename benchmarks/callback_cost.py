@@ -88,8 +88,8 @@ def _patches(stopwatch: _Stopwatch, functions: str, phase: str, within: str = ""
     for entry in functions.split("; "):
         place, names = entry.split(": ")
         owner = pkgutil.resolve_name(place[1:] if place.startswith(".") else f"lightning_comixup.{place}")
-        for name in names.split():
-            patches.append(patch.object(owner, name, stopwatch.wrap(getattr(owner, name), phase, within)))
+        timed = {name: stopwatch.wrap(getattr(owner, name), phase, within) for name in names.split()}
+        patches.append(patch.multiple(owner, **timed))
     return patches
 
 

@@ -20,7 +20,7 @@ _INPUTS = 20
 
 def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: Any) -> list[Problem]:
     """Return groups of real saliency, each with draws of its own: the same first start for any number of starts."""
-    parameters = Hyperparameters(grid_size=grid, partition_size=inputs, **changes)
+    parameters = Hyperparameters(grid_size=grid, **({"partition_size": inputs} | changes))
     parts = make_saliency(inputs * groups).split(inputs)
     summaries = [summarize_saliency(saliency, (grid, grid), parameters) for saliency in parts]
     return [
