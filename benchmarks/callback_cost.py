@@ -89,7 +89,7 @@ def _patches(stopwatch: _Stopwatch, functions: str, phase: str, within: str = ""
         place, names = entry.split(": ")
         owner = pkgutil.resolve_name(place[1:] if place.startswith(".") else f"lightning_comixup.{place}")
         timed = {name: stopwatch.wrap(getattr(owner, name), phase, within) for name in names.split()}
-        patches.append(patch.multiple(owner, **timed))
+        patches += [patch.object(owner, name, function) for name, function in timed.items()]
     return patches
 
 
