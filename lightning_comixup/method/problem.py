@@ -35,8 +35,7 @@ class Labeling(NamedTuple):
     first: NDArray[np.int32]  # (M, *grid)
     second: NDArray[np.int32]  # (M, *grid), never below `first`
     energy: float
-    proven: int  # subproblems (one output, one sweep) solved to proven optimality
-    subproblems: int
+    over_capacity: int  # outputs that use an input which the others use beyond the capacity τ·S
 
 
 def labeling_to_masks(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
