@@ -211,9 +211,10 @@ def _raise_invalid(problem: Problem) -> None:
     check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     parameters, largest = problem.hyperparameters, float(np.abs(problem.unary).max())
     raise ValueError(
-        f"Energies must stay below {MOST_ENERGY:.0e}, found a unary that reaches {largest:.3g}, with smoothness "
-        f"{parameters.smoothness:.3g}, diversity {parameters.diversity:.3g} and prior_weight "
-        f"{parameters.prior_weight:.3g}. Lower these, or scale the unary."
+        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights of {largest:.3g} (unary), "
+        f"{parameters.smoothness:.3g} (smoothness), {parameters.diversity:.3g} (diversity) and "
+        f"{parameters.prior_weight:.3g} (prior_weight). Lower smoothness, diversity or prior_weight, or scale the "
+        "unary."
     )
 
 

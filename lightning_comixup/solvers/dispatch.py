@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +16,13 @@ import numpy as np
 import torch
 
 from lightning_comixup.hyperparameters import Hyperparameters, Solver
-from lightning_comixup.method.energy import labeling_energy
+from lightning_comixup.method.energy import count_over_capacity, labeling_energy
 from lightning_comixup.method.problem import Labeling, Problem, check_values
+
+# Seconds for a group after which the user is told what to lower, if the group is large: outputs × inputs × cells beyond
+# ten groups of 20 on 16 × 16 cells. Others take as long only where they are compiled first. Heuristic.
+_PATIENCE = 2.0
+_LARGE = 1_000_000
 
 
 class SolverEntry(NamedTuple):
@@ -102,7 +109,23 @@ def _solve(problem: Problem) -> Labeling:
         check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     if is_alone:
         return _unmixed(problem)
-    return _solver(entry.module)(problem)
+    start = time.perf_counter()
+    labeling = _solver(entry.module)(problem)
+    shape = problem.unary.shape
+    if time.perf_counter() - start > _PATIENCE and problem.unary.size * shape[0] > _LARGE:
+        _warn_once(shape)
+    return labeling
+
+
+@cache
+def _warn_once(shape: tuple[int, ...]) -> None:
+    cells = " × ".join(str(side) for side in shape[1:])
+    warnings.warn(
+        f"CoMixup: labeling a group of {shape[0]} inputs on {cells} cells takes more than {_PATIENCE:.0f} s. Lower "
+        "partition_size or grid_size.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 @cache
@@ -114,4 +137,4 @@ def _unmixed(problem: Problem) -> Labeling:
     """Return the only labeling of a group of one."""
     own = np.zeros(problem.starts.shape[1:], np.int32)
     labeling = Labeling(own, own, energy=0.0, over_capacity=0)
-    return labeling._replace(energy=labeling_energy(labeling, problem))
+    return Labeling(own, own, labeling_energy(labeling, problem), count_over_capacity(labeling, problem))
