@@ -98,13 +98,14 @@ def optimize_masks(
     """Find the mixing masks of one group of inputs: minimise `energy` over masks with values 0, ½ and 1.
 
     Starting from a labeling, the outputs are solved in turn with the others fixed, the diversity term replaced by its
-    modular bound (algorithm 1 of the paper).
+    modular bound (algorithm 1 of the paper). The solver "descent" adds a local search on the energy itself.
 
     Args:
         unary: (N, *grid) data cost, without the prior.
         compatibility: (N, N) compatibility matrix A.
         prior: (N,) the Dirichlet draw; None: drawn.
-        initial_labeling: (M, *grid) input indices, the only start. None: `restarts` starts are drawn, with M = N.
+        initial_labeling: (M, *grid) input indices, the only start ("descent" may shift it by a cell or two and start
+            again). None: `restarts` starts are drawn, with M = N.
         generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
         **hyperparameters: As for `CoMixup`, `solver` among them; those of earlier steps, such as `grid_size`, have no
             effect.
