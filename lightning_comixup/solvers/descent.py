@@ -56,7 +56,7 @@ def _outputs_energy(cost: Floats, neighbours: Integers, weights: Floats, labels:
 def _start_from(
     start: int, shift: int, starts: Integers, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats
 ) -> None:
-    """Begin with whole cells of a labeling, each output with those of the one `shift` places after it."""
+    """Begin with whole cells of a labeling, each cell with the input of the cell `shift` places after it."""
     clear_extra(uses)
     for output in range(labels.shape[1]):
         for cell in range(labels.shape[2]):
@@ -116,16 +116,17 @@ def _descend(
     the last sweep, these are solved again until the energy falls no further, at most as many times as there were
     sweeps. That is seldom, but some labelings of fine grids would end far above others.
 
-    If outputs are alike before the last sweep, that labeling is not kept, and a cost tells them apart from there on.
+    Before the last sweep a labeling with outputs that are alike is not kept, and then a cost tells these apart.
     """
     last, before = int(weights[at.SWEEPS]) - 1, np.inf
     for sweep in range(2 * last + 2):
         if _sweep(sweep, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists) == 0:
             break
-        if sweep < min(_FIRST_SEARCH, last):
-            continue
-        energy = search_locally(cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
-        if weights[at.RESOLVE] > 0.0 and sweep == last - 1 and separate_duplicates(weights, uses):
+        energy = np.inf
+        if sweep >= min(_FIRST_SEARCH, last):
+            energy = search_locally(cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
+        separating = weights[at.DIVERSITY] if sweep == last - 1 else 0.0
+        if weights[at.RESOLVE] > 0.0 and sweep < last and separate_duplicates(separating, uses):
             continue
         energy += _outputs_energy(cost, neighbours, weights, labels)
         if energy < lowest:
@@ -224,8 +225,8 @@ first_use_note = best_descent.first_use_note
 def solve(problem: Problem) -> Labeling:
     """Minimise the energy of one group by block-wise descent from each start; keep the lowest energy seen.
 
-    A group whose energy ends high, and every group of few cells, is solved again from its first starts, each output
-    with the labeling of the next.
+    A group whose energy ends high, and every group of few cells, is solved again from its first starts, each cell with
+    the input of the next.
 
     Args:
         problem: The group; any number of inputs, outputs and dimensions. Its values need not be checked.

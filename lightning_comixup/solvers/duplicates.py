@@ -24,8 +24,8 @@ def clear_extra(uses: Floats) -> None:
 
 
 @kernel
-def separate_duplicates(weights: Floats, uses: Floats) -> bool:
-    """Set what resolving duplicates adds to the prices, γ/S; False if there is nothing to tell apart.
+def separate_duplicates(separating: float, uses: Floats) -> bool:
+    """Set what resolving duplicates adds to the prices, γ/S or nothing; False if there is nothing to tell apart.
 
     For each pair of outputs with identical sets of at least two inputs, the first output pays for their first common
     input and the second for their second. Nothing may be set before.
@@ -40,6 +40,6 @@ def separate_duplicates(weights: Floats, uses: Floats) -> bool:
                 if uses[at.COUNT, output, label] > 0.0 and next_lowest < 0:
                     lowest, next_lowest = (label, -1) if lowest < 0 else (lowest, label)
             if next_lowest >= 0:
-                uses[at.EXTRA, output, lowest] = uses[at.EXTRA, other, next_lowest] = weights[at.DIVERSITY]
+                uses[at.EXTRA, output, lowest] = uses[at.EXTRA, other, next_lowest] = separating
                 alike = True
     return alike

@@ -53,7 +53,7 @@ def _make_step(
     elif step == 2:
         energies[2] = search_locally(cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
     elif step == 3:
-        found = separate_duplicates(weights, uses)
+        found = separate_duplicates(weights[at.DIVERSITY], uses)
     energies[1] = _outputs_energy(cost, neighbours, weights, labels) + diversity_energy(weights, uses, inputs)
     energies[3] = _good_energy(outputs, cost)
     return found
