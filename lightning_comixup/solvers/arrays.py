@@ -1,7 +1,7 @@
 """The arrays that the kernels of the descent share, and the names of their rows.
 
-Kernels take plain arrays, few of them and always in this order. (Numba counts references to every array of a named
-tuple at every call, which takes several times as long as the work.)
+Kernels take plain arrays, always in this order: Numba would count references to every array of a named tuple at every
+call, and does so where a kernel returns early; either takes several times as long as the work.
 
 The problem of one group:
 

@@ -5,9 +5,8 @@ price for each input that is the same at every cell): minimise
 
     Σ_s ⟨unary_s + 2γ φ(p), z_s⟩ + β/2 Σ_(s,t) ‖z_s - z_t‖²
 
-over z_s in the inputs and the half labels offered, p the counts of the other outputs. Cell by cell this is coordinate
-descent; it does not reach the minimum always. A solver that did so lowered neither the energy nor the error of networks
-trained with it: the outer descent is what is hard.
+over z_s in the inputs and the half labels offered, p the counts of the other outputs. This is coordinate descent, which
+does not always reach the minimum; to reach it would lower neither the final energy nor the error of trained networks.
 
 With β/2 ‖z_s - z_t‖² = const - β z_s·z_t for whole cells, each neighbour saves β/2 for each of its two labels; half
 labels save as the mean of their two inputs, and a quarter of β for each edge.

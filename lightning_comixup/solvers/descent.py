@@ -5,6 +5,8 @@ One group's problem: minimise `lightning_comixup.energy` over the masks with val
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,11 +68,11 @@ def _start_from(
 
 
 @kernel
-def _keep(labels: Integers, best: NDArray[np.int32]) -> None:
+def _copy(source: NDArray[np.integer[Any]], target: NDArray[np.integer[Any]]) -> None:
     for side in range(2):
-        for output in range(labels.shape[1]):
-            for cell in range(labels.shape[2]):
-                best[side, output, cell] = labels[side, output, cell]
+        for output in range(source.shape[1]):
+            for cell in range(source.shape[2]):
+                target[side, output, cell] = source[side, output, cell]
 
 
 @kernel
@@ -131,7 +133,7 @@ def _descend(
         energy += _outputs_energy(cost, neighbours, weights, labels)
         if energy < lowest:
             lowest = energy
-            _keep(labels, best)
+            _copy(labels, best)
         if sweep > last and energy >= before:
             break
         before = energy if sweep > last else np.inf
@@ -166,10 +168,8 @@ def _count_over_capacity(
     best: NDArray[np.int32], matrices: Floats, weights: Floats, labels: Integers, uses: Floats, inputs: Floats
 ) -> int:
     """Return how many outputs of a labeling use an input that the others use beyond the capacity."""
+    _copy(best, labels)
     for output in range(labels.shape[1]):
-        for side in range(2):
-            for cell in range(labels.shape[2]):
-                labels[side, output, cell] = best[side, output, cell]
         count_output(output, matrices, labels, uses, inputs)
     found = 0
     for output in range(labels.shape[1]):
@@ -189,9 +189,8 @@ def best_descent(
 ) -> tuple[float, int]:
     """Write the labeling of lowest energy to `best`; return that energy, and how many outputs are above capacity.
 
-    The energy is infinity if the problem is invalid.
-
-    Shapes: unary (N, cells), compatibility (N, N), prior (N,), starts (restarts, M, cells), best (2, M, cells).
+    The energy is infinity if the problem is invalid. Shapes: unary (N, cells), compatibility (N, N), prior (N,), starts
+    (restarts, M, cells), best (2, M, cells).
     """
     (size, cells), (restarts, outputs) = unary.shape, starts.shape[:2]
     cost, matrices, inputs = np.empty((cells, size)), np.empty((2, size, size)), np.zeros((at.INPUT_ROWS, size))
@@ -210,12 +209,9 @@ def best_descent(
 def _raise_invalid(problem: Problem) -> None:
     """Raise the error that explains why a problem is invalid."""
     check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
-    parameters, largest = problem.hyperparameters, float(np.abs(problem.unary).max())
     raise ValueError(
-        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights of {largest:.3g} (unary), "
-        f"{parameters.smoothness:.3g} (smoothness), {parameters.diversity:.3g} (diversity) and "
-        f"{parameters.prior_weight:.3g} (prior_weight). Lower smoothness, diversity or prior_weight, or scale the "
-        "unary."
+        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights that may lead beyond, with a unary of "
+        f"{np.abs(problem.unary).max():.3g}. Lower smoothness, diversity or prior_weight, or scale the unary."
     )
 
 

@@ -8,9 +8,10 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ from lightning_comixup.hyperparameters import Hyperparameters, Solver
 from lightning_comixup.method.energy import count_over_capacity, labeling_energy
 from lightning_comixup.method.problem import Labeling, Problem, check_values
 
-# Seconds for a group after which the user is told what to lower, if the group is large: outputs × inputs × cells beyond
-# ten groups of 20 on 16 × 16 cells. Others take as long only where they are compiled first. Heuristic.
+# Seconds for a group after which the user is told what to lower, if it is large: inputs² × cells beyond ten times those
+# of 20 on 16 × 16. A smaller one takes as long only where the solver is compiled first. Heuristic.
 _PATIENCE = 2.0
 _LARGE = 1_000_000
 
@@ -28,7 +29,7 @@ _LARGE = 1_000_000
 class SolverEntry(NamedTuple):
     """The module of a solver, and what it can do."""
 
-    module: str  # has `solve(problem) -> Labeling` and `first_use_note()`; imported when first used, with its backend
+    module: str  # has `solve(problem) -> Labeling`, may have `first_use_note()`; imported when used, with its backend
     threads: bool  # whether several groups may be solved at once
     checks: bool  # whether it checks the values of a problem itself, see `check_values`
 
@@ -48,7 +49,10 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
     # This thread solves groups as well: waking another takes a good part of the time of a group.
-    others = _start_others(workers - 1, waiting, solved)
+    others: list[Future[None]] = []
+    with suppress(RuntimeError):  # an interpreter that shuts down takes no more work: then this thread does all of it
+        pool = _pool(torch.get_num_threads() - 1, os.getpid())
+        others = [pool.submit(_work, waiting, solved) for _ in range(1, workers)]
     try:
         _work(waiting, solved)
     finally:
@@ -57,14 +61,6 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         if not other.cancel():  # a thread that has not begun has nothing left to do
             other.result()
     return [solved[index] for index in range(len(problems))]
-
-
-def _start_others(count: int, waiting: deque[tuple[int, Problem]], solved: dict[int, Labeling]) -> list[Future[None]]:
-    pool = _pool(torch.get_num_threads() - 1, os.getpid())
-    try:
-        return [pool.submit(_work, waiting, solved) for _ in range(count)]
-    except RuntimeError:  # the interpreter is shutting down and takes no more work: this thread does all of it
-        return []
 
 
 def _work(waiting: deque[tuple[int, Problem]], solved: dict[int, Labeling]) -> None:
@@ -96,7 +92,7 @@ def warm_up(solver: Solver, inform: Callable[[str], None]) -> None:
     Raises:
         ImportError: If the solver's backend is not installed.
     """
-    note = import_module(SOLVERS[solver].module).first_use_note()
+    note = getattr(import_module(SOLVERS[solver].module), "first_use_note", lambda: None)()
     if note is not None:
         inform(note)
     start = np.zeros((1, 2, 1), np.int32)
@@ -110,7 +106,7 @@ def _solve(problem: Problem) -> Labeling:
     if is_alone:
         return _unmixed(problem)
     start = time.perf_counter()
-    labeling = _solver(entry.module)(problem)
+    labeling: Labeling = import_module(entry.module).solve(problem)
     shape = problem.unary.shape
     if time.perf_counter() - start > _PATIENCE and problem.unary.size * shape[0] > _LARGE:
         _warn_once(shape)
@@ -126,11 +122,6 @@ def _warn_once(shape: tuple[int, ...]) -> None:
         RuntimeWarning,
         stacklevel=2,
     )
-
-
-@cache
-def _solver(module: str) -> Callable[[Problem], Labeling]:
-    return cast(Callable[[Problem], Labeling], import_module(module).solve)
 
 
 def _unmixed(problem: Problem) -> Labeling:

@@ -13,6 +13,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,7 @@ class EntryPoint:
     """A compiled function whose first call compiles it, or loads it from the cache if that is sound."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        """Prepare to compile.
-
-        Args:
-            function: Takes and returns numbers and arrays.
-        """
+        """Prepare to compile a function of numbers and arrays."""
         # Numba notices a change of the file of this function alone. The name, which is that of the cache's files as
         # well, tells the state of the kernels.
         function.__qualname__ = f"{function.__name__}-{source_fingerprint()}"
@@ -75,11 +72,6 @@ class EntryPoint:
             result = self._dispatcher(*arguments) if self._is_used else self._call_first(*arguments)
             self._is_used = True
         return result
-
-    @property
-    def signatures(self) -> list[Any]:
-        """The argument types that are compiled or loaded by now."""
-        return list(self._dispatcher.signatures)
 
     @property
     def folder(self) -> Path | None:
@@ -111,8 +103,12 @@ class EntryPoint:
         self._remove_changed()
         try:
             result = self._dispatcher(*arguments)
-        except OSError as error:
-            result = self._call_uncached(error, *arguments)
+        except OSError as error:  # the cache cannot be read or written: the disk may be full
+            message = f"CoMixup: the compiled labeling solver could not be cached ({error}). {_WHAT_TO_DO}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
+            if not self._dispatcher.signatures:
+                self._dispatcher = _njit(**OPTIONS, **COMPARING)(self._function)
+            result = self._dispatcher(*arguments)
         except Exception:  # whatever unpickling a damaged file may raise
             if not any(self._files(".nb?")):
                 raise
@@ -121,14 +117,6 @@ class EntryPoint:
             result = self._dispatcher(*arguments)
         self._write_digests()
         return result
-
-    def _call_uncached(self, error: OSError, *arguments: Any) -> Any:
-        """Call the function where the cache cannot be read or written: the disk may be full."""
-        message = f"CoMixup: the compiled labeling solver could not be cached ({error}). {_WHAT_TO_DO}"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-        if not self.signatures:
-            self._dispatcher = _njit(**OPTIONS, **COMPARING)(self._function)
-        return self._dispatcher(*arguments)
 
     def _remove_changed(self) -> None:
         """Remove the cache if a file's content is not what was written: Numba would run damaged machine code."""
@@ -142,10 +130,8 @@ class EntryPoint:
         if self._dispatcher.stats.cache_hits:
             return
         for path in self._files(".nbc"):
-            try:
+            with suppress(OSError):  # a file without a digest is trusted
                 path.with_suffix(_DIGEST).write_text(_digest_of(path), encoding="ascii")
-            except OSError:
-                _logger.debug("no digest could be written beside %s", path)
 
 
 # The suffix of the files with what `_digest_of` gave when the cache was written.

@@ -40,10 +40,6 @@ def _backend() -> ModuleType:
     return gco
 
 
-def first_use_note() -> None:
-    """Return no note: there is nothing to compile."""
-
-
 @cache
 def _edges(grid: tuple[int, ...]) -> NDArray[np.int32]:
     """Return the edges (first cell, second cell), axis by axis."""

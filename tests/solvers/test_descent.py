@@ -121,7 +121,7 @@ def test_it_is_compiled_once() -> None:
         for starts in (draw_starts(draws, 1, 3, grid), np.asfortranarray(draw_starts(draws, 2, 3, grid))):
             starts.flags.writeable = False
             solve(Problem(unary.astype(np.float32), matrix, prior, starts, Hyperparameters(**changes)))
-    assert len(best_descent.signatures) == 1
+    assert len(best_descent._dispatcher.signatures) == 1
 
 
 def test_a_prior_that_overflows_is_refused_without_a_warning() -> None:

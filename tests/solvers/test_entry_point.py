@@ -37,7 +37,7 @@ if "logging" in sys.argv:
 if "full disk" in sys.argv:
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-print(double(21), double(4), len(double.signatures), sum(double._dispatcher.stats.cache_misses.values()))
+print(double(21), double(4), len(double._dispatcher.signatures), sum(double._dispatcher.stats.cache_misses.values()))
 """
 _COMPILED = "42 8 1 1"
 _LOADED = "42 8 1 0"
