@@ -1,7 +1,7 @@
 """Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
-python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects step] [--output FOLDER]
-                     [--accelerator gpu]
+python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects callback step]
+                     [--output FOLDER] [--accelerator gpu]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.batch import batch_rows, memory_rows
+from benchmarks.callback_cost import callback_rows
 from benchmarks.curve import curve_rows
 from benchmarks.effects import effect_rows
 from benchmarks.plots import plot_curve, plot_solver
@@ -42,6 +43,7 @@ def main() -> None:
         "growth": growth_rows,
         "curve": lambda: curve_rows(reference, arguments.groups),
         "effects": lambda: effect_rows(arguments.groups),
+        "callback": callback_rows,
         "step": lambda: step_rows(reference, arguments.accelerator),
     }
     plots = {"solver": plot_solver, "curve": plot_curve}
@@ -59,7 +61,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
     parser.add_argument(
-        "--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "effects", "step"]
+        "--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "effects", "callback", "step"]
     )
     parser.add_argument("--groups", type=int, default=20, help="groups per row of the tables solver, curve and effects")
     parser.add_argument(

@@ -15,7 +15,7 @@ from benchmarks.data import CLASSES, SIDE, make_images, make_saliency
 from benchmarks.reference import Reference
 from benchmarks.timing import time_in_turn
 from lightning_comixup import Hyperparameters, comixup_batch
-from lightning_comixup.planning import build_problem, partition, summarize_saliency
+from lightning_comixup.planning import build_problems, partition, summarize_saliency
 
 _REPETITIONS = 15
 
@@ -62,8 +62,8 @@ def _reference_mixer(reference: Reference, images: torch.Tensor, targets: torch.
         draws = np.random.default_rng(index)
         rows = F.one_hot(targets, CLASSES).float()
         for group in partition(len(images), parameters.partition_size):
-            pooled, peaks = summarize_saliency(saliency[group], (4, 4), parameters)
-            masks = reference.solve(build_problem(pooled, peaks, parameters, draws))
+            [problem] = build_problems(summarize_saliency(saliency[group], (4, 4), parameters), parameters, draws)
+            masks = reference.solve(problem)
             mix_input(torch.tensor(masks).permute(0, 2, 3, 1), images[group], rows[group])
 
     return mix

@@ -11,7 +11,7 @@ from benchmarks.reference import Reference, label
 from benchmarks.timing import time_in_turn
 from lightning_comixup import Hyperparameters, energy
 from lightning_comixup.method.problem import Labeling, Problem
-from lightning_comixup.planning import build_problem, summarize_saliency
+from lightning_comixup.planning import build_problems, summarize_saliency
 from tests.golden_groups import load_golden_groups
 
 GRIDS = (2, 4, 8, 16)
@@ -20,12 +20,13 @@ _INPUTS = 20
 
 def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: Any) -> list[Problem]:
     """Return groups of real saliency, each with draws of its own: the same first start for any number of starts."""
-    parameters = Hyperparameters(grid_size=grid, **changes)
+    parameters = Hyperparameters(grid_size=grid, **({"partition_size": inputs} | changes))
     parts = make_saliency(inputs * groups).split(inputs)
-    described = [summarize_saliency(saliency, (grid, grid), parameters) for saliency in parts]
+    summaries = [summarize_saliency(saliency, (grid, grid), parameters) for saliency in parts]
     return [
-        build_problem(pooled, peaks, parameters, np.random.default_rng(group))
-        for group, (pooled, peaks) in enumerate(described)
+        problem
+        for group, summary in enumerate(summaries)
+        for problem in build_problems(summary, parameters, np.random.default_rng(group))
     ]
 
 

@@ -92,7 +92,7 @@ def _rows_of(training: Training, reference: Reference, accelerator: str) -> list
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(training.rounds):
         for name, make in ways.items():
-            seconds[name] += _train(*make(), training, accelerator)
+            seconds[name] += train(*make(), training, accelerator)
     found = {name: summary(values) for name, values in seconds.items()}
     floor, plain = found["floor: two passes"].median, found["plain"].median
     return [
@@ -123,7 +123,8 @@ def _ways(
     return ways
 
 
-def _train(module: Lit, callbacks: list[pl.Callback], training: Training, accelerator: str) -> list[float]:
+def train(module: Lit, callbacks: list[pl.Callback], training: Training, accelerator: str) -> list[float]:
+    """Train a module, and return the seconds of each step after the warm-up."""
     clock = _Clock()
     trainer = pl.Trainer(
         max_epochs=1,

@@ -1,13 +1,13 @@
 """From saliency to mixing indices: groups, unary, prior, compatibility, labeling.
 
-One small tensor goes to the host: the pooled saliency and its peaks, a number per cell and per dimension of each input,
-and the outcome of a deferred check. One tensor comes back: two labels per cell of each output, and the inputs of which
-it is made with their shares. Nothing else waits for the device.
+One small tensor goes to the host: the pooled saliency, a number per cell of each input, the place of its peak, and the
+numbers of a deferred check. One tensor comes back: two labels per cell of each output, and the inputs of which it is
+made with their shares. Nothing else waits for the device.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +21,9 @@ from lightning_comixup.method.grid import pool_to_grid, resolve_grid
 from lightning_comixup.method.mixing import MixingIndices
 from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.method.random import draw_prior, draw_starts
+from lightning_comixup.method.transfer import copy_to_device, copy_to_host
 from lightning_comixup.solvers.dispatch import solve_groups
-from lightning_comixup.validation import DeferredCheck
+from lightning_comixup.validation import DeferredCheck, widen
 
 
 class NonFiniteSaliencyError(ValueError):
@@ -48,7 +49,7 @@ class SaliencySummary(NamedTuple):
     """The saliency of a batch as the labeling uses it, on the host."""
 
     pooled: NDArray[np.float64]  # (B, *grid) means over the cells
-    peaks: NDArray[np.float64]  # (B, d)
+    peaks: NDArray[np.int64]  # (B, d)
 
 
 class BatchPlan(NamedTuple):
@@ -83,13 +84,12 @@ def plan_batch(
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
         ValueError: If it is negative or the grid does not fit; and the error of `check`.
     """
-    grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), draws)
-    pooled, peaks = summarize_saliency(saliency.detach(), grid, parameters, check)
-    groups = partition(len(saliency), parameters.partition_size)
-    labelings = tuple(solve_groups([build_problem(pooled[g], peaks[g], parameters, draws) for g in groups]))
-    labels = _stack_labels(labelings)
-    counts = _count_labels(labels, groups[0].stop)
-    indices = _send_indices(labels, counts, groups, saliency.device, grid)
+    grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), lambda: draws)
+    summary = summarize_saliency(saliency.detach(), grid, parameters, check)
+    labelings = tuple(solve_groups(build_problems(summary, parameters, draws)))
+    labels = _stack_labels(labelings, grid)
+    counts = _count_labels(labels, min(parameters.partition_size, len(saliency)))
+    indices = _send_indices(labels, counts, parameters.partition_size, saliency.device)
     return BatchPlan(indices, labelings, _make_report(labelings, counts))
 
 
@@ -109,19 +109,19 @@ def summarize_saliency(
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
         ValueError: If it is negative; and the error of `check`.
     """
-    wide = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    wide = widen(saliency)
     pooled = pool_to_grid(wide, grid)
-    peaks = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
-    parts = [pooled, peaks] if check is None else [pooled, peaks, check.passed]
-    packed = torch.cat([part.to(wide.dtype).reshape(-1) for part in parts]).cpu().numpy().astype(np.float64)
-    if check is not None and packed[-1] == 0:
-        check.raise_error()
-    values = packed[: pooled.numel()].reshape(pooled.shape)
+    peaks, shape = locate_peaks(wide, parameters.compatibility_window, parameters.compatibility_stride)
+    values, places, *numbers = copy_to_host([pooled, peaks, *(() if check is None else check.numbers)])
+    if check is not None:
+        check.check(*numbers)
     _check_values(values)
-    return SaliencySummary(values, packed[pooled.numel() :][: peaks.numel()].reshape(peaks.shape))
+    return SaliencySummary(values.astype(np.float64), np.array(np.unravel_index(places, shape)).T)
 
 
-def _check_values(pooled: NDArray[np.float64]) -> None:
+def _check_values(pooled: NDArray[np.floating[Any]]) -> None:
+    if pooled.min() >= 0 and pooled.max() < np.inf:
+        return
     if not np.isfinite(pooled).all():
         found = int((~np.isfinite(pooled)).reshape(len(pooled), -1).any(1).sum())
         raise NonFiniteSaliencyError(
@@ -129,69 +129,71 @@ def _check_values(pooled: NDArray[np.float64]) -> None:
             "module or its inputs have non-finite values; find them with torch.autograd.set_detect_anomaly, or leave "
             'such batches unmixed with CoMixup(on_nonfinite="skip").'
         )
-    if pooled.min() < 0:
-        raise ValueError(f"saliency must not be negative, found a cell of mean {pooled.min():.3g}. Take its magnitude.")
+    raise ValueError(f"saliency must not be negative, found a cell of mean {pooled.min():.3g}. Take its magnitude.")
 
 
-def build_problem(
-    pooled: NDArray[np.float64],
-    peaks: NDArray[np.float64],
-    parameters: Hyperparameters,
-    draws: np.random.Generator,
-) -> Problem:
-    """Build the problem of one group, drawing its prior and its starts.
+def build_problems(summary: SaliencySummary, parameters: Hyperparameters, draws: np.random.Generator) -> list[Problem]:
+    """Build the problem of each group.
 
     Args:
-        pooled: (N, *grid) means of the saliency over the cells.
-        peaks: (N, d) positions of the peaks.
+        summary: Of the whole batch.
         parameters: The hyper-parameters.
-        draws: Draws the prior, then the starts.
+        draws: Draws the prior and the starts of each group, one group after the other.
     """
-    inputs, grid = pooled.shape[0], pooled.shape[1:]
-    prior = draw_prior(draws, inputs, parameters.alpha)
-    starts = draw_starts(draws, parameters.restarts, inputs, grid)
-    compatibility = compute_compatibility(peaks, parameters.compatibility_weight)
-    return Problem(compute_unary(pooled), compatibility, prior, starts, parameters)
+    unary, grid = compute_unary(summary.pooled), summary.pooled.shape[1:]
+    size = min(parameters.partition_size, len(unary))
+    # The groups of equal size together, and a smaller last one.
+    equal = len(unary) // size * size
+    peaks = [summary.peaks[:equal].reshape(-1, size, len(grid)), summary.peaks[None, equal:]]
+    weight = parameters.compatibility_weight
+    matrices = [matrix for part in peaks if part.size for matrix in compute_compatibility(part, weight)]
+    problems = []
+    for group, compatibility in zip(partition(len(unary), size), matrices, strict=True):
+        prior = draw_prior(draws, len(compatibility), parameters.alpha)
+        starts = draw_starts(draws, parameters.restarts, len(compatibility), grid)
+        problems.append(Problem(unary[group], compatibility, prior, starts, parameters))
+    return problems
 
 
-def _stack_labels(labelings: tuple[Labeling, ...]) -> NDArray[np.int32]:
-    """Return both labels of each cell, as inputs of the output's group: (B, 2 * cells), all first labels in front."""
-    parts = [[labeling.first, labeling.second] for labeling in labelings]
-    return np.concatenate([np.concatenate([side.reshape(len(side), -1) for side in part], axis=1) for part in parts])
+def _stack_labels(labelings: tuple[Labeling, ...], grid: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return both labels of each cell, as inputs of the output's group: (2, B, *grid)."""
+    labels = np.empty((2, sum(len(labeling.first) for labeling in labelings), *grid), np.int64)
+    np.concatenate([labeling.first for labeling in labelings], out=labels[0])
+    np.concatenate([labeling.second for labeling in labelings], out=labels[1])
+    return labels
 
 
-def _count_labels(labels: NDArray[np.int32], width: int) -> NDArray[np.int64]:
+def _count_labels(labels: NDArray[np.int64], width: int) -> NDArray[np.int64]:
     """Return how often each output has each of the (at most `width`) inputs of its group as a label: (B, width)."""
-    outputs = len(labels)
-    flat = (labels + width * np.arange(outputs)[:, None]).ravel()
-    return np.bincount(flat, minlength=outputs * width).reshape(outputs, width)
+    outputs = labels.shape[1]
+    flat = labels.reshape(2, outputs, -1) + width * np.arange(outputs)[:, None]
+    return np.bincount(flat.ravel(), minlength=outputs * width).reshape(outputs, width)
 
 
 def _send_indices(
-    labels: NDArray[np.int32],
-    counts: NDArray[np.int64],
-    groups: list[slice],
-    device: torch.device,
-    grid: tuple[int, ...],
+    labels: NDArray[np.int64], counts: NDArray[np.int64], partition_size: int, device: torch.device
 ) -> MixingIndices:
-    """Send labels, counts and the inputs counted to the device as one integer tensor, and split it there."""
-    batch, per_output = labels.shape
-    start = np.repeat([group.start for group in groups], [group.stop - group.start for group in groups])[:, None]
+    """Send labels, and the inputs of each output with their shares, to the device.
+
+    `labels` then are inputs of the batch, no longer of the group.
+    """
+    batch, width = counts.shape
+    start = np.arange(batch) // partition_size * partition_size
     # As many inputs as the output with the most has, by use. Other outputs are padded with inputs that they do not use,
     # in a smaller last group also with those of other groups, so that no input comes twice.
     most = int((counts > 0).sum(1).max())
-    used = np.argsort(-counts, axis=1, kind="stable")[:, :most]
-    packed = np.concatenate([labels + start, np.take_along_axis(counts, used, 1), (start + used) % batch], axis=1)
-    sent = torch.from_numpy(packed).to(device)
-    first, second = sent[:, :per_output].view(batch, 2, *grid).unbind(1)
-    shares = sent[:, per_output : per_output + most].to(torch.float32) / per_output
-    has_halves = bool((labels[:, : per_output // 2] != labels[:, per_output // 2 :]).any())
-    return MixingIndices(first, second, sent[:, per_output + most :], shares, has_halves)
+    # Count and input as one number each: sorting these takes half as long as finding the order of the counts.
+    negated, used = np.divmod(np.sort(np.arange(width) - width * counts, axis=1)[:, :most], width)
+    shares = (-negated).astype(np.float32) / np.float32(2 * labels[0, 0].size)
+    labels += start.reshape(-1, *(1,) * (labels.ndim - 2))
+    has_halves = bool((labels[0] != labels[1]).any())
+    sent, sources, weights = copy_to_device([labels, (start[:, None] + used) % batch, shares], device)
+    return MixingIndices(sent, sources, weights, has_halves)
 
 
 def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> LabelingReport:
     return LabelingReport(
-        energy=float(np.mean([labeling.energy for labeling in labelings])),
+        energy=sum(labeling.energy for labeling in labelings) / len(labelings),
         over_capacity_share=sum(labeling.over_capacity for labeling in labelings) / len(counts),
-        inputs_per_output=float((counts > 0).sum(1).mean()),
+        inputs_per_output=float(np.count_nonzero(counts) / len(counts)),
     )

@@ -1,4 +1,4 @@
-"""Checks of arguments and tensors, and the check whose outcome is still on the device.
+"""Checks of arguments and tensors, the check of numbers still on the device, and the least precision.
 
 An error message states the rule, the value found and the remedy.
 """
@@ -19,12 +19,19 @@ _MOST_COUNT = 2**63 - 1
 # PyTorch has no arithmetic for floating dtypes of 8 bits.
 _FLOATING = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
+_WIDE = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+
 
 class DeferredCheck(NamedTuple):
-    """A check whose outcome is still on the device, where asking for it at once would wait for all pending work."""
+    """A check of numbers still on the device, where asking for them at once would wait for all pending work."""
 
-    passed: Tensor  # () bool, to be copied to the host along with other results
-    raise_error: Callable[[], None]  # to be called if the check failed; may wait for the device
+    numbers: tuple[Tensor, ...]  # each (), to be copied to the host along with other results
+    check: Callable[..., None]  # called with these numbers on the host, it raises an error or not
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Return a tensor in float32, or as it is if its numbers are wider (`torch.promote_types` is a slow operation)."""
+    return tensor if tensor.dtype in _WIDE else tensor.to(torch.float32)
 
 
 def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> None:

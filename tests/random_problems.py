@@ -23,5 +23,5 @@ def random_group(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the unary, compatibility and prior of a group."""
     unary = compute_unary(blob_saliency(draws, inputs, grid))
-    peaks = draws.integers(0, 25, size=(inputs, len(grid))).astype(np.float64)
+    peaks = draws.integers(0, 25, size=(inputs, len(grid)))
     return unary, compute_compatibility(peaks, 0.001), draws.dirichlet(np.full(inputs, 2.0))

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.__main__ import markdown
 from benchmarks.batch import batch_rows
+from benchmarks.callback_cost import callback_rows
 from benchmarks.curve import curve_rows
 from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
@@ -152,6 +153,17 @@ def test_each_way_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"plain", "floor: two passes", "Co-Mixup", "Co-Mixup, clean_weight=0"} <= set(rows)
     assert rows["plain"]["of plain"] == rows["floor: two passes"]["of floor"] == 1
     assert rows["Co-Mixup"]["of plain"] > 1
+
+
+@pytest.mark.slow
+def test_the_callbacks_own_time_by_phases() -> None:
+    """Every function that is timed exists, and is called."""
+    rows = callback_rows(steps=2, resnet_steps=1)
+    phases = {row["phase"]: row for row in rows}
+    for name in ("small network ms", "ResNet-18 ms"):
+        own = {phase: row[name] for phase, row in phases.items() if phase not in ("all of these", "kernels")}
+        assert all(value > 0 for value in own.values())
+        assert max(own.values()) < phases["all of these"][name] < phases["kernels"][name] + sum(own.values())
 
 
 def test_tables() -> None:

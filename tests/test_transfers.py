@@ -16,15 +16,25 @@ from lightning_comixup import CoMixup, comixup_batch
 from tests.pretended_device import DEVICE, Crossings, OnDevice, PretendedDevice, pretend_device
 from tests.tiny import Tiny, fit
 
-_INTEGERS_PER_CELL = 3  # two labels, and of each input of an output its index and its share
+_LABEL = _INDEX = _PLACE = 8  # bytes
+_SHARE = _CELL = 4
+_CHECKED = {"integer": 2 * 8, "soft": 3 * 4}  # the numbers that the check of the targets needs
 
 
-def _check(crossings: Crossings, batch_size: int, cells: int, dimensions: int, mixing_weights: Tensor) -> None:
+def _bytes_to_host(batch_size: int, cells: int, kind: str) -> int:
+    return batch_size * (_CELL * cells + _PLACE) + _CHECKED[kind]
+
+
+def _bytes_to_device(batch_size: int, cells: int, most: int) -> int:
+    return batch_size * (2 * _LABEL * cells + (_INDEX + _SHARE) * most)
+
+
+def _check(crossings: Crossings, batch_size: int, cells: int, kind: str, mixing_weights: Tensor) -> None:
     most = int((mixing_weights > 0).sum(1).max())
     assert crossings.reads == []
-    assert [count for _, count in crossings.to_host] == [batch_size * (cells + dimensions) + 1]
-    assert [count for _, count in crossings.to_device] == [batch_size * 2 * (cells + most)]
-    assert 2 * (cells + most) <= cells * _INTEGERS_PER_CELL
+    assert [count for _, count in crossings.to_host] == [_bytes_to_host(batch_size, cells, kind)]
+    assert [count for _, count in crossings.to_device] == [_bytes_to_device(batch_size, cells, most)]
+    assert most <= cells / 2
 
 
 def _twin(tensor: Tensor) -> Tensor:
@@ -49,7 +59,7 @@ def test_a_batch_crosses_once_each_way(kind: str, spatial: tuple[int, ...]) -> N
         moved = [argument.to(DEVICE) for argument in arguments]
         with device.recording() as crossings:
             found = comixup_batch(*moved, num_classes=4, generator=0)
-    _check(crossings, 45, 16, 2, expected.mixing_weights)
+    _check(crossings, 45, 16, kind, expected.mixing_weights)
     assert all(torch.equal(_twin(a), b) for a, b in zip(found[:3], expected[:3], strict=True))
 
 
@@ -159,9 +169,10 @@ def test_a_step_crosses_once_each_way(kind: type[Tiny], mixing: dict[str, Any]) 
     first[0].to_device[1:] = [copy for copy in first[0].to_device[1:] if copy[1] > 1]
     for crossings, size in (first, *later):
         assert crossings.reads == []
-        assert [count for _, count in crossings.to_host] == [size * (cells + 2) + 1]
+        targets = "soft" if kind is _SoftTargets else "integer"
+        assert [count for _, count in crossings.to_host] == [_bytes_to_host(size, cells, targets)]
         ((_, count),) = crossings.to_device
-        assert count in [size * 2 * (cells + most) for most in range(1, size + 1)]
+        assert count in [_bytes_to_device(size, cells, most) for most in range(1, size + 1)]
     assert len(callback.others) == 2 * len(sizes)
     assert all(crossings == Crossings() for crossings in callback.others)
     fit(plain, CoMixup(seed=0, **mixing))

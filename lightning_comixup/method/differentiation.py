@@ -16,7 +16,7 @@ def differentiable_copy(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """
     leaf = inputs.detach().requires_grad_()
     with torch.enable_grad():
-        return leaf, leaf * 1
+        return leaf, leaf.clone()
 
 
 @contextmanager

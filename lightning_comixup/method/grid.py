@@ -5,8 +5,8 @@ Pooling and upsampling share one map from pixels to cells, `cell_of`, so that th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,27 +19,23 @@ from lightning_comixup.hyperparameters import GridSize
 _FINEST_RANDOM_GRID = 16
 
 
-class Lattice(NamedTuple):
-    """The cells of a grid as a graph."""
-
-    neighbours: NDArray[np.int64]  # (cells, 2 d) along each axis the cell before and after, -1 beyond the border
-    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
-
-
-def resolve_grid(grid_size: GridSize, spatial: tuple[int, ...], generator: np.random.Generator) -> tuple[int, ...]:
+def resolve_grid(
+    grid_size: GridSize, spatial: tuple[int, ...], make_generator: Callable[[], np.random.Generator]
+) -> tuple[int, ...]:
     """Return the number of cells along each spatial dimension.
 
     Args:
         grid_size: See `Hyperparameters`.
         spatial: The inputs' spatial sizes.
-        generator: Draws the size if it is "random", among the powers of two up to 16 that fit every side.
+        make_generator: Gives the generator that draws the size if it is "random", among the powers of two up to 16
+            that fit every side.
 
     Raises:
         ValueError: If the grid is finer than the inputs or has a different number of dimensions.
     """
     if grid_size == "random":
         sizes = [2**k for k in range(1, _FINEST_RANDOM_GRID.bit_length()) if 2**k <= min(spatial)]
-        return (int(generator.choice(sizes)) if sizes else 1,) * len(spatial)
+        return (int(make_generator().choice(sizes)) if sizes else 1,) * len(spatial)
     grid = grid_size if isinstance(grid_size, tuple) else (int(grid_size),) * len(spatial)
     check_grid(grid, spatial)
     return grid
@@ -105,8 +101,9 @@ def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
 
 def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
-    for axis, size in enumerate(spatial, start=1):
-        count = cells.shape[axis]
+    # The last axis first, while there is little to copy: neighbours in memory are slowest to repeat.
+    for axis in range(len(spatial), 0, -1):
+        size, count = spatial[axis - 1], cells.shape[axis]
         if size % count == 0:
             copies = cells.unsqueeze(axis + 1).expand(*cells.shape[: axis + 1], size // count, *cells.shape[axis + 1 :])
             cells = copies.flatten(axis, axis + 1)
@@ -116,14 +113,15 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def lattice(grid: tuple[int, ...]) -> Lattice:
-    """Return the graph of a grid, each cell joined to the 2·d cells beside it; never write to its cached arrays."""
+def neighbouring_cells(grid: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the cells beside each cell: (cells, 2 d), along each axis the one before and the one after.
+
+    Beyond the border stands -1. Never write to the cached array.
+    """
     index = np.arange(np.prod(grid)).reshape(grid)
     neighbours = np.full((index.size, 2 * len(grid)), -1, np.int64)
     for axis in range(len(grid)):
         along = np.moveaxis(index, axis, 0)
         neighbours[along[1:].ravel(), 2 * axis] = along[:-1].ravel()
         neighbours[along[:-1].ravel(), 2 * axis + 1] = along[1:].ravel()
-    # argsort inverts the permutation: from "the k-th cell in this order" to "the place of cell s".
-    rank = np.stack([np.argsort(np.moveaxis(index, axis, 0).ravel()) for axis in range(len(grid))])
-    return Lattice(neighbours, rank)
+    return neighbours

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.method.grid import upsample_nearest
+from lightning_comixup.validation import widen
 
 # Outputs are mixed in this many chunks, so that only one chunk's indices and gathered inputs are in memory. Heuristic.
 _CHUNKS = 8
@@ -19,11 +20,10 @@ _SMALL = 1 << 20
 class MixingIndices(NamedTuple):
     """The inputs to mix: two of the batch for each cell of each output, often the same twice."""
 
-    first: Tensor  # (B, *grid) int64
-    second: Tensor  # (B, *grid) int64
+    labels: Tensor  # (2, B, *grid) int64
     sources: Tensor  # (B, W) int64: the inputs of which each output is made, padded with others, none twice
     shares: Tensor  # (B, W) float32: the share of each in the output, 0 for the padding; rows sum to 1
-    has_halves: bool  # whether `first` and `second` differ anywhere
+    has_halves: bool  # whether the two labels differ anywhere
 
     @property
     def mixing_weights(self) -> Tensor:
@@ -44,17 +44,23 @@ def mix_inputs(inputs: Tensor, indices: MixingIndices) -> Tensor:
     Returns:
         (B, C, *spatial), dtype, device and memory format of the inputs.
     """
+    labels = indices.labels if indices.has_halves else indices.labels[:1]
+    chunks = 1 if inputs.numel() <= _SMALL else _CHUNKS
+    if chunks == 1 and inputs.is_contiguous():
+        return _mix(inputs, labels)
     mixed = torch.empty_like(inputs)
-    step = len(inputs) if inputs.numel() <= _SMALL else -(-len(inputs) // _CHUNKS)
-    for start in range(0, len(inputs), step):
-        rows = slice(start, start + step)
-        chunk = _gather(inputs, indices.first[rows])
-        if indices.has_halves:
-            other = _gather(inputs, indices.second[rows])
-            is_half = upsample_nearest(indices.first[rows] != indices.second[rows], inputs.shape[2:]).unsqueeze(1)
-            chunk = torch.where(is_half, other.mul_(0.5).add_(chunk, alpha=0.5), chunk)
-        mixed[rows] = chunk
+    for part, rows in zip(mixed.chunk(chunks), labels.chunk(chunks, dim=1), strict=True):
+        part.copy_(_mix(inputs, rows))
     return mixed
+
+
+def _mix(inputs: Tensor, labels: Tensor) -> Tensor:
+    """Mix as many outputs as there are labels: (1 or 2, b, *grid) to (b, C, *spatial)."""
+    first, *second = _gather(inputs, labels.flatten(0, 1)).chunk(len(labels))
+    if not second:
+        return first
+    is_half = upsample_nearest(labels[0] != labels[1], inputs.shape[2:]).unsqueeze(1)
+    return torch.where(is_half, second[0].mul_(0.5).add_(first, alpha=0.5), first)
 
 
 def _gather(inputs: Tensor, source: Tensor) -> Tensor:
@@ -73,7 +79,7 @@ def _gather_runs(inputs: Tensor, source: Tensor) -> Tensor:
     runs = inputs.numel() // len(inputs) // run
     place = torch.arange(runs, device=inputs.device).view(*inputs.shape[1:-1], cells)
     # The last axis stays at the grid's resolution: a run is as wide as a cell.
-    index = upsample_nearest(source, (*inputs.shape[2:-1], cells)).unsqueeze(1) * runs + place
+    index = torch.add(place, upsample_nearest(source, (*inputs.shape[2:-1], cells)).unsqueeze(1), alpha=runs)
     return inputs.view(-1, run).index_select(0, index.flatten()).view(len(source), *inputs.shape[1:])
 
 
@@ -85,13 +91,17 @@ def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
 
     A matrix product would not do: `torch.set_float32_matmul_precision` and autocast let it round to half the digits.
     """
-    inputs, width = indices.shares.shape[1], math.prod(targets.shape[1:])
-    rows = targets.to(torch.promote_types(targets.dtype, torch.float32)).reshape(len(targets), width)
-    mixed = torch.empty_like(rows)
-    step = max(1, _SMALL // max(1, inputs * width))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        shares = indices.shares[part].unsqueeze(-1)
-        taken = rows.index_select(0, indices.sources[part].flatten()).view(len(shares), inputs, width)
-        mixed[part] = torch.where(shares > 0, taken * shares, 0).sum(1)
-    return mixed.view(targets.shape)
+    width = math.prod(targets.shape[1:])
+    rows = widen(targets).reshape(len(targets), width)
+    step = max(1, _SMALL // max(1, indices.sources.shape[1] * width))
+    if len(rows) <= step:
+        return _average(rows, indices.sources, indices.shares).view(targets.shape)
+    parts = zip(indices.sources.split(step), indices.shares.split(step), strict=True)
+    return torch.cat([_average(rows, *part) for part in parts]).view(targets.shape)
+
+
+def _average(rows: Tensor, sources: Tensor, shares: Tensor) -> Tensor:
+    """Average the rows (B, width) of each output's sources (b, W) by its shares (b, W): (b, width)."""
+    weights = shares.unsqueeze(-1)
+    taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1]).mul_(weights)
+    return torch.where(weights > 0, taken, 0).sum(1)

@@ -14,9 +14,13 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.soft_targets.losses import soft_target_loss
-from lightning_comixup.validation import check_function, check_inputs
+from lightning_comixup.validation import check_function, check_inputs, widen
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+# Up to this many, adding the squares channel by channel takes half as long on the CPU as the squares of all at once,
+# which fill new memory of the inputs' size. On a GPU the number of operations counts. Heuristic.
+_FEW_CHANNELS = 4
 
 
 def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn: LossFunction | None = None) -> Tensor:
@@ -62,8 +66,14 @@ def saliency_of_gradient(gradient: Tensor) -> Tensor:
 
     In half precision the squares of small gradients would vanish.
     """
-    wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-    return wide.square().mean(dim=1).sqrt()
+    wide, channels = widen(gradient), gradient.shape[1]
+    if channels > _FEW_CHANNELS or not wide.is_cpu:
+        return wide.square().mean(dim=1).sqrt_()
+    first, *others = wide.unbind(1)
+    total = first.square()
+    for channel in others:
+        total.addcmul_(channel, channel)
+    return total.div_(channels).sqrt_()
 
 
 def _check_mode(inputs: Tensor) -> None:

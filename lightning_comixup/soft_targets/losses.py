@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_comixup.validation import check_choice, check_class_targets, check_device, check_number
+from lightning_comixup.validation import check_choice, check_class_targets, check_device, check_number, widen
 
 LossKind = Literal["ce", "bce"]
 Reduction = Literal["mean", "sum", "none"]
@@ -74,7 +74,7 @@ def _loss(
     class_weights: Tensor | None,
     reduction: Reduction,
 ) -> Tensor:
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    wide = widen(logits)
     weights = None if class_weights is None else class_weights.to(wide)
     targets = targets.to(wide.dtype) if targets.ndim == 2 else targets.long()
     try:

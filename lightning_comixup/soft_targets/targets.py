@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,14 +43,13 @@ def target_rows(targets: Tensor, num_classes: int | None) -> TargetRows:
             "num_classes out for class probabilities, and give integer targets as (B,)."
         )
     rows = targets.to(torch.float32)
-    sums = rows.sum(1)
-    passed = ((sums - 1).abs() <= _SUM_TOLERANCE).all() & (rows >= 0).all()  # NaN fails as well
-    return TargetRows(rows, DeferredCheck(passed, partial(_reject_rows, rows, sums)))
+    return TargetRows(rows, DeferredCheck((*torch.aminmax(rows.sum(1)), rows.min()), _check_rows))
 
 
 def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
     """Return integer targets as (B, K) float32 rows with a single 1; a row of zeros where the target is not a class."""
-    return (targets.unsqueeze(1) == torch.arange(num_classes, device=targets.device)).to(torch.float32)
+    rows = torch.empty(len(targets), num_classes, device=targets.device)
+    return torch.eq(targets.unsqueeze(1), torch.arange(num_classes, device=targets.device), out=rows)
 
 
 def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:
@@ -59,23 +59,23 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:
             "num_classes=K."
         )
     targets = targets.long()  # other types have no minimum, or wrap around
-    lowest, highest = torch.aminmax(targets)
-    passed = (lowest >= 0) & (highest < num_classes)
-    reject = partial(_reject_integers, lowest, highest, num_classes)
-    return TargetRows(one_hot_targets(targets, num_classes), DeferredCheck(passed, reject))
+    check = DeferredCheck(tuple(torch.aminmax(targets)), partial(_check_integers, num_classes))
+    return TargetRows(one_hot_targets(targets, num_classes), check)
 
 
-def _reject_integers(lowest: Tensor, highest: Tensor, num_classes: int) -> None:
-    raise ValueError(
-        f"Integer targets must lie in [0, {num_classes}), found {int(lowest)} to {int(highest)}. Raise num_classes, or "
-        "leave out samples without a class."
-    )
+def _check_integers(num_classes: int, lowest: np.int64, highest: np.int64) -> None:
+    if lowest < 0 or highest >= num_classes:
+        raise ValueError(
+            f"Integer targets must lie in [0, {num_classes}), found {lowest} to {highest}. Raise num_classes, or "
+            "leave out samples without a class."
+        )
 
 
-def _reject_rows(rows: Tensor, sums: Tensor) -> None:
-    lowest, highest = float(sums.min()), float(sums.max())
-    raise ValueError(
-        f"Rows of soft targets must not be negative and must sum to 1, found sums from {lowest:.4g} to {highest:.4g} "
-        f"and values from {float(rows.min()):.4g}. Normalise them; for targets that are no class probabilities use "
-        "CoMixup(linear_targets=True)."
-    )
+def _check_rows(lowest_sum: np.float32, highest_sum: np.float32, lowest: np.float32) -> None:
+    # NaN fails every comparison.
+    if not (1 - lowest_sum <= _SUM_TOLERANCE and highest_sum - 1 <= _SUM_TOLERANCE and lowest >= 0):
+        raise ValueError(
+            f"Rows of soft targets must not be negative and must sum to 1, found sums from {lowest_sum:.4g} to "
+            f"{highest_sum:.4g} and values from {lowest:.4g}. Normalise them; for targets that are no class "
+            "probabilities use CoMixup(linear_targets=True)."
+        )

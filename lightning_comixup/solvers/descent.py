@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.grid import neighbouring_cells
 from lightning_comixup.method.problem import Labeling, Problem, check_values
 from lightning_comixup.solvers import arrays as at
 from lightning_comixup.solvers.arrays import Floats, Integers
@@ -243,7 +243,7 @@ def solve(problem: Problem) -> Labeling:
         problem.compatibility.astype(np.float64, order="C"),
         problem.prior.astype(np.float64, order="C"),
         problem.starts.astype(np.int64, order="C").reshape(-1, outputs, cells),
-        lattice(grid).neighbours,
+        neighbouring_cells(grid),
         scaled_weights(problem),
         best,
     )

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightning_comixup.method.energy import add_prior, count_over_capacity, labeling_energy
-from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.grid import neighbouring_cells
 from lightning_comixup.method.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem, labeling_to_masks
 
 Floats = NDArray[np.float32]
@@ -43,7 +43,7 @@ def _backend() -> ModuleType:
 @cache
 def _edges(grid: tuple[int, ...]) -> NDArray[np.int32]:
     """Return the edges (first cell, second cell), axis by axis."""
-    neighbours = lattice(grid).neighbours
+    neighbours = neighbouring_cells(grid)
     cells = np.arange(neighbours.shape[0], dtype=np.int32)
     pairs = [np.stack([cells, neighbours[:, axis]])[:, neighbours[:, axis] >= 0] for axis in range(1, 2 * len(grid), 2)]
     return np.concatenate(pairs, axis=1)

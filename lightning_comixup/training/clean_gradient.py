@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -60,14 +60,19 @@ class CleanGradient:
                 "Parameters must be thawed before the clean pass, found some that require a gradient only now: their "
                 "clean gradient is missing. Thaw them in on_train_epoch_start or in a callback placed before CoMixup."
             )
-        with torch.no_grad():
-            for parameter, gradient in self._pairs:
-                if not parameter.requires_grad:
-                    continue  # frozen since, as toggle_optimizer does
-                if parameter.grad is None:
-                    parameter.grad = gradient
-                else:
-                    parameter.grad.add_(gradient)
+        sums: list[Tensor] = []
+        terms: list[Tensor] = []
+        for parameter, gradient in self._pairs:
+            if not parameter.requires_grad:
+                continue  # frozen since, as toggle_optimizer does
+            if parameter.grad is None:
+                parameter.grad = gradient
+            else:
+                sums.append(parameter.grad)
+                terms.append(gradient)
+        if sums:
+            with torch.no_grad():
+                _together(torch._foreach_add_, Tensor.add_, sums, terms)
         self._pairs = []
         self.consumed = True
 
@@ -108,17 +113,24 @@ def _has_no_backward(trainer: pl.Trainer, module: pl.LightningModule, outputs: A
 def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> list[Tensor]:
     """Return copies of gradients with their parameters' own strides; sparse gradients keep their layout."""
     copies = [
-        torch.empty_like(parameter, memory_format=torch.preserve_format)
-        if gradient.layout == torch.strided
-        else gradient.clone()
+        torch.empty_like(parameter) if gradient.layout == torch.strided else gradient.clone()
         for parameter, gradient in zip(parameters, gradients, strict=True)
     ]
     to_fill = [pair for pair in zip(copies, gradients, strict=True) if pair[1].layout == torch.strided]
-    # All at once: on a GPU starting a kernel takes longer than copying one gradient. Subclasses of Tensor may not
-    # support it.
-    if to_fill and all(type(tensor) is Tensor for pair in to_fill for tensor in pair):
-        torch._foreach_copy_([copy for copy, _ in to_fill], [gradient for _, gradient in to_fill])
-    else:
-        for copy, gradient in to_fill:
-            copy.copy_(gradient)
+    if to_fill:
+        _together(torch._foreach_copy_, Tensor.copy_, *map(list, zip(*to_fill, strict=True)))
     return copies
+
+
+def _together(
+    all_at_once: Callable[..., Any], one_by_one: Callable[..., Any], changed: list[Tensor], others: list[Tensor]
+) -> None:
+    """Change tensors in place by others: on a GPU starting a kernel takes longer than one gradient does.
+
+    Subclasses of Tensor may not support it, and sparse gradients do not.
+    """
+    if all(type(tensor) is Tensor and tensor.layout == torch.strided for tensor in (*changed, *others)):
+        all_at_once(changed, others)
+        return
+    for tensor, other in zip(changed, others, strict=True):
+        one_by_one(tensor, other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -17,7 +17,7 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.method.saliency import saliency_of_gradient
-from lightning_comixup.soft_targets.losses import soft_target_loss
+from lightning_comixup.soft_targets.losses import clean_loss
 from lightning_comixup.training.clean_gradient import CleanGradient, trained_parameters
 from lightning_comixup.training.config import CleanGradientMethod
 from lightning_comixup.training.lightning_internals import call_module, overrides, shards_in_place
@@ -30,7 +30,7 @@ class CleanPass(NamedTuple):
     saliency: Tensor | None  # (B, *spatial); None if it was not asked for
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
-    logits: Tensor | None  # (B, K) if the module was called and returned them
+    logits: Tensor | None  # (B, K); None where the user's own loss is computed from them
 
 
 def run_clean_pass(
@@ -54,30 +54,32 @@ def run_clean_pass(
     parameters = trained_parameters(trainer) if clean_weight > 0 else []
     backward = clean_gradient == "backward" or (bool(parameters) and _needs_backward(trainer, module))
     # The module may change its copy of the inputs in place.
-    leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs * 1)
+    leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs.clone())
     modes = nullcontext() if clean_weight > 0 else eval_mode(module)
     without_gradients = _cleared_gradients([*module.parameters(), *parameters]) if backward else nullcontext()
-    outputs: list[Any] = []
     with modes, without_gradients, torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
-        with trainer.precision_plugin.forward_context(), _record_outputs(module, outputs):
-            loss = _clean_loss(trainer, module, copy, targets)
+        with trainer.precision_plugin.forward_context():
+            loss, logits = _clean_loss(trainer, module, copy, targets)
         check_clean_loss(loss)
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
-        scaled = _scale_like_mixed_loss(trainer, module, loss * (clean_weight or 1.0))
+        scaled = _scale_like_mixed_loss(trainer, module, loss, clean_weight or 1.0)
         sources = [*([leaf] if with_saliency else []), *parameters]
         gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
     gradient = CleanGradient(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
     saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
-    logits = _logits(outputs, len(inputs)) if has_default_loss(module) else None
-    return CleanPass(saliency, gradient, loss.detach(), logits)
+    return CleanPass(saliency, gradient, loss.detach(), None if logits is None else logits.detach())
 
 
-def _clean_loss(trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor) -> Tensor:
-    if isinstance(module, CoMixupMixin):
-        loss: Tensor = call_module(trainer.strategy, module, "comixup_clean_loss", inputs, targets)
-        return loss
-    return soft_target_loss(call_module(trainer.strategy, module, "forward", inputs), targets, "ce")
+def _clean_loss(
+    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Return the clean loss, and the logits unless the user's own loss is computed from them."""
+    if not has_default_loss(module):
+        return call_module(trainer.strategy, module, "comixup_clean_loss", inputs, targets), None
+    logits = call_module(trainer.strategy, module, "forward", inputs)
+    kind = module.comixup_loss_kind if isinstance(module, CoMixupMixin) else "ce"
+    return clean_loss(logits, targets, kind), logits
 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
@@ -122,26 +124,11 @@ def _cleared_gradients(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
             parameter.grad = gradient
 
 
-def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor) -> Tensor:
-    """Scale the loss as Lightning will scale the mixed loss before its backward."""
-    if module.automatic_optimization:
+def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor, weight: float) -> Tensor:
+    """Weight the loss, and scale it as Lightning will scale the mixed loss before its backward."""
+    if weight != 1:
+        loss = loss * weight
+    if module.automatic_optimization and trainer.accumulate_grad_batches != 1:
         loss = loss / trainer.accumulate_grad_batches
     scaler = getattr(trainer.precision_plugin, "scaler", None)
     return loss if scaler is None else scaler.scale(loss)
-
-
-@contextmanager
-def _record_outputs(module: nn.Module, outputs: list[Any]) -> Iterator[None]:
-    """Record what the module returns when it is called: its logits give the number of classes."""
-    handle = module.register_forward_hook(lambda _module, _args, output: outputs.append(output))
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def _logits(outputs: list[Any], batch_size: int) -> Tensor | None:
-    for output in outputs:
-        if isinstance(output, Tensor) and output.ndim == 2 and len(output) == batch_size:
-            return output.detach()
-    return None

@@ -49,9 +49,11 @@ class ImageLogger:
 
     def draw(self, trainer: pl.Trainer, step: MixedStep) -> None:
         """Draw the batch if a picture is due."""
+        if self._every is None or step.plan is None:
+            return
         batches = trainer.fit_loop.total_batch_idx
         leaves_no_trace = bool(trainer.fast_dev_run) or trainer.barebones  # type: ignore[attr-defined]
-        if self._every is None or step.plan is None or batches < self._due or leaves_no_trace:
+        if batches < self._due or leaves_no_trace:
             return
         self._due = batches + self._every
         if trainer.is_global_zero:

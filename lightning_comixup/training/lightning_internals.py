@@ -6,6 +6,7 @@ their own classes. Private names may change with any release of Lightning, so th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import lightning.pytorch as pl
@@ -35,6 +36,8 @@ def call_module(strategy: Strategy, module: pl.LightningModule, method: str, *ar
     if _is_a(strategy, "FSDPStrategy"):
         wrapper = strategy.model
         assert wrapper is not None
+        if method == "forward":  # which the wrapper calls by itself, and which the redirection refuses
+            return wrapper(*arguments)
         return strategy._forward_redirection(wrapper, module, method, *arguments)
     return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
 
@@ -68,4 +71,9 @@ def data_rank(trainer: pl.Trainer) -> int:
 
 
 def _is_a(strategy: Strategy, *names: str) -> bool:
-    return any(kind.__name__ in names for kind in type(strategy).__mro__)
+    return not _kinds(type(strategy)).isdisjoint(names)
+
+
+@cache
+def _kinds(strategy: type[Strategy]) -> frozenset[str]:
+    return frozenset(kind.__name__ for kind in strategy.__mro__)

@@ -83,4 +83,4 @@ def has_default_loss(module: object) -> bool:
     """Whether the clean loss is the cross-entropy of the module's output: not if `comixup_clean_loss` is overridden."""
     if not isinstance(module, CoMixupMixin):
         return True
-    return type(module).comixup_clean_loss is CoMixupMixin.comixup_clean_loss
+    return getattr(module.comixup_clean_loss, "__func__", None) is CoMixupMixin.comixup_clean_loss

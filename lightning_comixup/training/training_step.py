@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -36,8 +34,7 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True)
-class MixedStep:
+class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
@@ -70,7 +67,7 @@ def mix_training_batch(
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, config)
     rows, check = _target_rows(targets, clean, config)
-    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), draws.decisions("grid"))
+    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), partial(draws.decisions, "grid"))
     for other in parts.others:
         check_grid(grid, tuple(other.shape[2:]), "also_mix")
     try:
@@ -87,18 +84,23 @@ def mix_training_batch(
 
 
 class _Phases:
-    """Times the phases of a step, for Lightning's profiler by name and for the log."""
+    """Times the phases of a step, for Lightning's profiler by name and for the log: `with phases.time(name)`."""
 
     def __init__(self, profiler: Profiler) -> None:
         self._profiler = profiler
         self.milliseconds: dict[str, float] = {}
 
-    @contextmanager
-    def time(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        with self._profiler.profile(f"[CoMixup].{name}"):
-            yield
-        self.milliseconds[name] = 1e3 * (time.perf_counter() - start)
+    def time(self, name: str) -> _Phases:
+        self._name = name
+        return self
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+        self._profiler.start(f"[CoMixup].{self._name}")
+
+    def __exit__(self, *_: object) -> None:
+        self._profiler.stop(f"[CoMixup].{self._name}")
+        self.milliseconds[self._name] = 1e3 * (time.perf_counter() - self._start)
 
 
 def _find_saliency(

@@ -22,6 +22,16 @@ from tests.tiny import Tiny
 _BYTES_OF_A_NUMBER = 4  # of one value that is logged, or given to a kernel
 
 
+def _bytes_to_host(batch_size: int) -> int:
+    """Sixteen means and the place of a peak for each input, the lowest and the highest target."""
+    return batch_size * (16 * 4 + 8) + 2 * 8
+
+
+def _bytes_to_device(batch_size: int, most: int) -> int:
+    """Two labels per cell, and of up to so many inputs of each output their indices and shares."""
+    return batch_size * (2 * 16 * 8 + most * (8 + 4))
+
+
 @contextmanager
 def _waits() -> Iterator[list[str]]:
     """Note each operation that makes the host wait for the GPU."""
@@ -100,8 +110,8 @@ def test_a_batch_crosses_once_each_way(spatial: tuple[int, ...], tmp_path: Path)
         torch.cuda.synchronize()
     most = int((mixed.mixing_weights > 0).sum(1).max())  # inputs in an output
     copies = _copies(traced, tmp_path / "trace.json")
-    assert copies["DtoH"] == [4 * (45 * (16 + 2) + 1)]
-    assert copies["HtoD"] == [8 * 45 * 2 * (16 + most)]
+    assert copies["DtoH"] == [_bytes_to_host(45)]
+    assert copies["HtoD"] == [_bytes_to_device(45, most)]
     assert len(waits) == 2
 
 
@@ -157,7 +167,7 @@ def test_only_cells_and_shares_cross_in_a_step(tmp_path: Path) -> None:
     fit_on_gpu(Tiny(), tracer, CoMixup(seed=0))
     copies = _copies(tracer.profile, tmp_path / "trace.json")
     to_host = [size for size in copies["DtoH"] if size > _BYTES_OF_A_NUMBER]
-    assert to_host == [4 * (size * (16 + 2) + 1) for size in (16, 16, 2)]
+    assert to_host == [_bytes_to_host(size) for size in (16, 16, 2)]
     to_device = [size for size in copies["HtoD"] if size > 2 * _BYTES_OF_A_NUMBER]
     batches = [part for size in (16, 2) for part in (4 * size * 64, 8 * size)]  # the first has come already
     assert all(size in to_device for size in batches)
@@ -165,7 +175,7 @@ def test_only_cells_and_shares_cross_in_a_step(tmp_path: Path) -> None:
         to_device.remove(size)
     # Two labels per cell, and of up to all inputs of the group their indices and shares.
     for found, size in zip(to_device, (16, 16, 2), strict=True):
-        assert found in [8 * size * 2 * (16 + most) for most in range(1, size + 1)]
+        assert found in [_bytes_to_device(size, most) for most in range(1, size + 1)]
 
 
 def test_mixing_takes_little_memory() -> None:

@@ -14,13 +14,15 @@ def _indices(batch: int, grid: tuple[int, ...], halves: bool) -> MixingIndices:
     first = torch.randint(0, batch, (batch, *grid), generator=draws)
     second = torch.randint(0, batch, (batch, *grid), generator=draws)
     second = torch.where(torch.rand(first.shape, generator=draws) < 0.3, second, first) if halves else first
-    return MixingIndices(first, second, torch.arange(batch).repeat(batch, 1), _weights(first, second), halves)
+    return MixingIndices(
+        torch.stack([first, second]), torch.arange(batch).repeat(batch, 1), _weights(first, second), halves
+    )
 
 
 def _masks(indices: MixingIndices, spatial: tuple[int, ...]) -> Tensor:
     """The dense masks (M, N, *spatial)."""
-    index = torch.arange(len(indices.first)).reshape(1, -1, *(1,) * len(spatial))
-    first, second = (upsample_nearest(part, spatial).unsqueeze(1) == index for part in (indices.first, indices.second))
+    index = torch.arange(indices.labels.shape[1]).reshape(1, -1, *(1,) * len(spatial))
+    first, second = (upsample_nearest(part, spatial).unsqueeze(1) == index for part in indices.labels)
     return (first.float() + second.float()) / 2
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.method.grid import lattice
+from lightning_comixup.method.grid import neighbouring_cells
 from lightning_comixup.method.problem import Labeling, Problem
 from lightning_comixup.solvers import arrays as at
 from lightning_comixup.solvers.cheapest_label import solve_output
@@ -87,7 +87,7 @@ def make_step(
         problem.compatibility.astype(np.float64),
         problem.prior.astype(np.float64),
         problem.starts.astype(np.int64).reshape(len(problem.starts), len(start), -1),
-        lattice(grid).neighbours,
+        neighbouring_cells(grid),
         scaled_weights(problem),
     )
     size = _make_step(COUNT, output, use_halves, *arguments, labels.copy(), uses, prices, lists, energies)

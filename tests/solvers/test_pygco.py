@@ -85,6 +85,7 @@ def test_compatibility_of_the_stored_saliency_is_the_authors() -> None:
     for group in load_golden_groups():
         if group.saliency is None:
             continue
-        peaks = locate_peaks(torch.from_numpy(group.saliency), 8, 1).double().numpy()
+        places, shape = locate_peaks(torch.from_numpy(group.saliency), 8, 1)
+        peaks = np.stack(np.unravel_index(places.numpy(), shape), axis=-1)
         found = compute_compatibility(peaks, group.compatibility_weight)
         np.testing.assert_allclose(found, group.compatibility, rtol=1e-5, atol=1e-8)

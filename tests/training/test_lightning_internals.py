@@ -31,6 +31,9 @@ def test_the_strategy_calls_methods_through_its_wrapper(package: Any) -> None:
         def double(self, value: int) -> int:
             return 2 * value
 
+        def forward(self, value: int) -> int:
+            return 3 * value
+
     class Wrapper(nn.Module):
         def __init__(self, module: nn.Module) -> None:
             super().__init__()
@@ -48,6 +51,9 @@ def test_the_strategy_calls_methods_through_its_wrapper(package: Any) -> None:
     strategy.model = Wrapper(module)
     assert call_module(strategy, module, "double", 3) == 6
     assert strategy.model.calls == 1
+    # The redirection refuses "forward", which the wrapper calls anyway.
+    assert call_module(strategy, module, "forward", 3) == 9
+    assert strategy.model.calls == 2
 
 
 def test_the_strategy_has_its_arguments_for_ddp(package: Any) -> None:
