@@ -18,7 +18,7 @@ def plot_solver(rows: Rows, reference: str, path: Path) -> None:
     for saliency, line in (("recorded", "-"), ("digits", "--")):
         here = [row for row in rows if row["saliency"] == saliency]
         grids = [row["grid"] for row in here]
-        for name, title, colour in (("reference", reference, "C1"), ("ours", "exact", "C0")):
+        for name, title, colour in (("reference", reference, "C1"), ("ours", "descent", "C0")):
             times, spreads = [row[f"{name} ms"] for row in here], [row[f"{name} ± ms"] for row in here]
             axis.errorbar(grids, times, spreads, label=f"{title}, {saliency}", ls=line, color=colour, marker="o")
     axis.set(yscale="log", xlabel="label grid", ylabel="milliseconds per group of 20")

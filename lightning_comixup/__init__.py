@@ -1,6 +1,6 @@
 """Co-Mixup (Kim et al., ICLR 2021) for PyTorch Lightning."""
 
-from lightning_comixup.functional import MixedBatch, comixup_batch
+from lightning_comixup.functional import MixedBatch, comixup_batch, optimize_masks
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.method.energy import energy
 from lightning_comixup.method.random import GeneratorLike
@@ -9,7 +9,6 @@ from lightning_comixup.planning import LabelingReport, NonFiniteSaliencyError
 from lightning_comixup.plotting.mixed_batch import plot_mixed_batch
 from lightning_comixup.soft_targets.losses import LossKind, Reduction
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
-from lightning_comixup.solvers.dispatch import optimize_masks
 from lightning_comixup.training.callback import CoMixup
 from lightning_comixup.training.config import BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
 from lightning_comixup.training.mixin import CoMixupMixin

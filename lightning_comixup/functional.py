@@ -1,4 +1,4 @@
-"""Co-Mixup of a batch as a function: plain PyTorch, no Trainer needed."""
+"""Co-Mixup as functions: of a batch in plain PyTorch, and of a group in NumPy; no Trainer needed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from torch import Tensor
 
 from lightning_comixup.hyperparameters import make_hyperparameters
 from lightning_comixup.method.mixing import mix_inputs, mix_targets
-from lightning_comixup.method.random import GeneratorLike, as_generator
+from lightning_comixup.method.problem import Problem, as_numbers, check_shapes, labeling_to_masks
+from lightning_comixup.method.random import GeneratorLike, as_generator, draw_prior, draw_starts
 from lightning_comixup.planning import plan_batch
 from lightning_comixup.soft_targets.targets import target_rows
+from lightning_comixup.solvers.dispatch import solve_groups
 from lightning_comixup.validation import (
     check_class_targets,
     check_count,
@@ -82,6 +84,54 @@ def comixup_batch(
     with torch.no_grad():
         mixed, mixed_targets = mix_inputs(inputs, plan.indices), mix_targets(rows, plan.indices)
         return MixedBatch(mixed, mixed_targets, plan.indices.mixing_weights, plan.masks())
+
+
+def optimize_masks(
+    unary: NDArray[np.floating[Any]],
+    compatibility: NDArray[np.floating[Any]],
+    *,
+    prior: NDArray[np.floating[Any]] | None = None,
+    initial_labeling: NDArray[np.integer[Any]] | None = None,
+    generator: GeneratorLike = None,
+    **hyperparameters: Any,
+) -> NDArray[np.float32]:
+    """Find the mixing masks of one group of inputs: minimise `energy` over masks with values 0, ½ and 1.
+
+    Starting from a labeling, the outputs are solved in turn with the others fixed, the diversity term replaced by its
+    modular bound (algorithm 1 of the paper). The solver "descent" adds a local search on the energy itself.
+
+    Args:
+        unary: (N, *grid) data cost, without the prior.
+        compatibility: (N, N) compatibility matrix A.
+        prior: (N,) the Dirichlet draw; None: drawn.
+        initial_labeling: (M, *grid) input indices, the only start ("descent" may shift it by a cell or two and start
+            again). None: `restarts` starts are drawn, with M = N.
+        generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
+        **hyperparameters: As for `CoMixup`, `solver` among them; those of earlier steps, such as `grid_size`, have no
+            effect.
+
+    Returns:
+        (M, N, *grid) float32 masks, summing to 1 over the inputs.
+
+    Raises:
+        ValueError: If shapes do not fit, values are not finite or so large that energies overflow, the prior is
+            negative, or an index, the seed or a hyper-parameter is out of its range.
+        TypeError: If something is not an array of real numbers, the labeling is not integer, or the generator or a
+            hyper-parameter has the wrong type or name.
+        ImportError: If the solver's backend is not installed.
+    """
+    parameters = make_hyperparameters(hyperparameters)
+    unary, compatibility = as_numbers("unary", unary), as_numbers("compatibility", compatibility)
+    prior = None if prior is None else as_numbers("prior", prior)
+    labeling = None if initial_labeling is None else as_numbers("initial_labeling", initial_labeling)
+    check_shapes(unary, compatibility, prior, labeling)
+    starts = None if labeling is None else labeling[None]
+    if prior is None or starts is None or generator is not None:
+        draws = as_generator(generator)
+        prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior
+        starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:]) if starts is None else starts
+    problem = Problem(unary, compatibility, prior, starts, parameters)
+    return labeling_to_masks(solve_groups([problem])[0], unary.shape[0])
 
 
 def _check_batch(inputs: Tensor, targets: Tensor, saliency: Tensor, num_classes: int | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from lightning_comixup.validation import check_choice, check_count, check_flag, check_number
 
 Thresholding = Literal["hard", "soft"]
-Solver = Literal["exact", "pygco"]
+Solver = Literal["descent", "pygco"]
 GridSize = int | tuple[int, ...] | Literal["random"]
 
 
@@ -33,7 +33,7 @@ class Hyperparameters:
     sweeps: int = 4
     restarts: int = 1
     resolve_duplicates: bool = True
-    solver: Solver = "exact"
+    solver: Solver = "descent"
 
     def __post_init__(self) -> None:
         """Check every value; convert NumPy's numbers, whose arithmetic has their own width, to plain ones.

@@ -35,14 +35,13 @@ class LabelingReport(NamedTuple):
 
     Attributes:
         energy: Mean over the groups.
-        proven: Subproblems (one output, one sweep) that were solved to proven optimality.
-        subproblems: All subproblems.
+        over_capacity_share: Share of the outputs that use an input which the other outputs of their group use beyond
+            the threshold τ: the price of these cells is more than their saliency. 0 nearly always.
         inputs_per_output: Mean number of inputs in a mixed sample.
     """
 
     energy: float
-    proven: int
-    subproblems: int
+    over_capacity_share: float
     inputs_per_output: float
 
 
@@ -195,7 +194,6 @@ def _send_indices(
 def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> LabelingReport:
     return LabelingReport(
         energy=sum(labeling.energy for labeling in labelings) / len(labelings),
-        proven=sum(labeling.proven for labeling in labelings),
-        subproblems=sum(labeling.subproblems for labeling in labelings),
+        over_capacity_share=sum(labeling.over_capacity for labeling in labelings) / len(counts),
         inputs_per_output=float(np.count_nonzero(counts) / len(counts)),
     )

@@ -52,12 +52,12 @@ def test_the_solver_is_compared_by_energy_and_time() -> None:
     for row in rows:
         assert row["our energy"] < row["reference energy"]
         assert row["not worse %"] > 0
-        assert 95 < row["proven %"] <= 100
+        assert 0 <= row["above capacity %"] < 5
 
 
 @pytest.mark.slow
 def test_the_curve_has_each_way() -> None:
-    rows = curve_rows(_REFERENCE, 1)  # a first group's starts are among those of more starts; later groups draw others
+    rows = curve_rows(_REFERENCE, 1)  # more starts contain the fewer, though not the starts shifted from those
     assert [row["way"] for row in rows][-2:] == ["16 starts", "every input by itself"]
     starts = {row["way"]: row["energy"] for row in rows}
     assert starts["16 starts"] <= starts["4 starts"] <= starts["1 starts"] == starts["4 sweeps"]

@@ -150,6 +150,14 @@ def _diversity_term(
     return float((penalty * counts).sum())
 
 
+def count_over_capacity(labeling: Labeling, problem: Problem) -> int:
+    """Return how many outputs use an input which the others use beyond the capacity."""
+    masks, parameters = labeling_to_masks(labeling, problem.unary.shape[0]), problem.hyperparameters
+    counts = masks.reshape(*masks.shape[:2], -1).sum(2, dtype=np.float64)
+    load = (counts.sum(0) - counts) @ problem.compatibility.astype(np.float64).T
+    return int(((counts > 0) & (load > capacity(parameters, labeling.first[0].size))).any(1).sum())
+
+
 def _check_masks(masks: NDArray[np.float64], shape: tuple[int, ...]) -> None:
     if masks.shape[1:] != shape or len(masks) < 1:
         raise ValueError(

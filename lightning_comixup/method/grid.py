@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +17,6 @@ from lightning_comixup.hyperparameters import GridSize
 
 # The finest grid that "random" draws (the authors': 2 ** randint(1, 5)).
 _FINEST_RANDOM_GRID = 16
-
-
-class Lattice(NamedTuple):
-    """The cells of a grid as a graph."""
-
-    neighbours: NDArray[np.int64]  # (cells, 2 d) along each axis the cell before and after, -1 beyond the border
-    rank: NDArray[np.int64]  # (d, cells) place of each cell when axis k varies slowest
 
 
 def resolve_grid(
@@ -121,14 +113,15 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def lattice(grid: tuple[int, ...]) -> Lattice:
-    """Return the graph of a grid, each cell joined to the 2·d cells beside it; never write to its cached arrays."""
+def neighbouring_cells(grid: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the cells beside each cell: (cells, 2 d), along each axis the one before and the one after.
+
+    Beyond the border stands -1. Never write to the cached array.
+    """
     index = np.arange(np.prod(grid)).reshape(grid)
     neighbours = np.full((index.size, 2 * len(grid)), -1, np.int64)
     for axis in range(len(grid)):
         along = np.moveaxis(index, axis, 0)
         neighbours[along[1:].ravel(), 2 * axis] = along[:-1].ravel()
         neighbours[along[:-1].ravel(), 2 * axis + 1] = along[1:].ravel()
-    # argsort inverts the permutation: from "the k-th cell in this order" to "the place of cell s".
-    rank = np.stack([np.argsort(np.moveaxis(index, axis, 0).ravel()) for axis in range(len(grid))])
-    return Lattice(neighbours, rank)
+    return neighbours

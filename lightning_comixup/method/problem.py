@@ -12,7 +12,7 @@ from lightning_comixup.hyperparameters import Hyperparameters
 
 # How much less a half label costs than the mean of its two inputs (the authors' value; the paper gives no reason).
 HALF_LABEL_BONUS = 5e-4
-# The sweeps stop when the energy changes by less than this, relatively (the authors' value).
+# The sweeps of "pygco" stop when the energy changes by less than this, relatively (the authors' value).
 ENERGY_TOLERANCE = 1e-6
 
 _START_REMEDY = "Give each cell of each output the index of an input, or leave it None: drawn."
@@ -35,8 +35,7 @@ class Labeling(NamedTuple):
     first: NDArray[np.int32]  # (M, *grid)
     second: NDArray[np.int32]  # (M, *grid), never below `first`
     energy: float
-    proven: int  # subproblems (one output, one sweep) solved to proven optimality
-    subproblems: int
+    over_capacity: int  # outputs that use an input which the others use beyond the capacity τ·S
 
 
 def labeling_to_masks(labeling: Labeling, inputs: int) -> NDArray[np.float32]:

@@ -1,4 +1,7 @@
-"""Block-wise descent: sweeps over the outputs of one group, each solved with the others held."""
+"""Solver "descent": sweeps over the outputs, each solved with the others held, and a local search on the energy.
+
+One group's problem: minimise `lightning_comixup.energy` over the masks with values 0, ½ and 1.
+"""
 
 from __future__ import annotations
 
@@ -7,189 +10,244 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_comixup.solvers.block import solve_output
-from lightning_comixup.solvers.compiler.jit import inlined, kernel, small
-from lightning_comixup.solvers.counts import count_all, count_output
-from lightning_comixup.solvers.diversity import diversity_energy
-from lightning_comixup.solvers.duplicates import separate_duplicates
-from lightning_comixup.solvers.group import Group, State
-from lightning_comixup.solvers.half_labels import half_square_distance
-from lightning_comixup.solvers.loops import fill_rows
-from lightning_comixup.solvers.repeats import UNSEEN, note_solved, notice_change
-from lightning_comixup.solvers.settling import settle
-from lightning_comixup.solvers.subproblem import Subproblem
+from lightning_comixup.method.grid import neighbouring_cells
+from lightning_comixup.method.problem import Labeling, Problem, check_values
+from lightning_comixup.solvers import arrays as at
+from lightning_comixup.solvers.arrays import Floats, Integers
+from lightning_comixup.solvers.cheapest_label import solve_output
+from lightning_comixup.solvers.compiled import kernel
+from lightning_comixup.solvers.diversity import count_output, exceeds_capacity
+from lightning_comixup.solvers.duplicates import clear_extra, separate_duplicates
+from lightning_comixup.solvers.entry_point import EntryPoint
+from lightning_comixup.solvers.half_labels import MOST_HALVES, half_square_distance
+from lightning_comixup.solvers.load_problem import MOST_ENERGY, load_problem, scaled_weights
+from lightning_comixup.solvers.local_search import search_locally
+
+# The sweep after which the local search begins: before, the start still shows.
+_FIRST_SEARCH = 1
+# A group whose energy ends high is solved again, so many times at most. High is above this share of the bound that
+# `_good_energy` describes; for so few cells that a descent takes no longer than its call, always; for very many never,
+# since there smoothness holds back what the bound counts on. All heuristic: a tenth to a half of the groups of real
+# saliency are solved again, most of those that ended by far too high among them.
+_MORE_STARTS = 2
+_GOOD_SHARE = 0.71
+_FEW_CELLS, _MANY_CELLS = 4, 64
+# How many of the cheapest inputs of each cell the bound lets the outputs share. Heuristic: with six the share that
+# groups reach depends least on the saliency, flat or not.
+_CHEAPEST_INPUTS = 6
 
 
 @kernel
-def _output_energy(output: int, group: Group, state: State) -> float:
-    """Return unary and smoothness of one output."""
+def _outputs_energy(cost: Floats, neighbours: Integers, weights: Floats, labels: Integers) -> float:
+    """Return unary and smoothness of all outputs."""
     total = 0.0
-    for cell in range(state.first.shape[1]):
-        first, second = state.first[output, cell], state.second[output, cell]
-        total += 0.5 * (group.unary[cell, first] + group.unary[cell, second])
-        for direction in range(group.neighbours.shape[1]):
-            other = group.neighbours[cell, direction]
-            if other > cell:
-                total += group.smoothness * half_square_distance(
-                    first, second, state.first[output, other], state.second[output, other]
-                )
+    for output in range(labels.shape[1]):
+        for cell in range(labels.shape[2]):
+            first, second = labels[0, output, cell], labels[1, output, cell]
+            total += 0.5 * (cost[cell, first] + cost[cell, second])
+            for direction in range(neighbours.shape[1]):
+                beside = neighbours[cell, direction]
+                if beside > cell:
+                    total += weights[at.SMOOTHNESS] * half_square_distance(
+                        first, second, labels[0, output, beside], labels[1, output, beside]
+                    )
     return total
 
 
 @kernel
-def group_energy(group: Group, state: State) -> float:
-    """Return the energy of the labeling: `lightning_comixup.energy.energy`, from labels instead of masks."""
-    total = state.diversity[0]
-    for output in range(state.first.shape[0]):
-        total += _output_energy(output, group, state)
-    return total
-
-
-@small
-def _keep_lower(reached: float, lowest: float, state: State) -> float:
-    """Keep the labeling if its energy is below the lowest; return the lowest."""
-    if reached < lowest:
-        for output in range(state.first.shape[0]):
-            for cell in range(state.first.shape[1]):
-                state.best[0, output, cell] = state.first[output, cell]
-                state.best[1, output, cell] = state.second[output, cell]
-    return min(reached, lowest)
-
-
-@small
-def _has_changed(output: int, state: State) -> bool:
-    """Whether an output differs from the labeling that was set aside."""
-    for cell in range(state.first.shape[1]):
-        if state.first[output, cell] != state.aside[0, cell] or state.second[output, cell] != state.aside[1, cell]:
-            return True
-    return False
+def _start_from(
+    start: int, shift: int, starts: Integers, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats
+) -> None:
+    """Begin with whole cells of a labeling, each cell with the input of the cell `shift` places after it."""
+    clear_extra(uses)
+    for output in range(labels.shape[1]):
+        for cell in range(labels.shape[2]):
+            label = starts[start, output, (cell + shift) % labels.shape[2]]
+            labels[0, output, cell], labels[1, output, cell] = label, label
+        count_output(output, matrices, labels, uses, inputs)
 
 
 @kernel
-def _put_back(output: int, group: Group, state: State) -> None:
-    """Give an output back the labeling that was set aside."""
-    for cell in range(state.first.shape[1]):
-        state.first[output, cell] = state.aside[0, cell]
-        state.second[output, cell] = state.aside[1, cell]
-    count_output(output, group, state)
-
-
-@small
-def _set_aside(output: int, state: State) -> None:
-    for cell in range(state.first.shape[1]):
-        state.aside[0, cell] = state.first[output, cell]
-        state.aside[1, cell] = state.second[output, cell]
-
-
-@small
-def _separation_cost(output: int, group: Group, state: State) -> float:
-    """Return what resolving duplicates charges an output for."""
-    cost = 0.0
-    for label in range(group.inputs):
-        cost += state.extra[output, label] * state.counts[output, label]
-    return cost
+def _copy(source: NDArray[np.integer[Any]], target: NDArray[np.integer[Any]]) -> None:
+    for side in range(2):
+        for output in range(source.shape[1]):
+            for cell in range(source.shape[2]):
+                target[side, output, cell] = source[side, output, cell]
 
 
 @kernel
-def _keep_if_lower(output: int, before: float, group: Group, state: State) -> None:
-    """Put an output back unless what it now holds lowers the energy."""
-    if not _has_changed(output, state):
-        return
-    reached = diversity_energy(group, state)
-    own = _output_energy(output, group, state) + _separation_cost(output, group, state)
-    if own + reached < before:
-        state.diversity[0] = reached
-    else:
-        _put_back(output, group, state)
-
-
-@inlined
-def _sweep(sweep: int, last: int, group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]) -> None:
-    """Solve the outputs in turn, from the third sweep on where something changed; the last sweep goes only downhill."""
-    downhill = sweep == last and last > 0
-    for output in range(state.first.shape[0]):
-        changed = notice_change(output, group, state)
-        if sweep > 1 and not changed:
-            continue
-        before = 0.0
-        if downhill:
-            before = _output_energy(output, group, state) + state.diversity[0]
-            before += _separation_cost(output, group, state)
-            _set_aside(output, state)
-        tally[0] += solve_output(output, sweep > 0, group, state, sub)
-        tally[1] += 1
-        if downhill:
-            _keep_if_lower(output, before, group, state)
-        else:
-            note_solved(output, group, state)
-
-
-@small
-def _pays(output: int, group: Group, state: State) -> bool:
-    """Whether an output holds an input that others use beyond the threshold."""
-    for label in range(group.inputs):
-        is_over = state.load[0, label] - state.spread[output, label] > group.penalty_threshold
-        if is_over and state.counts[output, label] > 0.0:
-            return True
-    return False
-
-
-@inlined
-def _relieve(group: Group, state: State, sub: Subproblem, tally: NDArray[np.int64]) -> bool:
-    """Solve the outputs that pay, whether or not that lowers the energy; False if none does."""
-    solved = False
-    for output in range(state.first.shape[0]):
-        if _pays(output, group, state):
-            tally[0] += solve_output(output, group.sweeps > 1, group, state, sub)
-            tally[1] += 1
-            solved = True
+def _sweep(
+    sweep: int,
+    cost: Floats,
+    matrices: Floats,
+    neighbours: Integers,
+    weights: Floats,
+    labels: Integers,
+    uses: Floats,
+    inputs: Floats,
+    prices: Floats,
+    lists: Integers,
+) -> int:
+    """Solve each output in turn, after the last sweep only those above capacity; return how many were solved."""
+    solved = 0
+    for output in range(labels.shape[1]):
+        if sweep < weights[at.SWEEPS] or exceeds_capacity(output, weights, uses, inputs):
+            solve_output(output, sweep > 0, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
+            solved += 1
     return solved
 
 
-@small
-def start_from(start: int, starts: NDArray[np.integer[Any]], state: State) -> None:
-    """Take one of the labelings to start from."""
-    for output in range(starts.shape[1]):
-        for cell in range(starts.shape[2]):
-            label = starts[start, output, cell]
-            state.first[output, cell], state.second[output, cell] = label, label
+@kernel
+def _descend(
+    lowest: float,
+    best: NDArray[np.int32],
+    cost: Floats,
+    matrices: Floats,
+    neighbours: Integers,
+    weights: Floats,
+    labels: Integers,
+    uses: Floats,
+    inputs: Floats,
+    prices: Floats,
+    lists: Integers,
+) -> float:
+    """Sweep from the labeling at hand; keep in `best` the one of lowest energy, if below `lowest`, and return it.
 
+    Unlike the authors' code, the local search follows every sweep but the first: sweeps end with cells whose penalty is
+    more than all that they could gain, which no step on one output can move. And where outputs are above capacity after
+    the last sweep, these are solved again until the energy falls no further, at most as many times as there were
+    sweeps. That is seldom, but some labelings of fine grids would end far above others.
 
-@inlined
-def descend(group: Group, state: State, sub: Subproblem, lowest: float, tally: NDArray[np.int64]) -> float:
-    """Sweep from the labeling in `state`; keep in `state.best` the labeling of the lowest energy, if below `lowest`.
-
-    Other than the authors', the last of several sweeps keeps only what lowers the energy, and cells settle before and
-    after it: their sweeps end with cells whose penalty is more than all that they could gain, which no step on one
-    output can move. To settle after every sweep lowers the energy further at 4 x 4 cells, but outputs then are made of
-    four inputs where the authors' are of two or three, and a network trained on them was less accurate.
-
-    Where an output pays nevertheless, because no input has room for any one of its cells, the outputs that pay are
-    solved again until that lowers the energy no further, at most as many times as there were sweeps. That is seldom,
-    but on fine grids some labelings would end far above others.
-
-    If outputs are alike before the last sweep, that labeling is not kept, and a cost tells them apart from there on.
-    `tally` grows by (subproblems proven optimal, subproblems).
+    Before the last sweep a labeling with outputs that are alike is not kept, and then a cost tells these apart.
     """
-    count_all(group, state)
-    fill_rows(state.extra, 0.0)
-    fill_rows(state.seen, UNSEEN)
-    last, before = group.sweeps - 1, np.inf
-    for sweep in range(2 * group.sweeps):
-        if sweep <= last:
-            _sweep(sweep, last, group, state, sub, tally)
-        elif not _relieve(group, state, sub, tally):
+    last, before = int(weights[at.SWEEPS]) - 1, np.inf
+    for sweep in range(2 * last + 2):
+        if _sweep(sweep, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists) == 0:
             break
-        if sweep >= last - 1:
-            state.diversity[0] = diversity_energy(group, state)
-            settle(group, state)
-            alike = False
-            if group.resolve_duplicates and sweep < last:
-                alike = separate_duplicates(group, state)
-            if not alike:
-                reached = group_energy(group, state)
-                lowest = _keep_lower(reached, lowest, state)
-                if sweep > last and reached >= before:
-                    break
-                before = reached if sweep > last else np.inf
+        energy = np.inf
+        if sweep >= min(_FIRST_SEARCH, last):
+            energy = search_locally(cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
+        separating = weights[at.DIVERSITY] if sweep == last - 1 else 0.0
+        if weights[at.RESOLVE] > 0.0 and sweep < last and separate_duplicates(separating, uses):
+            continue
+        energy += _outputs_energy(cost, neighbours, weights, labels)
+        if energy < lowest:
+            lowest = energy
+            _copy(labels, best)
+        if sweep > last and energy >= before:
+            break
+        before = energy if sweep > last else np.inf
     return lowest
+
+
+@kernel
+def _good_energy(outputs: int, cost: Floats) -> float:
+    """Return the energy above which a group is solved again.
+
+    It is a share of the unary that the outputs would have if they shared the cheapest inputs of every cell evenly, at
+    no other cost.
+    """
+    cells, count = cost.shape[0], min(_CHEAPEST_INPUTS, cost.shape[1])
+    total, cheapest = 0.0, np.empty(count)
+    for cell in range(cells):
+        for place in range(count):
+            cheapest[place] = np.inf
+        for label in range(cost.shape[1]):
+            own = cost[cell, label]
+            for place in range(count):
+                if own < cheapest[place]:
+                    own, cheapest[place] = cheapest[place], own
+        for place in range(count):
+            total += cheapest[place]
+    good = _GOOD_SHARE * total * outputs / count
+    return -np.inf if cells <= _FEW_CELLS else np.inf if cells > _MANY_CELLS else good
+
+
+@kernel
+def _count_over_capacity(
+    best: NDArray[np.int32], matrices: Floats, weights: Floats, labels: Integers, uses: Floats, inputs: Floats
+) -> int:
+    """Return how many outputs of a labeling use an input that the others use beyond the capacity."""
+    _copy(best, labels)
+    for output in range(labels.shape[1]):
+        count_output(output, matrices, labels, uses, inputs)
+    found = 0
+    for output in range(labels.shape[1]):
+        found += exceeds_capacity(output, weights, uses, inputs)
+    return found
+
+
+@EntryPoint
+def best_descent(
+    unary: Floats,
+    compatibility: Floats,
+    prior: Floats,
+    starts: Integers,
+    neighbours: Integers,
+    weights: Floats,
+    best: NDArray[np.int32],
+) -> tuple[float, int]:
+    """Write the labeling of lowest energy to `best`; return that energy, and how many outputs are above capacity.
+
+    The energy is infinity if the problem is invalid. Shapes: unary (N, cells), compatibility (N, N), prior (N,), starts
+    (restarts, M, cells), best (2, M, cells).
+    """
+    (size, cells), (restarts, outputs) = unary.shape, starts.shape[:2]
+    cost, matrices, inputs = np.empty((cells, size)), np.empty((2, size, size)), np.zeros((at.INPUT_ROWS, size))
+    if not load_problem(unary, compatibility, prior, starts, weights, cost, matrices, inputs):
+        return np.inf, 0
+    labels, uses = np.empty((2, outputs, cells), np.int64), np.zeros((4, outputs, size))
+    prices, lists = np.zeros((at.PRICE_ROWS, size)), np.empty((at.LISTS, max(size, MOST_HALVES)), np.int64)
+    good, lowest, descent = _good_energy(outputs, cost), np.inf, 0
+    while descent < restarts or (descent < restarts + _MORE_STARTS and lowest > good):
+        _start_from(descent % restarts, descent // restarts, starts, matrices, labels, uses, inputs)
+        lowest = _descend(lowest, best, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
+        descent += 1
+    return lowest, _count_over_capacity(best, matrices, weights, labels, uses, inputs)
+
+
+def _raise_invalid(problem: Problem) -> None:
+    """Raise the error that explains why a problem is invalid."""
+    check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
+    raise ValueError(
+        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights that may lead beyond, with a unary of "
+        f"{np.abs(problem.unary).max():.3g}. Lower smoothness, diversity or prior_weight, or scale the unary."
+    )
+
+
+first_use_note = best_descent.first_use_note
+
+
+def solve(problem: Problem) -> Labeling:
+    """Minimise the energy of one group by block-wise descent from each start; keep the lowest energy seen.
+
+    A group whose energy ends high, and every group of few cells, is solved again from its first starts, each cell with
+    the input of the next.
+
+    Args:
+        problem: The group; any number of inputs, outputs and dimensions. Its values need not be checked.
+
+    Returns:
+        The labeling of lowest energy over the sweeps and starts.
+
+    Raises:
+        ValueError: If a value is not finite, a start is not a labeling, or costs or weights are so large that energies
+            may overflow.
+    """
+    inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
+    outputs, cells = problem.starts.shape[1], problem.unary[0].size
+    best = np.empty((2, outputs, cells), np.int32)
+    # Copies of these types, contiguous and writable: any other would be compiled for anew.
+    energy, over_capacity = best_descent(
+        problem.unary.astype(np.float64, order="C").reshape(inputs, cells),
+        problem.compatibility.astype(np.float64, order="C"),
+        problem.prior.astype(np.float64, order="C"),
+        problem.starts.astype(np.int64, order="C").reshape(-1, outputs, cells),
+        neighbouring_cells(grid),
+        scaled_weights(problem),
+        best,
+    )
+    if energy == np.inf:
+        _raise_invalid(problem)
+    first, second = best.reshape(2, outputs, *grid)
+    return Labeling(first, second, float(energy), int(over_capacity))

@@ -1,91 +1,43 @@
-"""The labeling: from which input each cell of each output comes, by the solver that is asked for."""
+"""Which solver labels the groups of a batch, and in which threads."""
 
 from __future__ import annotations
 
 import os
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from lightning_comixup.hyperparameters import Solver, make_hyperparameters
-from lightning_comixup.method.energy import labeling_energy
-from lightning_comixup.method.problem import (
-    Labeling,
-    Problem,
-    as_numbers,
-    check_shapes,
-    check_values,
-    labeling_to_masks,
-)
-from lightning_comixup.method.random import GeneratorLike, as_generator, draw_prior, draw_starts
+from lightning_comixup.hyperparameters import Hyperparameters, Solver
+from lightning_comixup.method.energy import count_over_capacity, labeling_energy
+from lightning_comixup.method.problem import Labeling, Problem, check_values
+
+# Seconds for a group after which the user is told what to lower, if it is large: inputs² × cells beyond ten times those
+# of 20 on 16 × 16. A smaller one takes as long only where the solver is compiled first. Heuristic.
+_PATIENCE = 2.0
+_LARGE = 1_000_000
 
 
 class SolverEntry(NamedTuple):
     """The module of a solver, and what it can do."""
 
-    module: str  # has `solve(problem) -> Labeling`; imported when first used, with its backend
+    module: str  # has `solve(problem) -> Labeling`, may have `first_use_note()`; imported when used, with its backend
     threads: bool  # whether several groups may be solved at once
     checks: bool  # whether it checks the values of a problem itself, see `check_values`
 
 
 SOLVERS: dict[Solver, SolverEntry] = {
-    "exact": SolverEntry("lightning_comixup.solvers.exact", threads=True, checks=True),
+    "descent": SolverEntry("lightning_comixup.solvers.descent", threads=True, checks=True),
     "pygco": SolverEntry("lightning_comixup.solvers.pygco", threads=False, checks=False),
 }
-
-
-def optimize_masks(
-    unary: NDArray[np.floating[Any]],
-    compatibility: NDArray[np.floating[Any]],
-    *,
-    prior: NDArray[np.floating[Any]] | None = None,
-    initial_labeling: NDArray[np.integer[Any]] | None = None,
-    generator: GeneratorLike = None,
-    **hyperparameters: Any,
-) -> NDArray[np.float32]:
-    """Find the mixing masks of one group of inputs: minimise `energy` over masks with values 0, ½ and 1.
-
-    Starting from a labeling, the outputs are solved in turn with the others fixed, the diversity term replaced by its
-    modular bound (algorithm 1 of the paper).
-
-    Args:
-        unary: (N, *grid) data cost, without the prior.
-        compatibility: (N, N) compatibility matrix A.
-        prior: (N,) the Dirichlet draw; None: drawn.
-        initial_labeling: (M, *grid) input indices, the only start. None: `restarts` starts are drawn, with M = N.
-        generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
-        **hyperparameters: As for `CoMixup`, `solver` among them; those of earlier steps, such as `grid_size`, have no
-            effect.
-
-    Returns:
-        (M, N, *grid) float32 masks, summing to 1 over the inputs.
-
-    Raises:
-        ValueError: If shapes do not fit, values are not finite or so large that energies overflow, the prior is
-            negative, or an index, the seed or a hyper-parameter is out of its range.
-        TypeError: If something is not an array of real numbers, the labeling is not integer, or the generator or a
-            hyper-parameter has the wrong type or name.
-        ImportError: If the solver's backend is not installed.
-    """
-    parameters = make_hyperparameters(hyperparameters)
-    unary, compatibility = as_numbers("unary", unary), as_numbers("compatibility", compatibility)
-    prior = None if prior is None else as_numbers("prior", prior)
-    labeling = None if initial_labeling is None else as_numbers("initial_labeling", initial_labeling)
-    check_shapes(unary, compatibility, prior, labeling)
-    starts = None if labeling is None else labeling[None]
-    if prior is None or starts is None or generator is not None:
-        draws = as_generator(generator)
-        prior = draw_prior(draws, unary.shape[0], parameters.alpha) if prior is None else prior
-        starts = draw_starts(draws, parameters.restarts, unary.shape[0], unary.shape[1:]) if starts is None else starts
-    problem = Problem(unary, compatibility, prior, starts, parameters)
-    return labeling_to_masks(solve_groups([problem])[0], unary.shape[0])
 
 
 def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
@@ -97,8 +49,10 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
         return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
     # This thread solves groups as well: waking another takes a good part of the time of a group.
-    pool = _pool(torch.get_num_threads() - 1, os.getpid())
-    others = [pool.submit(_work, waiting, solved) for _ in range(1, workers)]
+    others: list[Future[None]] = []
+    with suppress(RuntimeError):  # an interpreter that shuts down takes no more work: then this thread does all of it
+        pool = _pool(torch.get_num_threads() - 1, os.getpid())
+        others = [pool.submit(_work, waiting, solved) for _ in range(1, workers)]
     try:
         _work(waiting, solved)
     finally:
@@ -128,14 +82,21 @@ def _pool(workers: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="comixup")
 
 
-def warm_up(solver: Solver) -> None:
+def warm_up(solver: Solver, inform: Callable[[str], None]) -> None:
     """Make a solver ready to use: compile it, or load it from its cache.
+
+    Args:
+        solver: Its name.
+        inform: Is given a message for the user first if that takes a while.
 
     Raises:
         ImportError: If the solver's backend is not installed.
     """
-    unary = np.array([[-0.9, -0.1], [-0.1, -0.9]])
-    optimize_masks(unary, np.eye(2), generator=0, solver=solver)
+    note = getattr(import_module(SOLVERS[solver].module), "first_use_note", lambda: None)()
+    if note is not None:
+        inform(note)
+    start = np.zeros((1, 2, 1), np.int32)
+    _solve(Problem(np.full((2, 1), -1.0), np.eye(2), np.full(2, 0.5), start, Hyperparameters(solver=solver)))
 
 
 def _solve(problem: Problem) -> Labeling:
@@ -144,16 +105,27 @@ def _solve(problem: Problem) -> Labeling:
         check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     if is_alone:
         return _unmixed(problem)
-    return _solver(entry.module)(problem)
+    start = time.perf_counter()
+    labeling: Labeling = import_module(entry.module).solve(problem)
+    shape = problem.unary.shape
+    if time.perf_counter() - start > _PATIENCE and problem.unary.size * shape[0] > _LARGE:
+        _warn_once(shape)
+    return labeling
 
 
 @cache
-def _solver(module: str) -> Callable[[Problem], Labeling]:
-    return cast(Callable[[Problem], Labeling], import_module(module).solve)
+def _warn_once(shape: tuple[int, ...]) -> None:
+    cells = " × ".join(str(side) for side in shape[1:])
+    warnings.warn(
+        f"CoMixup: labeling a group of {shape[0]} inputs on {cells} cells takes more than {_PATIENCE:.0f} s. Lower "
+        "partition_size or grid_size.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _unmixed(problem: Problem) -> Labeling:
     """Return the only labeling of a group of one."""
     own = np.zeros(problem.starts.shape[1:], np.int32)
-    labeling = Labeling(own, own, energy=0.0, proven=0, subproblems=0)
-    return labeling._replace(energy=labeling_energy(labeling, problem))
+    labeling = Labeling(own, own, energy=0.0, over_capacity=0)
+    return Labeling(own, own, labeling_energy(labeling, problem), count_over_capacity(labeling, problem))

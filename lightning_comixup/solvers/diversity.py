@@ -1,85 +1,98 @@
-"""The diversity term: what outputs pay for inputs that the other outputs already use.
+"""The diversity term: how much of each input the outputs use, and what they pay for inputs that others use.
 
-With B = c Aᵀ (outputs, inputs) the load that an output sees is A p_j = Σ_k B_k - B_j, and with D = c A (the same, where
-A is symmetric) the whole term
+With the load A p_j = Σ_k A c_k - A c_j that output j sees, the term is
 
-    hard: Σ_ji D_ji [A p_j > τ]_i p_ji        soft: Σ_ji c_ji max(A p_j - τ, 0)_i
+    hard: γ Σ_ji [A p_j > τ]_i (Aᵀ c_j)_i p_ji        soft: γ Σ_ji c_ji max(A p_j - τ, 0)_i,
 
-is one pass over such matrices, where the counts need a product with A.
+so that one pass over (outputs, inputs) suffices, without a product with A.
 """
 
 from __future__ import annotations
 
-from lightning_comixup.solvers.compiler.jit import kernel, small
-from lightning_comixup.solvers.compiler.lanes import (
-    LANES,
-    add,
-    load,
-    multiply,
-    same,
-    store,
-    subtract,
-    total,
-    where_above,
-)
-from lightning_comixup.solvers.group import Group, State
+from lightning_comixup.solvers import arrays as at
+from lightning_comixup.solvers.arrays import Floats, Integers
+from lightning_comixup.solvers.compiled import kernel, small
 
 
 @small
-def spread_output(output: int, group: Group, state: State) -> None:
-    """Set B_j, D_j and the loads from the counts of one output."""
-    width = state.counts.shape[1]
-    for at in range(0, width, LANES):
-        store(state.load, 0, at, subtract(load(state.load, 0, at), load(state.spread, output, at)))
-        store(state.spread, output, at, same(0.0))
-        store(state.paying, output, at, same(0.0))
-    for used in range(group.inputs):
-        if state.counts[output, used] > 0.0:
-            cells = same(state.counts[output, used])
-            for at in range(0, width, LANES):
-                more = multiply(load(group.spread, used, at), cells)
-                paying = multiply(load(group.matrix, used, at), cells)
-                store(state.spread, output, at, add(load(state.spread, output, at), more))
-                store(state.paying, output, at, add(load(state.paying, output, at), paying))
-    for at in range(0, width, LANES):
-        store(state.load, 0, at, add(load(state.load, 0, at), load(state.spread, output, at)))
+def add_cells(output: int, label: int, cells: float, matrices: Floats, uses: Floats, inputs: Floats) -> None:
+    """Let an output use so many cells more of an input."""
+    uses[at.COUNT, output, label] += cells
+    inputs[at.TOTAL, label] += cells
+    for other in range(inputs.shape[1]):
+        load = cells * matrices[at.TRANSPOSED, label, other]
+        uses[at.LOAD, output, other] += load
+        inputs[at.TOTAL_LOAD, other] += load
+        uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
 
 
 @kernel
-def diversity_energy(group: Group, state: State) -> float:
-    """Return γ Σ_j ⟨φ(p_j), c_j⟩."""
-    threshold, nothing = same(group.penalty_threshold), same(0.0)
-    paid = nothing
-    for at in range(0, state.counts.shape[1], LANES):
-        limit = subtract(load(state.load, 0, at), threshold)
-        totals = load(state.totals, 0, at)
-        for output in range(state.counts.shape[0]):
-            count = load(state.counts, output, at)
-            over = subtract(limit, load(state.spread, output, at))
-            others = subtract(totals, count)
-            cost = multiply(over, count) if group.soft else multiply(load(state.paying, output, at), others)
-            paid = add(paid, where_above(over, nothing, cost, nothing))
-    return group.diversity * total(paid)
-
-
-@small
-def penalty(output: int, group: Group, state: State) -> None:
-    """Set added[0] = φ(p_j), the penalty that the output sees; added[1] is working space.
-
-    hard: φ(p) = A (1[A p > τ] ⊙ p), the authors' code; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
-    """
-    nothing = same(0.0)
-    for at in range(0, state.counts.shape[1], LANES):
-        seen = subtract(load(state.load, 0, at), load(state.spread, output, at))
-        over = subtract(seen, same(group.penalty_threshold))
-        others = subtract(load(state.totals, 0, at), load(state.counts, output, at))
-        store(state.added, 0, at, where_above(over, nothing, over, nothing) if group.soft else nothing)
-        store(state.added, 1, at, where_above(over, nothing, others, nothing))
-    if group.soft:
-        return
-    for used in range(group.inputs):
-        cells = state.added[1, used]
+def count_output(output: int, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats) -> None:
+    """Count anew what an output uses."""
+    for label in range(inputs.shape[1]):
+        inputs[at.TOTAL, label] -= uses[at.COUNT, output, label]
+        inputs[at.TOTAL_LOAD, label] -= uses[at.LOAD, output, label]
+        for row in (at.COUNT, at.LOAD, at.PAYS):
+            uses[row, output, label] = 0.0
+    for side in range(2):
+        for cell in range(labels.shape[2]):
+            uses[at.COUNT, output, labels[side, output, cell]] += 0.5
+    for label in range(inputs.shape[1]):
+        cells = uses[at.COUNT, output, label]
         if cells > 0.0:
-            for at in range(0, state.counts.shape[1], LANES):
-                more = multiply(load(group.spread, used, at), same(cells))
-                store(state.added, 0, at, add(load(state.added, 0, at), more))
+            for other in range(inputs.shape[1]):
+                uses[at.LOAD, output, other] += cells * matrices[at.TRANSPOSED, label, other]
+                uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
+    for label in range(inputs.shape[1]):
+        inputs[at.TOTAL, label] += uses[at.COUNT, output, label]
+        inputs[at.TOTAL_LOAD, label] += uses[at.LOAD, output, label]
+
+
+@kernel
+def diversity_energy(weights: Floats, uses: Floats, inputs: Floats) -> float:
+    """Return γ Σ_j ⟨φ(p_j), c_j⟩."""
+    soft, capacity = weights[at.SOFT] > 0.0, weights[at.CAPACITY]
+    for label in range(inputs.shape[1]):
+        inputs[at.PAID, label] = 0.0
+    # Input by input, so that the inner loop has no sum whose order a vector instruction would change.
+    for output in range(uses.shape[1]):
+        for label in range(inputs.shape[1]):
+            count = uses[at.COUNT, output, label]
+            over = inputs[at.TOTAL_LOAD, label] - uses[at.LOAD, output, label] - capacity
+            cost = count * over if soft else uses[at.PAYS, output, label] * (inputs[at.TOTAL, label] - count)
+            inputs[at.PAID, label] += cost if over > 0.0 else 0.0
+    paid = 0.0
+    for label in range(inputs.shape[1]):
+        paid += inputs[at.PAID, label]
+    return weights[at.DIVERSITY] * paid
+
+
+@kernel
+def price_modular_bound(
+    output: int, matrices: Floats, weights: Floats, uses: Floats, inputs: Floats, prices: Floats
+) -> None:
+    """Set what the output pays for a cell of each input: the modular penalty 2γ φ(p), and to resolve duplicates.
+
+    hard: φ(p) = A (1[A p > τ] ⊙ p), as the authors' code has it; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
+    """
+    for label in range(inputs.shape[1]):
+        prices[at.PRICE, label] = uses[at.EXTRA, output, label]
+    weight = 2.0 * weights[at.DIVERSITY]
+    for label in range(inputs.shape[1]):
+        over = inputs[at.TOTAL_LOAD, label] - uses[at.LOAD, output, label] - weights[at.CAPACITY]
+        if over > 0.0 and weights[at.SOFT] > 0.0:
+            prices[at.PRICE, label] += weight * over
+        elif over > 0.0:
+            others = inputs[at.TOTAL, label] - uses[at.COUNT, output, label]
+            for other in range(inputs.shape[1]):
+                prices[at.PRICE, other] += weight * others * matrices[at.TRANSPOSED, label, other]
+
+
+@kernel
+def exceeds_capacity(output: int, weights: Floats, uses: Floats, inputs: Floats) -> bool:
+    """Whether an output uses an input that the others use beyond the capacity."""
+    for label in range(inputs.shape[1]):
+        load = inputs[at.TOTAL_LOAD, label] - uses[at.LOAD, output, label]
+        if uses[at.COUNT, output, label] > 0.0 and load > weights[at.CAPACITY]:
+            return True
+    return False

@@ -1,6 +1,6 @@
 """Solver "pygco": the authors' labeling with the authors' graph cuts, for parity with their results.
 
-What differs from the solver "exact", all of it as in the authors' code: the cuts are α-β-swaps on costs truncated to
+What differs from the solver "descent", all of it as in the authors' code: the cuts are α-β-swaps on costs truncated to
 integers; the half labels' pairwise costs are ¼, 1 and 1 (no metric, hence swaps); the sweeps stop on an energy without
 threshold and compatibility, and the last labeling of a start is returned, not the best; float32 throughout.
 
@@ -17,11 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_comixup.method.energy import add_prior
-from lightning_comixup.method.energy import labeling_energy as energy_of
-from lightning_comixup.method.grid import lattice
-from lightning_comixup.method.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem
-from lightning_comixup.method.problem import labeling_to_masks as masks_of
+from lightning_comixup.method.energy import add_prior, count_over_capacity, labeling_energy
+from lightning_comixup.method.grid import neighbouring_cells
+from lightning_comixup.method.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS, Labeling, Problem, labeling_to_masks
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +35,7 @@ def _backend() -> ModuleType:
     except ImportError as error:
         raise ImportError(
             'solver="pygco" needs the package gco-wrapper, which is not installed. Run `pip install '
-            '"lightning-comixup[pygco]"` (it has no wheels for Python 3.12 and later), or use solver="exact".'
+            '"lightning-comixup[pygco]"` (it has no wheels for Python 3.12 and later), or use solver="descent".'
         ) from error
     return gco
 
@@ -45,7 +43,7 @@ def _backend() -> ModuleType:
 @cache
 def _edges(grid: tuple[int, ...]) -> NDArray[np.int32]:
     """Return the edges (first cell, second cell), axis by axis."""
-    neighbours = lattice(grid).neighbours
+    neighbours = neighbouring_cells(grid)
     cells = np.arange(neighbours.shape[0], dtype=np.int32)
     pairs = [np.stack([cells, neighbours[:, axis]])[:, neighbours[:, axis] >= 0] for axis in range(1, 2 * len(grid), 2)]
     return np.concatenate(pairs, axis=1)
@@ -148,13 +146,12 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
     pairs = np.stack([start.reshape(-1, cells)] * 2, axis=1).astype(np.int32)
     counts = np.stack([_counts(pair, inputs) for pair in pairs])
     extra = np.zeros_like(counts)
-    cuts = 0
 
     def labeling() -> Labeling:
         shape = (len(pairs), *grid)
-        return Labeling(pairs[:, 0].reshape(shape), pairs[:, 1].reshape(shape), 0.0, 0, cuts)
+        return Labeling(pairs[:, 0].reshape(shape), pairs[:, 1].reshape(shape), 0.0, 0)
 
-    previous = _stopping_energy(masks_of(labeling(), inputs), unary, smoothness, diversity)
+    previous = _stopping_energy(labeling_to_masks(labeling(), inputs), unary, smoothness, diversity)
     for sweep in range(parameters.sweeps):
         for output in range(len(pairs)):
             others = counts.sum(0) - counts[output]
@@ -162,10 +159,9 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
             halves = _half_label_pairs(counts[output] if sweep > 0 else np.zeros_like(others))
             _solve_output(pairs[output], flat + added, halves, smoothness, grid)
             counts[output] = _counts(pairs[output], inputs)
-            cuts += 1
         if parameters.resolve_duplicates and sweep == parameters.sweeps - 2:
             extra = _separating_cost(counts)
-        reached = _stopping_energy(masks_of(labeling(), inputs), unary, smoothness, diversity)
+        reached = _stopping_energy(labeling_to_masks(labeling(), inputs), unary, smoothness, diversity)
         if abs(previous - reached) < ENERGY_TOLERANCE * abs(reached):
             break
         previous = reached
@@ -175,18 +171,11 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
 def solve(problem: Problem) -> Labeling:
     """Label one group as the authors do, from each start; keep the one of lowest `energy`.
 
-    No subproblem counts as proven: swap moves give no bound.
-
     Raises:
         ImportError: If gco is not installed.
     """
-    best: Labeling | None = None
-    cuts = 0
-    for start in problem.starts.astype(np.int32):
-        labeling = _descend(start, problem)
-        cuts += labeling.subproblems
-        reached = energy_of(labeling, problem)
-        if best is None or reached < best.energy:
-            best = labeling._replace(energy=reached)
-    assert best is not None
-    return best._replace(subproblems=cuts)
+    labelings = [_descend(start, problem) for start in problem.starts.astype(np.int32)]
+    energies = [labeling_energy(labeling, problem) for labeling in labelings]
+    best = int(np.argmin(energies))
+    over_capacity = count_over_capacity(labelings[best], problem)
+    return labelings[best]._replace(energy=energies[best], over_capacity=over_capacity)

@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.planning import LabelingReport
@@ -100,7 +101,7 @@ class CoMixup(pl.Callback):
             sweeps: Sweeps over the outputs of a group.
             restarts: Independent starts of the labeling, of which the best is used (the authors: 1).
             resolve_duplicates: Separate outputs that use the same inputs, by a cost in the last sweep.
-            solver: "exact", or "pygco" for the authors' graph cuts (extra `pygco`).
+            solver: "descent", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
             prob: Share of the batches that are mixed; all ranks mix the same ones.
             start_epoch: First epoch that is mixed.
@@ -176,7 +177,7 @@ class CoMixup(pl.Callback):
             return
         check_trainer(trainer, pl_module, CoMixup, self._config)
         self.seed = trainer.strategy.broadcast(choose_seed()) if self._given_seed is None else self._given_seed
-        warm_up(self.hyperparameters.solver)
+        warm_up(self.hyperparameters.solver, rank_zero_info)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a run, and make it possible to replace its batches."""

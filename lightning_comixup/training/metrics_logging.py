@@ -31,7 +31,7 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
     """Return the names and values to log, as tensors on the device that computed them: nothing is copied or waits.
 
     From the clean pass: the loss before its weight, and the accuracy, which costs nothing because the logits exist.
-    From the solver: the mean energy of a group, the share of subproblems proven optimal, the mean number of inputs in a
+    From the solver: the mean energy of a group, the share of outputs above capacity, the mean number of inputs in a
     mixed sample. From the host's clock: milliseconds for saliency, labeling and mixing (on a GPU the labeling's include
     the wait for the saliency).
     """
@@ -46,7 +46,7 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
         report = step.plan.report
         numbers["energy"] = report.energy
         numbers["inputs_per_output"] = report.inputs_per_output
-        numbers["proven_share"] = report.proven / max(report.subproblems, 1)
+        numbers["over_capacity_share"] = report.over_capacity_share
     # Tensors on the host: Lightning would copy a float to the device, and back for the logger, and wait each time.
     values |= {name: torch.tensor(number, dtype=torch.float32, device="cpu") for name, number in numbers.items()}
     return {_PREFIX + name: value for name, value in values.items()}

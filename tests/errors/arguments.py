@@ -60,7 +60,7 @@ HYPERPARAMETERS = [
     _row("grid_size", "rand", ValueError, "grid_size must be one of 'random'", _SIDES),
     _row("thresholding", "firm", ValueError, "thresholding must be one of 'hard', 'soft'", "default, 'hard'."),
     _row("thresholding", ["hard"], ValueError, "thresholding must be one of 'hard', 'soft'", "default, 'hard'."),
-    _row("solver", "gurobi", ValueError, "solver must be one of 'exact', 'pygco'", "default, 'exact'."),
+    _row("solver", "gurobi", ValueError, "solver must be one of 'descent', 'pygco'", "default, 'descent'."),
     _row("resolve_duplicates", 1, TypeError, "resolve_duplicates must be True or False", "default, True."),
 ]
 

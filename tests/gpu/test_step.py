@@ -121,4 +121,4 @@ def test_pictures_and_metrics(tmp_path: Path) -> None:
     trainer = fit_on_gpu(Watched(), CoMixup(seed=0, log_images_every=4, images_folder=tmp_path))
     assert len(list(tmp_path.iterdir())) == 2
     assert 0 <= float(trainer.callback_metrics["accuracy"]) <= 1
-    assert trainer.callback_metrics["comixup/proven_share"] == 1
+    assert trainer.callback_metrics["comixup/over_capacity_share"] == 0

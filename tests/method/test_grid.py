@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lightning_comixup.method.grid import cell_of, lattice, pool_to_grid, resolve_grid, upsample_nearest
+from lightning_comixup.method.grid import cell_of, pool_to_grid, resolve_grid, upsample_nearest
 
 
 def test_pooling_is_average_pooling_where_the_grid_divides() -> None:
@@ -35,16 +35,10 @@ def test_upsampling_is_nearest_interpolation(size: int, cells: int) -> None:
 def test_lattice_joins_cells_at_distance_one(grid: tuple[int, ...]) -> None:
     positions = np.array(list(np.ndindex(grid)))
     distance = np.abs(positions[:, None] - positions[None]).sum(-1)
-    found = lattice(grid).neighbours
+    found = neighbouring_cells(grid)
     assert found.shape == (len(positions), 2 * len(grid))
     for cell, row in enumerate(found):
         assert sorted(row[row >= 0]) == np.flatnonzero(distance[cell] == 1).tolist()
-
-
-def test_ranks_order_the_cells_by_one_axis_after_another() -> None:
-    rank = lattice((2, 3)).rank
-    assert rank[0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert rank[1].tolist() == [0, 2, 4, 1, 3, 5]
 
 
 def test_random_grids_are_powers_of_two_that_fit() -> None:

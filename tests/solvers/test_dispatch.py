@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -107,3 +110,53 @@ def test_other_work_of_the_threads_is_not_waited_for() -> None:
     finally:
         goes_on.set()
         torch.set_num_threads(before)
+
+
+def test_without_further_threads_this_one_solves_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after the end of the main thread, when the interpreter takes no more work."""
+    draws = np.random.default_rng(0)
+    problems = []
+    for _ in range(3):
+        unary, matrix, prior = random_group(draws, 6, (3, 3))
+        start = draws.integers(0, 6, (1, 6, 3, 3)).astype(np.int32)
+        problems.append(Problem(unary, matrix, prior, start, Hyperparameters()))
+    before, ended = torch.get_num_threads(), ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(dispatch, "_pool", lambda workers, process: ended)
+    try:
+        torch.set_num_threads(2)
+        assert len(solve_groups(problems)) == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+_LATE = """
+import atexit
+import numpy as np
+import torch
+from lightning_comixup import comixup_batch
+
+def mix():
+    images = torch.rand(40, 1, 8, 8)
+    mixed = comixup_batch(images, torch.arange(40) % 3, images.mean(1), num_classes=3, generator=0)
+    print(tuple(mixed.inputs.shape))
+
+torch.set_num_threads(2)
+atexit.register(mix)
+"""
+
+
+@pytest.mark.slow
+def test_groups_are_solved_when_the_interpreter_ends() -> None:
+    result = subprocess.run([sys.executable, "-c", _LATE], capture_output=True, text=True, timeout=300, check=True)
+    assert result.stdout.strip() == "(40, 1, 8, 8)"
+
+
+def test_a_group_that_takes_long_is_reported_once_with_what_to_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "_PATIENCE", -1.0)
+    monkeypatch.setattr(dispatch, "_LARGE", 0)
+    dispatch._warn_once.cache_clear()
+    unary, matrix, prior = random_group(np.random.default_rng(0), 6, (3, 3))
+    with pytest.warns(RuntimeWarning, match=r"a group of 6 inputs on 3 × 3 cells .* Lower partition_size or grid_size"):
+        optimize_masks(unary, matrix, prior=prior, generator=0)
+    optimize_masks(unary, matrix, prior=prior, generator=0)  # a second warning would be an error

@@ -16,7 +16,7 @@ _NAMES = {
     "comixup/clean_accuracy",
     "comixup/energy",
     "comixup/inputs_per_output",
-    "comixup/proven_share",
+    "comixup/over_capacity_share",
     "comixup/saliency_ms",
     "comixup/labeling_ms",
     "comixup/mixing_ms",
@@ -32,7 +32,7 @@ def test_the_step_is_logged() -> None:
     logits = network(inputs)
     torch.testing.assert_close(metrics["comixup/clean_loss"], F.cross_entropy(logits, targets))
     assert float(metrics["comixup/clean_accuracy"]) == float((logits.argmax(1) == targets).float().mean())
-    assert float(metrics["comixup/proven_share"]) == 1
+    assert float(metrics["comixup/over_capacity_share"]) == 0
     assert 1 <= float(metrics["comixup/inputs_per_output"]) <= 4
 
 

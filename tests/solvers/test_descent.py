@@ -11,22 +11,13 @@ from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.method.energy import compute_unary, energy
 from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.method.random import draw_starts
-from lightning_comixup.solvers import exact
-from lightning_comixup.solvers.exact import best_descent, solve
+from lightning_comixup.solvers.descent import best_descent, solve
 from tests.golden_groups import GoldenGroup, load_golden_groups
 from tests.random_problems import blob_saliency, random_group
 
 
 def _problem(group: GoldenGroup, starts: NDArray[np.int32]) -> Problem:
     return Problem(group.unary, group.compatibility, group.prior, starts, Hyperparameters(**group.hyperparameters))
-
-
-def test_every_subproblem_of_the_golden_groups_is_proven_at_grids_2_and_4() -> None:
-    groups = [group for group in load_golden_groups() if group.grid <= 4]
-    assert len(groups) == 64
-    for group in groups:
-        labeling = solve(_problem(group, group.start[None].astype(np.int32)))
-        assert labeling.proven == labeling.subproblems > 0, group.name
 
 
 def test_energy_reported_is_the_energy_of_the_labeling_returned() -> None:
@@ -60,7 +51,7 @@ def _solve_random(grid: tuple[int, ...], **changes: object) -> tuple[Problem, La
     return problem, solve(problem)
 
 
-@pytest.mark.parametrize("grid", [(6,), (4, 4), (3, 5), (2, 3, 2)])
+@pytest.mark.parametrize("grid", [(70,), (9, 8), (5, 14), (4, 5, 4)])  # too many cells for starts of its own
 def test_result_is_the_lowest_of_all_starts(grid: tuple[int, ...]) -> None:
     problem, labeling = _solve_random(grid, sweeps=5)
     parameters = problem.hyperparameters
@@ -82,9 +73,9 @@ def _energies(**changes: Any) -> list[float]:
     return reached
 
 
-@pytest.mark.parametrize(("grid", "bound"), [(4, -22), (8, -15)])
+@pytest.mark.parametrize(("grid", "bound"), [(2, -23.8), (4, -27.8), (8, -29.4), (16, -26.6)])
 def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound: float) -> None:
-    """The authors' labelings have -13.5 and 22.6; theirs are never below these from the same start."""
+    """The authors' labelings have -22.2, -15.3, 22.6 and 93.8; theirs are never below these from the same start."""
     reached, theirs = [], []
     for group in load_golden_groups():
         if group.grid != grid or len(group.unary) != 20 or not group.has_default_settings:
@@ -92,8 +83,8 @@ def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound
         reached.append(solve(_problem(group, group.start[None].astype(np.int32))).energy)
         arguments = (group.masks, group.unary, group.compatibility)
         theirs.append(energy(*arguments, prior=group.prior, **group.hyperparameters))
-    assert len(reached) >= 8
-    assert np.mean(reached) < bound
+    assert len(reached) >= 4
+    assert bound - 0.5 < np.mean(reached) < bound
     assert (np.array(reached) < theirs).all()
 
 
@@ -130,60 +121,7 @@ def test_it_is_compiled_once() -> None:
         for starts in (draw_starts(draws, 1, 3, grid), np.asfortranarray(draw_starts(draws, 2, 3, grid))):
             starts.flags.writeable = False
             solve(Problem(unary.astype(np.float32), matrix, prior, starts, Hyperparameters(**changes)))
-    assert len(best_descent.signatures) == 1  # type: ignore[attr-defined]
-
-
-def test_after_an_interruption_no_array_that_is_gone_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, expected = _solve_random((3, 3))
-    other, _ = _solve_random((2, 2))
-    exact._workspace.spaces.clear()
-    solve(problem)
-    with monkeypatch.context() as patched:
-        patched.setattr(exact, "pin", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            solve(other)
-    assert (solve(problem).first == expected.first).all()
-
-
-_GRIDS = [(2, 2), (4, 4), (8, 8), (16, 16), (3,), (5,), (7,), (9,), (2, 3, 2), (6, 2), (3, 3)]
-
-
-def test_groups_of_several_shapes_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arrays are kept for as many shapes as random grids and smaller last groups have, not for ever more."""
-    monkeypatch.setattr(exact, "_MOST_SPACES", 8)
-    solved = [_solve_random(grid) for grid in _GRIDS]
-    made: list[object] = []
-
-    def counted(*arguments: Any) -> Any:
-        made.append(arguments)
-        return new_space(*arguments)
-
-    new_space = exact._new_space
-    monkeypatch.setattr(exact, "_new_space", counted)
-    for _ in range(3):
-        for problem, expected in solved[:8]:
-            found = solve(problem)
-            assert (found.first == expected.first).all()
-            assert (found.second == expected.second).all()
-    assert len(made) <= 8
-    before = len(made)
-    for _ in range(3):
-        for problem, expected in solved:
-            assert solve(problem).energy == expected.energy
-    assert len(made) - before >= 20
-    assert len(exact._workspace.spaces) == 8
-
-
-def test_arrays_of_large_grids_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "_MOST_BYTES", 1)
-    for grid in ((2, 2), (3, 3)):
-        problem, _ = _solve_random(grid)
-        solve(problem)
-        assert len(exact._workspace.spaces) == 1
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    assert len(best_descent._dispatcher.signatures) == 1
 
 
 def test_a_prior_that_overflows_is_refused_without_a_warning() -> None:

@@ -1,1 +1,0 @@
-"""Numba, which compiles the solver "exact": only this folder imports it."""

@@ -1,0 +1,155 @@
+"""Entry points: compiled functions that Python calls, with Numba's cache on disk.
+
+Numba's own cache is safe for processes that start at once: each writes whole files. Here is what it leaves open: a
+cache that survives a change of the kernels, damaged files, folders that cannot be written, and a fork while another
+thread compiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from lightning_comixup.solvers.compiled import COMPARING, OPTIONS
+
+_njit: Any = numba.njit  # Numba's stubs leave out some of the options, and the settings
+_config: Any = numba.config
+_logger = logging.getLogger("lightning_comixup")
+_WHAT_TO_DO = (
+    "Set the environment variable NUMBA_CACHE_DIR to a folder of your own that can be written: whoever else can write "
+    "there can run code in your process."
+)
+# What the kernels compile in from outside their folder.
+_OUTSIDE = ("method/energy.py", "method/problem.py")
+
+# Held while a process compiles or loads. A fork waits for it: the child would have Numba's own lock in a thread that it
+# does not have, and wait for ever.
+_compiling = threading.RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(
+        before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
+    )
+
+
+@cache
+def source_fingerprint() -> str:
+    """Return a name for the state of the solver's source: it changes with every line."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in [*sorted(folder.glob("*.py")), *(folder.parent / name for name in _OUTSIDE)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class EntryPoint:
+    """A compiled function whose first call compiles it, or loads it from the cache if that is sound."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Prepare to compile a function of numbers and arrays."""
+        # Numba notices a change of the file of this function alone. The name, which is that of the cache's files as
+        # well, tells the state of the kernels.
+        function.__qualname__ = f"{function.__name__}-{source_fingerprint()}"
+        self._function = function
+        self._dispatcher = _with_cache(function)
+        self._is_used = bool(_config.DISABLE_JIT)  # then there is nothing to compile
+        self._is_announced = False
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        if self._is_used:
+            return self._dispatcher(*arguments)
+        with _compiling:
+            result = self._dispatcher(*arguments) if self._is_used else self._call_first(*arguments)
+            self._is_used = True
+        return result
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the cache is; None if no folder can be written."""
+        path = self._dispatcher.stats.cache_path
+        return None if path is None else Path(path)
+
+    def first_use_note(self) -> str | None:
+        """Return what to tell a user before the first call: that it compiles; None if it is used or cached already.
+
+        The caller is to tell it: the first call then does not log it.
+        """
+        if self._is_used or any(self._files(".nbi")):
+            return None
+        self._is_announced = True
+        start = "CoMixup: compiling the labeling solver, which takes some seconds"
+        if self.folder is None:
+            return f"{start}, at every start: no folder for its cache can be written. {_WHAT_TO_DO}"
+        return f"{start}, this once: later starts load it from {self.folder}."
+
+    def _files(self, suffix: str) -> Iterator[Path]:
+        if self.folder is not None:
+            yield from self.folder.glob(f"*{self._function.__qualname__}*{suffix}")
+
+    def _call_first(self, *arguments: Any) -> Any:
+        note = None if self._is_announced else self.first_use_note()
+        if note is not None:
+            _logger.log(logging.WARNING if self.folder is None else logging.INFO, note)
+        self._remove_changed()
+        try:
+            result = self._dispatcher(*arguments)
+        except OSError as error:  # the cache cannot be read or written: the disk may be full
+            message = f"CoMixup: the compiled labeling solver could not be cached ({error}). {_WHAT_TO_DO}"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
+            if not self._dispatcher.signatures:
+                self._dispatcher = _njit(**OPTIONS, **COMPARING)(self._function)
+            result = self._dispatcher(*arguments)
+        except Exception:  # whatever unpickling a damaged file may raise
+            if not any(self._files(".nb?")):
+                raise
+            _remove(self._files(".nb?"))
+            self._dispatcher = _with_cache(self._function)
+            result = self._dispatcher(*arguments)
+        self._write_digests()
+        return result
+
+    def _remove_changed(self) -> None:
+        """Remove the cache if a file's content is not what was written: Numba would run damaged machine code."""
+        for path in self._files(".nbc"):
+            digest = path.with_suffix(_DIGEST)
+            if digest.exists() and digest.read_text(encoding="ascii", errors="replace") != _digest_of(path):
+                _remove(self._files(".nb?"))
+                return
+
+    def _write_digests(self) -> None:
+        if self._dispatcher.stats.cache_hits:
+            return
+        for path in self._files(".nbc"):
+            with suppress(OSError):  # a file without a digest is trusted
+                path.with_suffix(_DIGEST).write_text(_digest_of(path), encoding="ascii")
+
+
+# The suffix of the files with what `_digest_of` gave when the cache was written.
+_DIGEST = ".nbd"
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _remove(paths: Iterator[Path]) -> None:
+    for path in list(paths):
+        path.unlink(missing_ok=True)
+
+
+def _with_cache(function: Callable[..., Any]) -> Any:
+    try:
+        return _njit(cache=True, **OPTIONS, **COMPARING)(function)
+    except RuntimeError:
+        # Numba found neither the package's folder nor the user's cache folder writable.
+        return _njit(**OPTIONS, **COMPARING)(function)

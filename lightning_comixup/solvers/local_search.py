@@ -1,0 +1,241 @@
+"""Local search: moves of single cells, each of which lowers the energy itself.
+
+A step of the descent replaces the diversity term by a modular bound. It does not see that to take more of an input can
+push what *other* outputs pay for it over the threshold. A move of one cell can be priced with the term itself, so that
+the threshold acts as what it is, a capacity of each input: cells move to where there is room.
+
+The problem of a move: minimise the energy over the input that one cell of one output takes, everything else held.
+
+Prices leave out what an output's use of an input adds to the load of other inputs (A's entries off the diagonal, at the
+default ω a thousandth of little): A p > τ is read as p_i > room_i. A move is made only if the exact energy falls.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightning_comixup.solvers import arrays as at
+from lightning_comixup.solvers.arrays import Floats, Integers
+from lightning_comixup.solvers.cheapest_label import clear_saved, label_cost, list_open_inputs, save_edges
+from lightning_comixup.solvers.compiled import kernel, small
+from lightning_comixup.solvers.diversity import add_cells, diversity_energy
+from lightning_comixup.solvers.half_labels import half_square_distance
+
+# How often the search looks at every output, at most. Heuristic: the third time hardly finds a move.
+_ROUNDS = 2
+# A gain below this is rounding (energies are of order one and more).
+_LEAST_GAIN = 1e-9
+
+
+@kernel
+def _set_room(matrices: Floats, weights: Floats, inputs: Floats) -> None:
+    """Set the room of each input, which others may use before an output pays, and the price γ A_ii of a unit beyond."""
+    for label in range(inputs.shape[1]):
+        own = matrices[at.A, label, label]
+        rest = inputs[at.TOTAL_LOAD, label] - own * inputs[at.TOTAL, label]
+        # A_ii = 0 only for ω = 1, where no input hinders itself.
+        inputs[at.ROOM, label] = (weights[at.CAPACITY] - rest) / own if own > 0.0 else np.inf
+        inputs[at.UNIT, label] = weights[at.DIVERSITY] * own
+
+
+@small
+def _pay(count: float, others: float, label: int, soft: bool, inputs: Floats) -> float:
+    """Return about what an output pays for `count` cells of an input of which the others use `others`."""
+    over = others - inputs[at.ROOM, label]
+    paid = count * inputs[at.UNIT, label] * (over if soft else others)
+    return paid if over > 0.0 else 0.0
+
+
+@kernel
+def _price_totals(weights: Floats, uses: Floats, inputs: Floats) -> None:
+    """Set how the sum of what all outputs pay changes with one cell more, one less or half a cell less of an input.
+
+    These are the changes for outputs that do not take or give the cell themselves: `_price_moves` has the rest.
+    """
+    soft = weights[at.SOFT] > 0.0
+    for label in range(inputs.shape[1]):
+        inputs[at.MORE, label], inputs[at.LESS, label], inputs[at.HALF_LESS, label] = 0.0, 0.0, 0.0
+    for output in range(uses.shape[1]):
+        for label in range(inputs.shape[1]):
+            count = uses[at.COUNT, output, label]
+            others = inputs[at.TOTAL, label] - count
+            now = _pay(count, others, label, soft, inputs)
+            inputs[at.MORE, label] += _pay(count, others + 1.0, label, soft, inputs) - now
+            inputs[at.LESS, label] += _pay(count, others - 1.0, label, soft, inputs) - now
+            inputs[at.HALF_LESS, label] += _pay(count, others - 0.5, label, soft, inputs) - now
+
+
+@kernel
+def _price_moves(output: int, weights: Floats, uses: Floats, inputs: Floats, prices: Floats) -> None:
+    """Set the price of a cell of each input for one output, and what it costs to give up a cell or half of one.
+
+    The others use as much as before; in `_price_totals` they used more or less, as for every other output.
+    """
+    soft = weights[at.SOFT] > 0.0
+    for label in range(inputs.shape[1]):
+        count, extra = uses[at.COUNT, output, label], uses[at.EXTRA, output, label]
+        others = inputs[at.TOTAL, label] - count
+        take = _pay(count + 1.0, others, label, soft, inputs) - _pay(count, others + 1.0, label, soft, inputs)
+        give = _pay(count - 1.0, others, label, soft, inputs) - _pay(count, others - 1.0, label, soft, inputs)
+        half = _pay(count - 0.5, others, label, soft, inputs) - _pay(count, others - 0.5, label, soft, inputs)
+        prices[at.PRICE, label] = inputs[at.MORE, label] + take + extra
+        inputs[at.GIVE, label] = inputs[at.LESS, label] + give - extra
+        inputs[at.GIVE_HALF, label] = inputs[at.HALF_LESS, label] + half - 0.5 * extra
+
+
+@small
+def _price_held(
+    output: int, cell: int, cost: Floats, neighbours: Integers, weights: Floats, labels: Integers, inputs: Floats
+) -> tuple[float, float]:
+    """Return what a cell saves when it gives up what it holds, and the most that another input saves along its edges.
+
+    Both in the measure of `save_edges`. Edges that save something for what the cell holds save nothing for others.
+    """
+    first, second = labels[0, output, cell], labels[1, output, cell]
+    edges, matches = 0, 0
+    for direction in range(neighbours.shape[1]):
+        beside = neighbours[cell, direction]
+        if beside >= 0:
+            edges += 1
+            one, other = labels[0, output, beside], labels[1, output, beside]
+            matches += (one == first) + (other == first)
+            if first != second:
+                matches += (one == second) + (other == second)
+    half = 0.5 * weights[at.SMOOTHNESS]
+    if first == second:
+        held = cost[cell, first] - inputs[at.GIVE, first] - half * matches
+    else:
+        given = inputs[at.GIVE_HALF, first] + inputs[at.GIVE_HALF, second]
+        held = 0.5 * (cost[cell, first] + cost[cell, second] - half * (matches + edges)) - given
+    return held - _LEAST_GAIN, half * (2 * edges - matches)
+
+
+@small
+def _cheapest_cost(cell: int, opened: int, cost: Floats, prices: Floats, lists: Integers) -> float:
+    """Return the lowest cost of an input at a cell, without its edges."""
+    cheapest = np.inf
+    for place in range(opened):
+        cheapest = min(cheapest, cost[cell, lists[at.OPEN, place]] + prices[at.PRICE, lists[at.OPEN, place]])
+    return cheapest
+
+
+@small
+def _find_move(
+    output: int,
+    cell: int,
+    held: float,
+    opened: int,
+    cost: Floats,
+    neighbours: Integers,
+    weights: Floats,
+    labels: Integers,
+    prices: Floats,
+    lists: Integers,
+) -> int:
+    """Return the input that would lower the energy most if the cell took it; -1 if none would."""
+    first, second = labels[0, output, cell], labels[1, output, cell]
+    lowest, found = held, -1
+    save_edges(output, cell, neighbours, weights, labels, prices)
+    for place in range(opened):
+        label = lists[at.OPEN, place]
+        reached = label_cost(label, cell, cost, prices)
+        # To take more of what the cell holds changes no count, or half a cell: not priced.
+        if reached < lowest and label != first and label != second:
+            lowest, found = reached, label
+    clear_saved(output, cell, neighbours, labels, prices)
+    return found
+
+
+@kernel
+def _cell_energy(
+    output: int, cell: int, cost: Floats, neighbours: Integers, weights: Floats, labels: Integers, uses: Floats
+) -> float:
+    """Return unary, smoothness and the cost of being a duplicate of one cell of an output, with all its edges."""
+    first, second = labels[0, output, cell], labels[1, output, cell]
+    edges = 0.0
+    for direction in range(neighbours.shape[1]):
+        beside = neighbours[cell, direction]
+        if beside >= 0:
+            edges += half_square_distance(first, second, labels[0, output, beside], labels[1, output, beside])
+    own = cost[cell, first] + cost[cell, second] + uses[at.EXTRA, output, first] + uses[at.EXTRA, output, second]
+    return 0.5 * own + weights[at.SMOOTHNESS] * edges
+
+
+@kernel
+def _hold(
+    output: int, cell: int, first: int, second: int, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats
+) -> None:
+    """Let a cell hold two inputs, or the same one twice."""
+    for side in range(2):
+        add_cells(output, labels[side, output, cell], -0.5, matrices, uses, inputs)
+    labels[0, output, cell], labels[1, output, cell] = first, second
+    for side in range(2):
+        add_cells(output, labels[side, output, cell], 0.5, matrices, uses, inputs)
+
+
+@kernel
+def _move_cells(
+    output: int,
+    energy: float,
+    cost: Floats,
+    matrices: Floats,
+    neighbours: Integers,
+    weights: Floats,
+    labels: Integers,
+    uses: Floats,
+    inputs: Floats,
+    prices: Floats,
+    lists: Integers,
+) -> tuple[float, int]:
+    """Move each cell of an output once where that lowers the energy; return the diversity term and how many moved."""
+    _price_moves(output, weights, uses, inputs, prices)
+    opened, moved = list_open_inputs(neighbours, weights, inputs, prices, lists), 0
+    for cell in range(labels.shape[2]):
+        held, most_saved = _price_held(output, cell, cost, neighbours, weights, labels, inputs)
+        if _cheapest_cost(cell, opened, cost, prices, lists) - most_saved >= held:
+            continue
+        label = _find_move(output, cell, held, opened, cost, neighbours, weights, labels, prices, lists)
+        if label < 0:
+            continue
+        first, second = labels[0, output, cell], labels[1, output, cell]
+        before = _cell_energy(output, cell, cost, neighbours, weights, labels, uses) + energy
+        _hold(output, cell, label, label, matrices, labels, uses, inputs)
+        reached = diversity_energy(weights, uses, inputs)
+        if _cell_energy(output, cell, cost, neighbours, weights, labels, uses) + reached < before - _LEAST_GAIN:
+            energy, moved = reached, moved + 1
+            _price_totals(weights, uses, inputs)
+            _price_moves(output, weights, uses, inputs, prices)
+            opened = list_open_inputs(neighbours, weights, inputs, prices, lists)
+        else:
+            _hold(output, cell, first, second, matrices, labels, uses, inputs)
+    return energy, moved
+
+
+@kernel
+def search_locally(
+    cost: Floats,
+    matrices: Floats,
+    neighbours: Integers,
+    weights: Floats,
+    labels: Integers,
+    uses: Floats,
+    inputs: Floats,
+    prices: Floats,
+    lists: Integers,
+) -> float:
+    """Lower the energy by moves of single cells; return the diversity term then.
+
+    The search ends when every output in a row has moved no cell, or after a few rounds.
+    """
+    _set_room(matrices, weights, inputs)
+    _price_totals(weights, uses, inputs)
+    energy, outputs, last = diversity_energy(weights, uses, inputs), labels.shape[1], 0
+    for turn in range(_ROUNDS * outputs):
+        output = turn % outputs
+        energy, moved = _move_cells(
+            output, energy, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists
+        )
+        last = turn if moved > 0 else last
+        if turn - last >= outputs:
+            break
+    return energy
