@@ -42,7 +42,7 @@ _PHASES = {
     "logging": "training.callback: should_log step_metrics",
 }
 # These compute the clean pass, the labeling and the mixed inputs, and are not the callback's own part.
-_KERNELS = "solvers.exact: best_descent; .benchmarks.step_module.Lit: forward; "
+_KERNELS = "solvers.descent: best_descent; .benchmarks.step_module.Lit: forward; "
 _KERNELS += ".torch.nn.functional: cross_entropy; .torch.autograd: grad"
 _MIXING_KERNELS = ".torch: where; .torch.Tensor: index_select add_ mul_"
 

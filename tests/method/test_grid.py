@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lightning_comixup.method.grid import cell_of, pool_to_grid, resolve_grid, upsample_nearest
+from lightning_comixup.method.grid import cell_of, neighbouring_cells, pool_to_grid, resolve_grid, upsample_nearest
 
 
 def test_pooling_is_average_pooling_where_the_grid_divides() -> None:
