@@ -29,7 +29,7 @@ _FIRST_SEARCH = 1
 # `_good_energy` describes; for so few cells that a descent takes no longer than its call, always; for very many never,
 # since there smoothness holds back what the bound counts on. All heuristic: a tenth to a half of the groups of real
 # saliency are solved again, most of those that ended by far too high among them.
-_MORE_STARTS = 2
+_MORE_STARTS = 1
 _GOOD_SHARE = 0.71
 _FEW_CELLS, _MANY_CELLS = 4, 64
 # How many of the cheapest inputs of each cell the bound lets the outputs share. Heuristic: with six the share that

@@ -106,11 +106,17 @@ def _solve(problem: Problem) -> Labeling:
     if is_alone:
         return _unmixed(problem)
     start = time.perf_counter()
-    labeling: Labeling = import_module(entry.module).solve(problem)
+    labeling = _solver(entry.module)(problem)
     shape = problem.unary.shape
     if time.perf_counter() - start > _PATIENCE and problem.unary.size * shape[0] > _LARGE:
         _warn_once(shape)
     return labeling
+
+
+@cache
+def _solver(module: str) -> Callable[[Problem], Labeling]:
+    solve: Callable[[Problem], Labeling] = import_module(module).solve
+    return solve
 
 
 @cache
