@@ -52,7 +52,8 @@ def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     others: list[Future[None]] = []
     with suppress(RuntimeError):  # an interpreter that shuts down takes no more work: then this thread does all of it
         pool = _pool(torch.get_num_threads() - 1, os.getpid())
-        others = [pool.submit(_work, waiting, solved) for _ in range(1, workers)]
+        for _ in range(1, workers):
+            others.append(pool.submit(_work, waiting, solved))
     try:
         _work(waiting, solved)
     finally:
@@ -75,10 +76,7 @@ def _work(waiting: deque[tuple[int, Problem]], solved: dict[int, Labeling]) -> N
 
 @lru_cache(maxsize=1)
 def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    """Keep the threads from batch to batch: starting them takes as long as solving a group.
-
-    A forked process does not inherit them, hence the second argument.
-    """
+    """Keep the threads from batch to batch: starting them takes as long as a group. A forked process has none."""
     return ThreadPoolExecutor(workers, thread_name_prefix="comixup")
 
 
@@ -121,17 +119,13 @@ def _solver(module: str) -> Callable[[Problem], Labeling]:
 
 @cache
 def _warn_once(shape: tuple[int, ...]) -> None:
-    cells = " × ".join(str(side) for side in shape[1:])
-    warnings.warn(
-        f"CoMixup: labeling a group of {shape[0]} inputs on {cells} cells takes more than {_PATIENCE:.0f} s. Lower "
-        "partition_size or grid_size.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    group = f"a group of {shape[0]} inputs on {' × '.join(map(str, shape[1:]))} cells"
+    message = f"CoMixup: labeling {group} takes more than {_PATIENCE:.0f} s. Lower partition_size or grid_size."
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _unmixed(problem: Problem) -> Labeling:
     """Return the only labeling of a group of one."""
     own = np.zeros(problem.starts.shape[1:], np.int32)
-    labeling = Labeling(own, own, energy=0.0, over_capacity=0)
-    return Labeling(own, own, labeling_energy(labeling, problem), count_over_capacity(labeling, problem))
+    alone = Labeling(own, own, energy=0.0, over_capacity=0)
+    return Labeling(own, own, labeling_energy(alone, problem), count_over_capacity(alone, problem))

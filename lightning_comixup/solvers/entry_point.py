@@ -1,8 +1,7 @@
 """Entry points: compiled functions that Python calls, with Numba's cache on disk.
 
-Numba's own cache is safe for processes that start at once: each writes whole files. Here is what it leaves open: a
-cache that survives a change of the kernels, damaged files, folders that cannot be written, and a fork while another
-thread compiles.
+Numba's own cache is safe for processes that start at once: each writes whole files. It leaves open: a change of the
+kernels, damaged files, folders that cannot be written, and a fork while another thread compiles.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from lightning_comixup.solvers.compiled import COMPARING, OPTIONS
 
 _njit: Any = numba.njit  # Numba's stubs leave out some of the options, and the settings
 _config: Any = numba.config
-_logger = logging.getLogger("lightning_comixup")
 _WHAT_TO_DO = (
     "Set the environment variable NUMBA_CACHE_DIR to a folder of your own that can be written: whoever else can write "
     "there can run code in your process."
@@ -99,7 +97,8 @@ class EntryPoint:
     def _call_first(self, *arguments: Any) -> Any:
         note = None if self._is_announced else self.first_use_note()
         if note is not None:
-            _logger.log(logging.WARNING if self.folder is None else logging.INFO, note)
+            level = logging.WARNING if self.folder is None else logging.INFO
+            logging.getLogger("lightning_comixup").log(level, note)
         self._remove_changed()
         try:
             result = self._dispatcher(*arguments)
