@@ -12,7 +12,7 @@ from lightning_comixup.method.grid import upsample_nearest
 from lightning_comixup.validation import widen
 
 # Outputs are mixed in this many chunks, so that only one chunk's indices and gathered inputs are in memory. Heuristic.
-_CHUNKS = 8
+_CHUNKS = 12
 # Up to this many elements mixing everything at once is faster and small enough (4 MB in float32). Heuristic.
 _SMALL = 1 << 20
 
