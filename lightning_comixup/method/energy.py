@@ -133,7 +133,7 @@ def capacity(parameters: Hyperparameters, cells: int) -> float:
     A hard threshold is raised by a rounding error; a soft one, where the penalty does not jump, stays as it is.
     """
     threshold = parameters.penalty_threshold * cells
-    return threshold if parameters.thresholding == "soft" else threshold * (1.0 + _ROUNDING)
+    return threshold if parameters.thresholding == "soft" else threshold + _ROUNDING * max(threshold, cells)
 
 
 def _diversity_term(

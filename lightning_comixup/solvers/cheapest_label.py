@@ -31,10 +31,7 @@ _LEAST_GAIN = 1e-15
 
 @kernel
 def list_open_inputs(neighbours: Integers, weights: Floats, inputs: Floats, prices: Floats, lists: Integers) -> int:
-    """List the inputs that some cell might take at these prices, whatever its neighbours hold; return their number.
-
-    Most are in full use and cost too much everywhere.
-    """
+    """List the inputs that some cell might take at these prices, whatever its neighbours hold; return their number."""
     limit = np.inf
     for label in range(prices.shape[1]):
         limit = min(limit, inputs[at.HIGHEST, label] + prices[at.PRICE, label])

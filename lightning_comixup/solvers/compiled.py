@@ -1,4 +1,4 @@
-"""Compiling with Numba: kernels, and entry points with a cache on disk."""
+"""Compiling kernels with Numba."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _INTERNAL: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": Tru
 
 
 def kernel(function: Function) -> Function:
-    """Compile `function` as a part of an entry point; it has no cache of its own.
-
-    Numba's cache would not notice a change of the parts that a cached part calls: see `entry_point.source_fingerprint`.
-    """
+    """Compile `function` as a part of an entry point, which alone has a cache."""
     compiled: Function = _njit(**OPTIONS, **COMPARING, **_INTERNAL)(function)
     return compiled
 
@@ -38,5 +35,5 @@ def small(function: Function) -> Function:
 
 def checking(function: Function) -> Function:
     """Compile `function` as a kernel that may meet NaN: every other counts on numbers that can be compared."""
-    compiled: Function = _njit(**OPTIONS, **_INTERNAL)(function)
+    compiled: Function = _njit(fastmath=False, **OPTIONS, **_INTERNAL)(function)  # else the caller's is handed on
     return compiled

@@ -89,10 +89,10 @@ def _sweep(
     lists: Integers,
 ) -> int:
     """Solve each output in turn, after the last sweep only those above capacity; return how many were solved."""
-    solved = 0
+    solved, halves = 0, sweep > 0 and weights[at.SWEEPS] > 1.0
     for output in range(labels.shape[1]):
         if sweep < weights[at.SWEEPS] or exceeds_capacity(output, weights, uses, inputs):
-            solve_output(output, sweep > 0, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
+            solve_output(output, halves, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
             solved += 1
     return solved
 
@@ -226,9 +226,6 @@ def solve(problem: Problem) -> Labeling:
 
     Args:
         problem: The group; any number of inputs, outputs and dimensions. Its values need not be checked.
-
-    Returns:
-        The labeling of lowest energy over the sweeps and starts.
 
     Raises:
         ValueError: If a value is not finite, a start is not a labeling, or costs or weights are so large that energies

@@ -42,16 +42,16 @@ SOLVERS: dict[Solver, SolverEntry] = {
 
 def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
     """Solve the groups of a batch, in as many threads as torch uses; the results do not depend on their number."""
-    workers = 1
+    workers, threads = 1, torch.get_num_threads()
     if len(problems) > 1 and SOLVERS[problems[0].hyperparameters.solver].threads:
-        workers = min(len(problems), torch.get_num_threads())
+        workers = min(len(problems), threads)
     if workers == 1:
         return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
     # This thread solves groups as well: waking another takes a good part of the time of a group.
     others: list[Future[None]] = []
     with suppress(RuntimeError):  # an interpreter that shuts down takes no more work: then this thread does all of it
-        pool = _pool(torch.get_num_threads() - 1, os.getpid())
+        pool = _pool(threads - 1, os.getpid())
         for _ in range(1, workers):
             others.append(pool.submit(_work, waiting, solved))
     try:

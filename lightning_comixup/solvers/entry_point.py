@@ -99,31 +99,33 @@ class EntryPoint:
         if note is not None:
             level = logging.WARNING if self.folder is None else logging.INFO
             logging.getLogger("lightning_comixup").log(level, note)
-        self._remove_changed()
         try:
+            self._remove_changed()
             result = self._dispatcher(*arguments)
         except OSError as error:  # the cache cannot be read or written: the disk may be full
             message = f"CoMixup: the compiled labeling solver could not be cached ({error}). {_WHAT_TO_DO}"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
             if not self._dispatcher.signatures:
-                self._dispatcher = _njit(**OPTIONS, **COMPARING)(self._function)
+                self._dispatcher = _without_cache(self._function)
             result = self._dispatcher(*arguments)
         except Exception:  # whatever unpickling a damaged file may raise
             if not any(self._files(".nb?")):
                 raise
-            _remove(self._files(".nb?"))
-            self._dispatcher = _with_cache(self._function)
+            with suppress(OSError):
+                _remove(self._files(".nb?"))
+            is_removed = not any(self._files(".nb?"))
+            self._dispatcher = _with_cache(self._function) if is_removed else _without_cache(self._function)
             result = self._dispatcher(*arguments)
         self._write_digests()
         return result
 
     def _remove_changed(self) -> None:
         """Remove the cache if a file's content is not what was written: Numba would run damaged machine code."""
-        for path in self._files(".nbc"):
-            digest = path.with_suffix(_DIGEST)
-            if digest.exists() and digest.read_text(encoding="ascii", errors="replace") != _digest_of(path):
-                _remove(self._files(".nb?"))
-                return
+        with suppress(FileNotFoundError):  # another process removes it, or there is no digest
+            for path in self._files(".nbc"):
+                found = path.with_suffix(_DIGEST).read_text(encoding="ascii", errors="replace")
+                if found and found != _digest_of(path):  # empty: another process is about to write it
+                    _remove(self._files(".nb?"))
 
     def _write_digests(self) -> None:
         if self._dispatcher.stats.cache_hits:
@@ -151,4 +153,8 @@ def _with_cache(function: Callable[..., Any]) -> Any:
         return _njit(cache=True, **OPTIONS, **COMPARING)(function)
     except RuntimeError:
         # Numba found neither the package's folder nor the user's cache folder writable.
-        return _njit(**OPTIONS, **COMPARING)(function)
+        return _without_cache(function)
+
+
+def _without_cache(function: Callable[..., Any]) -> Any:
+    return _njit(**OPTIONS, **COMPARING)(function)

@@ -14,6 +14,8 @@ from lightning_comixup.solvers.compiled import checking
 
 # Bound on every sum of the solver; sums of a few such still are finite numbers.
 MOST_ENERGY = 1e300
+# More would take minutes a group; and the kernels' integers may not overflow.
+_MOST_SWEEPS = 1_000_000
 
 
 def scaled_weights(problem: Problem) -> Floats:
@@ -25,7 +27,7 @@ def scaled_weights(problem: Problem) -> Floats:
     weights[at.CAPACITY] = capacity(parameters, cells)
     weights[at.SOFT] = parameters.thresholding == "soft"
     weights[at.PRIOR] = parameters.prior_weight / cells
-    weights[at.SWEEPS] = parameters.sweeps
+    weights[at.SWEEPS] = min(parameters.sweeps, _MOST_SWEEPS)
     weights[at.RESOLVE] = parameters.resolve_duplicates
     return weights
 
@@ -79,11 +81,12 @@ def load_problem(
     size, cells = unary.shape
     outputs = starts.shape[1]
     largest = _load_unary(unary, prior, weights, cost, inputs)
-    paid = weights[at.DIVERSITY] * cells * _load_compatibility(compatibility, matrices) * size * outputs * cells
+    entry = _load_compatibility(compatibility, matrices)
+    paid = weights[at.DIVERSITY] * cells * entry * size * outputs * cells
     reached = (largest + weights[at.SMOOTHNESS] * cells + paid) * outputs * cells
     for start in range(starts.shape[0]):
         for output in range(outputs):
             for cell in range(cells):
                 if not 0 <= starts[start, output, cell] < size:
                     return False
-    return reached < MOST_ENERGY
+    return entry < np.inf and reached < MOST_ENERGY

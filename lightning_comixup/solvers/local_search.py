@@ -6,8 +6,8 @@ the threshold acts as what it is, a capacity of each input: cells move to where 
 
 The problem of a move: minimise the energy over the input that one cell of one output takes, everything else held.
 
-Prices leave out what an output's use of an input adds to the load of other inputs (A's entries off the diagonal, at the
-default ω a thousandth of little): A p > τ is read as p_i > room_i. A move is made only if the exact energy falls.
+Prices leave out what the use of an input adds to the load of other inputs, A's entries off the diagonal, which are tiny
+at the default ω: A p > τ is read as p_i > room_i. A move is made only if the exact energy falls.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _set_room(matrices: Floats, weights: Floats, inputs: Floats) -> None:
     for label in range(inputs.shape[1]):
         own = matrices[at.A, label, label]
         rest = inputs[at.TOTAL_LOAD, label] - own * inputs[at.TOTAL, label]
-        # A_ii = 0 only for ω = 1, where no input hinders itself.
+        # With A_ii = 0, as for ω = 1, no input hinders itself.
         inputs[at.ROOM, label] = (weights[at.CAPACITY] - rest) / own if own > 0.0 else np.inf
         inputs[at.UNIT, label] = weights[at.DIVERSITY] * own
 

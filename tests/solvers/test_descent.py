@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from lightning_comixup import optimize_masks
 from lightning_comixup.hyperparameters import Hyperparameters
-from lightning_comixup.method.energy import compute_unary, energy
+from lightning_comixup.method.energy import compute_unary, count_over_capacity, energy, labeling_energy
 from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.method.random import draw_starts
+from lightning_comixup.solvers import arrays as at
 from lightning_comixup.solvers.descent import best_descent, solve
+from lightning_comixup.solvers.load_problem import scaled_weights
 from tests.golden_groups import GoldenGroup, load_golden_groups
 from tests.random_problems import blob_saliency, random_group
 
@@ -155,3 +157,49 @@ def test_problem_is_left_as_it_is() -> None:
     solve(problem)
     originals = [problem.unary, problem.compatibility, problem.prior, problem.starts]
     assert all((a == b).all() for a, b in zip(copies, originals, strict=True))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["unary", "compatibility", "prior"])
+def test_what_is_not_finite_is_refused_even_if_it_has_no_weight(name: str, value: float) -> None:
+    """Compiled code that took it for granted that there is no NaN would not find it."""
+    draws = np.random.default_rng(3)
+    unary, matrix, prior = random_group(draws, 4, (2, 2))
+    arrays = {"unary": unary, "compatibility": matrix, "prior": prior}
+    arrays[name].reshape(-1)[1] = value
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        optimize_masks(**arrays, generator=0, diversity=0, smoothness=0, prior_weight=0)
+
+
+def test_more_sweeps_than_integers_hold_are_as_many_as_are_worth_while() -> None:
+    problem, expected = _solve_random((1,), sweeps=1000)
+    many = Hyperparameters(sweeps=2**63 - 1)
+    assert scaled_weights(Problem(problem.unary, problem.compatibility, problem.prior, problem.starts, many))[
+        at.SWEEPS
+    ] == pytest.approx(1e6)
+    assert expected.first.max() < 8
+
+
+def test_one_sweep_offers_no_half_labels() -> None:
+    """Nor do the sweeps over outputs above capacity that may follow it."""
+    for seed in range(40):
+        draws = np.random.default_rng(seed)
+        unary, matrix, prior = random_group(draws, 8, (3, 3))
+        start = draws.integers(0, 8, size=(1, 8, 3, 3))
+        parameters = Hyperparameters(sweeps=1, penalty_threshold=0.3)
+        labeling = solve(Problem(unary, matrix, prior, start, parameters))
+        assert (labeling.first == labeling.second).all()
+
+
+def test_loads_equal_to_a_capacity_of_zero_do_not_exceed_it() -> None:
+    """Sums that are zero but for rounding; the energy of the masks is computed in another order."""
+    for seed in range(200):
+        draws = np.random.default_rng(seed)
+        unary, matrix, prior = random_group(draws, 5, (3, 2))
+        np.fill_diagonal(matrix, 0.0)
+        start = draws.integers(0, 5, size=(1, 3, 3, 2))
+        parameters = Hyperparameters(penalty_threshold=0.0)
+        problem = Problem(unary, matrix, prior, start, parameters)
+        labeling = solve(problem)
+        assert labeling.energy == pytest.approx(labeling_energy(labeling, problem), rel=1e-9, abs=1e-9)
+        assert labeling.over_capacity == count_over_capacity(labeling, problem)

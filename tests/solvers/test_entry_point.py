@@ -209,3 +209,14 @@ def test_the_fingerprint_names_the_files_of_the_cache() -> None:
     assert quadruple(2) == 8
     assert quadruple.folder is not None
     assert list(quadruple.folder.glob(f"*quadruple-{source_fingerprint()}*.nbi"))
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_read_is_done_without(folder: Path) -> None:
+    assert _end(_start(folder))[0] == _COMPILED
+    (path,) = folder.rglob("doubling*.nbc")
+    path.unlink()
+    path.mkdir()  # as root, to whom no permission is denied
+    output, messages = _end(_start(folder))
+    assert output.split()[:3] == _COMPILED.split()[:3]
+    assert "could not be cached" in messages
