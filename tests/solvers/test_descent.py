@@ -165,7 +165,7 @@ def test_what_is_not_finite_is_refused_even_if_it_has_no_weight(name: str, value
     """Compiled code that took it for granted that there is no NaN would not find it."""
     draws = np.random.default_rng(3)
     unary, matrix, prior = random_group(draws, 4, (2, 2))
-    arrays = {"unary": unary, "compatibility": matrix, "prior": prior}
+    arrays: dict[str, Any] = {"unary": unary, "compatibility": matrix, "prior": prior}
     arrays[name].reshape(-1)[1] = value
     with pytest.raises(ValueError, match=f"{name} must be finite"):
         optimize_masks(**arrays, generator=0, diversity=0, smoothness=0, prior_weight=0)
