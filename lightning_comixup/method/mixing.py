@@ -101,7 +101,12 @@ def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
 
 
 def _average(rows: Tensor, sources: Tensor, shares: Tensor) -> Tensor:
-    """Average the rows (B, width) of each output's sources (b, W) by its shares (b, W): (b, width)."""
+    """Average the rows (B, width) of each output's sources (b, W) by its shares (b, W): (b, width).
+
+    Rounding may not lead beyond the values that are averaged: losses refuse a probability of 1.0000001.
+    """
     weights = shares.unsqueeze(-1)
-    taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1]).mul_(weights)
-    return torch.where(weights > 0, taken, 0).sum(1)
+    taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1])
+    lowest = torch.where(weights > 0, taken, torch.inf).amin(1)
+    highest = torch.where(weights > 0, taken, -torch.inf).amax(1)
+    return torch.where(weights > 0, taken.mul_(weights), 0).sum(1).clamp_(lowest, highest)

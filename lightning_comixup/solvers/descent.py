@@ -25,13 +25,13 @@ from lightning_comixup.solvers.local_search import search_locally
 
 # The sweep after which the local search begins: before, the start still shows.
 _FIRST_SEARCH = 1
-# A group whose energy ends high is solved again, so many times at most. High is above this share of the bound in
-# `_good_energy`, from 17 to 64 cells: fewer hardly ever end high, with more the smoothness holds back what the bound
-# counts on. With so few cells that a descent takes no longer than its call, every group is. All heuristic: a tenth to a
-# half of the groups of real saliency are solved again, most of those that ended by far too high among them.
+# A group whose energy ends high is solved again, so many times at most. High is above a share of the bound in
+# `_good_energy`: up to 64 cells the first, up to 16, which hardly ever end high, the second; with more cells than that
+# the smoothness holds back what the bound counts on. With so few that a descent takes no longer than its call, every
+# group is. All heuristic: of 8 × 8 cells a tenth to a half of the groups, those that ended far too high among them.
 _MORE_STARTS = 1
-_GOOD_SHARE = 0.71
-_FEW_CELLS, _HIGH_CELLS = 4, (17, 64)
+_GOOD_SHARE, _FAIR_SHARE = 0.71, 0.65
+_FEW_CELLS, _SOME_CELLS, _MANY_CELLS = 4, 16, 64
 # How many of the cheapest inputs of each cell the bound lets the outputs share. Heuristic: with six the share that
 # groups reach depends least on the saliency, flat or not.
 _CHEAPEST_INPUTS = 6
@@ -158,9 +158,8 @@ def _good_energy(outputs: int, cost: Floats) -> float:
                     own, cheapest[place] = cheapest[place], own
         for place in range(count):
             total += cheapest[place]
-    good = _GOOD_SHARE * total * outputs / count
-    judged = _HIGH_CELLS[0] <= cells <= _HIGH_CELLS[1]
-    return good if judged else -np.inf if cells <= _FEW_CELLS else np.inf
+    good = (_GOOD_SHARE if cells > _SOME_CELLS else _FAIR_SHARE) * total * outputs / count
+    return -np.inf if cells <= _FEW_CELLS else np.inf if cells > _MANY_CELLS else good
 
 
 @kernel
