@@ -23,7 +23,7 @@ from examples.gallery_parts.strips import SWEEPS, draw_strip
 
 _FOLDER = Path(__file__).with_name("gallery")
 _DOTS_PER_INCH = 100
-_WEBP_QUALITY = 70  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
+_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
 _PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
 
 
