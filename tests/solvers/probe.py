@@ -48,11 +48,11 @@ def _make_step(
     energies[0] = _outputs_energy(cost, neighbours, weights, labels) + diversity_energy(weights, uses, inputs)
     found = list_most_used(output, uses, lists)
     price_modular_bound(output, matrices, weights, uses, inputs, prices)
-    if step == 1:
+    if step == SOLVE:
         solve_output(output, use_halves, cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
-    elif step == 2:
+    elif step == SEARCH:
         energies[2] = search_locally(cost, matrices, neighbours, weights, labels, uses, inputs, prices, lists)
-    elif step == 3:
+    elif step == SEPARATE:
         found = separate_duplicates(weights[at.DIVERSITY], uses)
     energies[1] = _outputs_energy(cost, neighbours, weights, labels) + diversity_energy(weights, uses, inputs)
     energies[3] = _good_energy(outputs, cost)
