@@ -94,13 +94,18 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         assert a[2:] == b[2:]
 
 
-def test_other_work_of_the_threads_is_not_waited_for() -> None:
+def _make_problems(count: int) -> list[Problem]:
     draws = np.random.default_rng(0)
     problems = []
-    for _ in range(2):
+    for _ in range(count):
         unary, matrix, prior = random_group(draws, 6, (3, 3))
         start = draws.integers(0, 6, (1, 6, 3, 3)).astype(np.int32)
         problems.append(Problem(unary, matrix, prior, start, Hyperparameters()))
+    return problems
+
+
+def test_other_work_of_the_threads_is_not_waited_for() -> None:
+    problems = _make_problems(2)
     before, goes_on = torch.get_num_threads(), threading.Event()
     try:
         torch.set_num_threads(2)
@@ -114,12 +119,7 @@ def test_other_work_of_the_threads_is_not_waited_for() -> None:
 
 def test_without_further_threads_this_one_solves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after the end of the main thread, when the interpreter takes no more work."""
-    draws = np.random.default_rng(0)
-    problems = []
-    for _ in range(3):
-        unary, matrix, prior = random_group(draws, 6, (3, 3))
-        start = draws.integers(0, 6, (1, 6, 3, 3)).astype(np.int32)
-        problems.append(Problem(unary, matrix, prior, start, Hyperparameters()))
+    problems = _make_problems(3)
     before, ended = torch.get_num_threads(), ThreadPoolExecutor(1)
     ended.shutdown()
     monkeypatch.setattr(dispatch, "_pool", lambda workers, process: ended)
