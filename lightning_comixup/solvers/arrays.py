@@ -1,7 +1,7 @@
 """The arrays that the kernels of the descent share, and the names of their rows.
 
-Kernels take plain arrays, always in this order: Numba would count references to every array of a named tuple at every
-call, and does so where a kernel returns early; either takes several times as long as the work.
+Kernels take plain arrays, always in this order. Numba would count references to every array of a named tuple at each
+call, and does so where a kernel returns early: either takes several times as long as the work.
 
 The problem of one group:
 
@@ -49,7 +49,7 @@ WEIGHTS: Final = 7
 # Of `uses`, with c_j the counts of output j.
 COUNT: Final = 0  # c_j: cells from each input
 LOAD: Final = 1  # A c_j: what the output adds to the load that the others see
-PAYS: Final = 2  # Aᵀ c_j: what it pays for each cell by which the others exceed the capacity
+PAYS: Final = 2  # Aᵀ c_j: what it pays for each cell of an input that the others use, once they exceed the capacity
 EXTRA: Final = 3  # what resolving duplicates adds to the price of a cell
 
 # Of `inputs`.
@@ -58,7 +58,7 @@ TOTAL_LOAD: Final = 1  # Σ_j A c_j
 LOWEST: Final = 2  # the lowest cost over the cells
 HIGHEST: Final = 3  # the highest
 PAID: Final = 4  # the diversity term, input by input
-ROOM: Final = 5  # how many cells others may use before an output pays; and the rows below: see `local_search`
+ROOM: Final = 5  # how many cells others may use before an output pays; `local_search` sets this row and all below
 UNIT: Final = 6
 MORE: Final = 7
 LESS: Final = 8

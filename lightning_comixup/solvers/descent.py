@@ -118,7 +118,7 @@ def _descend(
     the last sweep, these are solved again until the energy falls no further, at most as many times as there were
     sweeps. That is seldom, but some labelings of fine grids would end far above others.
 
-    Before the last sweep a labeling with outputs that are alike is not kept, and then a cost tells these apart.
+    Before the last sweep a labeling with outputs that are alike is not kept. In the last one a cost tells them apart.
     """
     last, before = int(weights[at.SWEEPS]) - 1, np.inf
     for sweep in range(2 * last + 2):
