@@ -106,25 +106,39 @@ def check_function(name: str, value: object, arguments: str, *, advice: str) -> 
 
 
 def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
-    """Check that inputs, called `name` in the error message, can be differentiated and mixed.
+    """Check that inputs, called `name` in the error message, are (B, C, *spatial) and can be differentiated and mixed.
 
     Raises:
         TypeError: If they are not a dense floating tensor.
         ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
     """
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
-    if inputs.dtype not in _FLOATING:
-        raise TypeError(
-            f"{name} must be floating, of 16 bits or more, found {inputs.dtype}: mixing averages them. Convert them, "
-            "e.g. by `.float()`."
-        )
-    check_dense(name, inputs)
+    check_mixable(inputs, name)
     if inputs.ndim < 3 or inputs.numel() == 0:
         raise ValueError(
             f"{name} must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
             f"{tuple(inputs.shape)}. Add a channel dimension with `unsqueeze(1)` if that is what is missing."
         )
+
+
+def check_mixable(inputs: Tensor, name: str = "inputs") -> None:
+    """Check that inputs of any shape can be differentiated and mixed.
+
+    Raises:
+        TypeError: If they are not a dense floating tensor.
+    """
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
+    if not is_mixable(inputs.dtype):
+        raise TypeError(
+            f"{name} must be floating, of 16 bits or more, found {inputs.dtype}: mixing averages them. Convert them, "
+            "e.g. by `.float()`."
+        )
+    check_dense(name, inputs)
+
+
+def is_mixable(dtype: torch.dtype) -> bool:
+    """Whether numbers of a dtype can be averaged as they are."""
+    return dtype in _FLOATING
 
 
 def check_saliency(saliency: Tensor, inputs: Tensor) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import check_choice, check_class_targets, check_device, check_number, widen
 
 LossKind = Literal["ce", "bce"]
@@ -31,7 +32,7 @@ def soft_target_loss(
 
     Args:
         logits: (B, K).
-        targets: (B,) integer, or (B, K) class probabilities.
+        targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
         kind: "ce": cross-entropy (the authors on ImageNet); "bce": binary cross-entropy of the softmax, averaged over
             the classes (the authors on CIFAR and Tiny-ImageNet).
         label_smoothing: Share ε of each target that is spread evenly over the classes.
@@ -44,6 +45,7 @@ def soft_target_loss(
         ValueError: If shapes, dtypes or devices do not fit, an integer is not a class or an option is out of its range.
     """
     _check_logits(logits)
+    targets = flatten_labels(targets)
     _check_targets(targets, logits)
     _check_options(kind, label_smoothing, class_weights, reduction, logits.shape[1])
     return _loss(logits, targets, kind, label_smoothing, class_weights, reduction)
@@ -60,6 +62,7 @@ def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
         ValueError: See `soft_target_loss`.
     """
     _check_logits(logits)
+    targets = flatten_labels(targets)
     _check_targets(targets, logits)
     _check_kind(kind)
     loss = _loss(logits, targets, "ce", 0.0, None, "mean")

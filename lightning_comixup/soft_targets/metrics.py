@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import check_class_targets, check_device
 
 
@@ -45,12 +46,13 @@ class SoftTargetAccuracy(Metric):
 
         Args:
             preds: (B, K) logits or probabilities.
-            target: (B,) integer or (B, K) class probabilities.
+            target: (B,) or (B, 1) integer, or (B, K) class probabilities.
 
         Raises:
             TypeError: If one is not a tensor.
             ValueError: If shapes or devices do not fit, or (B,) targets are not integers.
         """
+        target = flatten_labels(target)
         _check_batch(preds, target)
         self.mass = self.mass + predicted_mass(preds, target).sum()
         self.samples = self.samples + len(preds)

@@ -22,6 +22,14 @@ class TargetRows(NamedTuple):
     check: DeferredCheck | None  # None: any values will do
 
 
+def flatten_labels(targets: Tensor) -> Tensor:
+    """Return integer labels (B, 1) as a view (B,), and anything else as it is."""
+    is_column = isinstance(targets, Tensor) and targets.ndim == 2 and targets.shape[1] == 1
+    if not is_column or targets.is_floating_point() or targets.is_complex() or targets.layout != torch.strided:
+        return targets
+    return targets.squeeze(1)
+
+
 def target_rows(targets: Tensor, num_classes: int | None) -> TargetRows:
     """Return targets as (B, K) float32 rows of class probabilities.
 
