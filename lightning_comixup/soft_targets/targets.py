@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -52,6 +53,21 @@ def target_rows(targets: Tensor, num_classes: int | None) -> TargetRows:
         )
     rows = targets.to(torch.float32)
     return TargetRows(rows, DeferredCheck((*torch.aminmax(rows.sum(1)), rows.min()), _check_rows))
+
+
+def combine_checks(checks: Sequence[DeferredCheck | None]) -> DeferredCheck | None:
+    """Return one check that does all of several; None if there is none."""
+    found = [check for check in checks if check is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def check_all(*numbers: np.generic) -> None:
+        rest = list(numbers)
+        for check in found:
+            taken, rest = rest[: len(check.numbers)], rest[len(check.numbers) :]
+            check.check(*taken)
+
+    return DeferredCheck(tuple(number for check in found for number in check.numbers), check_all)
 
 
 def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from lightning_comixup.training.batch_layout import tensor_leaves
 from lightning_comixup.training.config import BatchKey, MixingConfig, is_pair
 from lightning_comixup.validation import (
     check_averaged,
-    check_class_targets,
     check_device,
     check_inputs,
     check_rows,
@@ -29,6 +29,46 @@ class BatchParts(NamedTuple):
     averaged: list[Tensor]  # those of `also_average`, each (B, ...)
 
 
+class BatchKeys(NamedTuple):
+    """Where a batch has its inputs and targets."""
+
+    input_key: BatchKey
+    target_key: BatchKey
+
+
+class CleanBatch(NamedTuple):
+    """A batch as the loop has it."""
+
+    batch: Any
+    batch_idx: int
+    keys: BatchKeys
+    parts: BatchParts
+
+    def inputs(self) -> list[Tensor]:
+        """Return the inputs, and those of `also_mix`."""
+        return [self.parts.inputs, *self.parts.others]
+
+    def labels(self) -> list[Tensor]:
+        """Return the targets, and the parts of `also_average`."""
+        return [self.parts.targets, *self.parts.averaged]
+
+    def unnamed_labels(self) -> list[Tensor]:
+        """Return integers that nobody named, with a number for each sample: those of a second head, say."""
+        named = [id(part) for part in (*self.inputs(), *self.labels())]
+        rows = [
+            leaf.tensor for leaf in tensor_leaves(self.batch) if leaf.tensor.shape[:1] == self.parts.inputs.shape[:1]
+        ]
+        return [part for part in rows if id(part) not in named and not part.is_floating_point()]
+
+
+def read_batch(batch: Any, batch_idx: int, config: MixingConfig) -> CleanBatch | None:
+    """Return a batch with its parts; None if it has none that can be mixed."""
+    keys = BatchKeys(
+        0 if config.input_key is None else config.input_key, 1 if config.target_key is None else config.target_key
+    )
+    return CleanBatch(batch, batch_idx, keys, read_parts(batch, config))
+
+
 def read_parts(batch: Any, config: MixingConfig) -> BatchParts:
     """Return the parts that the configuration names, checked.
 
@@ -36,9 +76,9 @@ def read_parts(batch: Any, config: MixingConfig) -> BatchParts:
         TypeError: If a part is not a tensor, or has a layout or dtype that cannot be mixed.
         ValueError: If a part is missing, does not fit the inputs or requires a gradient.
     """
-    inputs = get_part(batch, "input_key", config.input_key)
+    inputs = get_part(batch, "input_key", 0 if config.input_key is None else config.input_key)
     check_inputs(inputs)
-    targets = get_part(batch, "target_key", config.target_key)
+    targets = get_part(batch, "target_key", 1 if config.target_key is None else config.target_key)
     others = [get_part(batch, "also_mix", key) for key in config.also_mix]
     averaged = [get_part(batch, "also_average", key) for key in config.also_average]
     for other in others:
@@ -48,23 +88,11 @@ def read_parts(batch: Any, config: MixingConfig) -> BatchParts:
     for name, part in parts:
         check_rows(name, part, len(inputs))
         check_device(name, part, inputs)
-    _check_targets(targets, config.linear_targets)
+    check_averaged("targets", targets)
     for part in averaged:
         check_averaged("also_average", part)
     _check_no_gradient(inputs, targets, *others, *averaged)
     return BatchParts(inputs, targets, others, averaged)
-
-
-def _check_targets(targets: Tensor, linear: bool) -> None:
-    if not linear:
-        check_class_targets(targets)
-        return
-    check_averaged("targets", targets)
-    if not targets.is_floating_point():
-        raise TypeError(
-            f"targets must be floating with linear_targets=True, found {targets.dtype}. Convert them by `.float()`; "
-            "for class labels leave linear_targets out."
-        )
 
 
 def _check_no_gradient(*parts: Tensor) -> None:
