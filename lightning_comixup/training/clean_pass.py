@@ -61,21 +61,22 @@ def run_clean_pass(
         The results; None if the step returned no loss, as it does to leave a batch out.
     """
     with_saliency, weight = config.saliency is None, config.clean_weight
-    parameters = trained_parameters(trainer, module) if weight > 0 else []
-    backward = config.clean_gradient == "backward" or (bool(parameters) and _needs_backward(trainer, module))
+    backward = config.clean_gradient == "backward" or (weight > 0 and _needs_backward(trainer, module))
     # The module may change its copy of the inputs in place.
     inputs = clean.parts.inputs
     leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs.clone())
     modes = nullcontext() if weight > 0 else eval_mode(module)
-    without_gradients = cleared_gradients([*module.parameters(), *parameters]) if backward else nullcontext()
-    with modes, without_gradients, torch.enable_grad():
+    all_parameters = [*module.parameters(), *trained_parameters(trainer, module)] if backward else []
+    with modes, cleared_gradients(all_parameters), torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
         with trainer.precision_plugin.forward_context():
             found = compute_clean_loss(trainer, module, clean, copy, config, run)
         if found is None:
             return None
         check_clean_loss(found.loss)
-        if run.target_kinds is None and parameters:
+        # Only now: a step may freeze or thaw layers.
+        parameters = trained_parameters(trainer, module) if weight > 0 else []
+        if run.target_kinds is None and parameters and not backward:
             check_leaves(found.loss, [leaf, *parameters])
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, found.loss, weight or 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
 from typing import Any
 
 import torch
@@ -96,6 +97,18 @@ def uncompiled() -> AbstractContextManager[object]:
     """Return a context in which compiled functions run as they were written, so that their calls can be seen."""
     set_stance = getattr(torch.compiler, "set_stance", None)
     return nullcontext() if set_stance is None else set_stance("force_eager")
+
+
+def is_called_by_us() -> bool:
+    """Whether a call of PyTorch's that is being watched comes from this package's own losses and metrics."""
+    watching = ("derived_tensors", "target_watch", "loss_watch")
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        package, _, name = str(frame.f_globals.get("__name__", "")).partition(".")
+        if package != "torch" and name.rpartition(".")[2] not in watching:
+            return package == "lightning_comixup"
+        frame = frame.f_back
+    return False
 
 
 def users_line() -> str:

@@ -7,7 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_comixup.training.derived_tensors import DerivedTensors, argument, tensors_in, users_line
+from lightning_comixup.training.derived_tensors import (
+    DerivedTensors,
+    argument,
+    is_called_by_us,
+    tensors_in,
+    users_line,
+)
 
 _AS_INTEGERS = (
     "take `targets if targets.ndim == 1 else targets.argmax(1)`, which does for clean batches as well, or the metric "
@@ -76,9 +82,13 @@ class TargetWatch(DerivedTensors):
         Raises:
             TypeError: If the call takes the targets for integers.
         """
-        self._check_truncated(name, args, kwargs)
-        if not any(self._is_soft(tensor) for tensor in tensors_in((args, kwargs))):
+        if is_called_by_us():
             return
+        self._check_truncated(name, args, kwargs)
+        if any(self._is_soft(tensor) for tensor in tensors_in((args, kwargs))):
+            self._check_use(name, args, kwargs)
+
+    def _check_use(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if name in _COMPARISONS:
             raise self._error("must not be compared with integers", name, _AS_INTEGERS)
         if name in _COUNTS:
