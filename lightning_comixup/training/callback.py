@@ -13,9 +13,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.planning import LabelingReport
 from lightning_comixup.solvers.dispatch import warm_up
+from lightning_comixup.training.batch_reader import BatchReader
 from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.config import (
+    AveragedKeys,
     BatchKey,
     CleanGradientMethod,
     MixingConfig,
@@ -23,6 +25,7 @@ from lightning_comixup.training.config import (
     SaliencyFunction,
     Schedule,
     as_key_tuple,
+    read_averaged,
 )
 from lightning_comixup.training.image_logging import ImageLogger
 from lightning_comixup.training.lightning_internals import data_rank
@@ -68,10 +71,11 @@ class CoMixup(pl.Callback):
         prob: float = 1.0,
         start_epoch: int = 0,
         stop_epoch: int | None = None,
-        input_key: BatchKey = 0,
-        target_key: BatchKey = 1,
+        input_key: BatchKey | None = None,
+        target_key: BatchKey | None = None,
+        channel_dim: int | None = 1,
         also_mix: Sequence[BatchKey] = (),
-        also_average: Sequence[BatchKey] = (),
+        also_average: AveragedKeys = (),
         linear_targets: bool = False,
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
@@ -107,10 +111,13 @@ class CoMixup(pl.Callback):
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
             input_key: Where a batch has its inputs: an index, a key or attribute name, a path of them to a nested part
-                (`["data", "image"]`), or a (getter, setter) pair.
-            target_key: Where it has its targets.
-            also_mix: Keys of other inputs (B, C, *spatial), mixed by the same masks.
-            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets.
+                (`["data", "image"]`), or a (getter, setter) pair. None: found by shape, dtype and name.
+            target_key: Where it has its targets. None: found.
+            channel_dim: Where the inputs, and those of `also_mix`, have their channels: 1; -1: last, as in series
+                (B, T, C); 2: in video (B, T, C, H, W); None: nowhere, as in mono audio (B, T).
+            also_mix: Keys of other inputs, mixed by the same masks.
+            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets; or a
+                mapping of keys to numbers of classes, for further labels: `{"coarse_label": 20, "weight": None}`.
             linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by
                 the mixing weights, and `comixup_clean_loss` must be overridden for them.
             saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
@@ -144,14 +151,17 @@ class CoMixup(pl.Callback):
             resolve_duplicates=resolve_duplicates,
             solver=solver,
         )
+        averaged, average_classes = read_averaged(also_average)
         self._config = MixingConfig(
             hyperparameters=self.hyperparameters,
             num_classes=num_classes,
             clean_weight=clean_weight,
             input_key=input_key,
             target_key=target_key,
+            channel_dim=channel_dim,
             also_mix=as_key_tuple("also_mix", also_mix),
-            also_average=as_key_tuple("also_average", also_average),
+            also_average=averaged,
+            average_classes=average_classes,
             linear_targets=linear_targets,
             saliency=saliency,
             clean_gradient=clean_gradient,
@@ -170,6 +180,7 @@ class CoMixup(pl.Callback):
         self._image_logger = ImageLogger(log_images_every, images_folder)
         self._clean_gradient: CleanGradient | None = None  # of the current batch
         self._replacement = BatchReplacement()
+        self._reader = BatchReader(self._config)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""
@@ -184,6 +195,7 @@ class CoMixup(pl.Callback):
         self.last_report = None
         self._replacement.install(trainer.strategy)
         self._image_logger.restart()
+        self._reader.restart()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -192,9 +204,10 @@ class CoMixup(pl.Callback):
         self._forget_batch()
         assert self.seed is not None
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
-        if self._schedule.should_mix(draws):
+        parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
+        if parts is not None:
             is_first = self.last_report is None
-            step = mix_training_batch(trainer, pl_module, batch, self._config, draws)
+            step = mix_training_batch(trainer, pl_module, batch, parts, self._config, draws)
             self._keep(step, batch)
             self._image_logger.draw(trainer, step)
             if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):

@@ -10,6 +10,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from lightning_comixup.method.channels import channels_first
 from lightning_comixup.method.differentiation import (
     check_clean_loss,
     differentiable_copy,
@@ -42,6 +43,7 @@ def run_clean_pass(
     clean_weight: float,
     clean_gradient: CleanGradientMethod,
     with_saliency: bool,
+    channel_dim: int | None,
 ) -> CleanPass:
     """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the optimizers' parameters.
 
@@ -67,7 +69,9 @@ def run_clean_pass(
         sources = [*([leaf] if with_saliency else []), *parameters]
         gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
     gradient = CleanGradient(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
-    saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
+    # The module and its loss get the inputs in the user's layout.
+    first = channels_first(require_gradient(gradients[0]), channel_dim) if with_saliency else None
+    saliency = None if first is None else saliency_of_gradient(first)
     return CleanPass(saliency, gradient, loss.detach(), None if logits is None else logits.detach())
 
 

@@ -14,11 +14,14 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_comixup.functional import MixedBatch
+from lightning_comixup.method.channels import channel_advice, channels_first, restore_channels
 from lightning_comixup.method.grid import check_grid, resolve_grid
 from lightning_comixup.method.mixing import MixingIndices, mix_inputs, mix_targets
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
 from lightning_comixup.soft_targets.targets import TargetRows, target_rows
-from lightning_comixup.training.batch import BatchParts, read_parts, with_part
+from lightning_comixup.training.averaged_parts import average_rows
+from lightning_comixup.training.batch import with_part
+from lightning_comixup.training.batch_reader import BatchParts
 from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.lightning_internals import makes_containers
@@ -39,7 +42,7 @@ class MixedStep(NamedTuple):
 
     batch: Any  # for `training_step`
     clean: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
-    clean_inputs: Tensor
+    clean_inputs: Tensor  # (B, C, *spatial), as those of `mixed`
     clean_targets: Tensor
     saliency: Tensor
     mixed: tuple[Tensor, Tensor] | None  # inputs and targets; None if the batch was left unmixed
@@ -54,21 +57,29 @@ class MixedStep(NamedTuple):
 
 
 def mix_training_batch(
-    trainer: pl.Trainer, module: pl.LightningModule, batch: Any, config: MixingConfig, draws: BatchDraws
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    batch: Any,
+    parts: BatchParts,
+    config: MixingConfig,
+    draws: BatchDraws,
 ) -> MixedStep:
-    """Run the clean pass on a batch and mix it.
+    """Run the clean pass on a batch, of which the parts were read, and mix it.
 
     A list, dict or dataclass that belongs to the loop is changed in place, but never its tensors; other containers, and
     tuples, are replaced.
     """
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
-    parts = read_parts(batch, config)
     inputs, targets = parts[:2]
     with phases.time("saliency"):
         clean, saliency = _find_saliency(trainer, module, inputs, targets, config)
-    rows, check = _target_rows(targets, clean, config)
-    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), partial(draws.decisions, "grid"))
-    for other in parts.others:
+    rows = _target_rows(targets, clean, config)
+    averaged, check = average_rows(parts.averaged, rows, config)
+    advice = channel_advice(tuple(inputs.shape), config.channel_dim)
+    inputs, *others = (channels_first(part, config.channel_dim) for part in (inputs, *parts.others))
+    grid_size, spatial = config.hyperparameters.grid_size, tuple(inputs.shape[2:])
+    grid = resolve_grid(grid_size, spatial, partial(draws.decisions, "grid"), advice)
+    for other in others:
         check_grid(grid, tuple(other.shape[2:]), "also_mix")
     try:
         with phases.time("labeling"):
@@ -77,8 +88,9 @@ def mix_training_batch(
         clean = _without_mixing(trainer, clean, config, error)
         return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
     with phases.time("mixing"), torch.no_grad():
-        mixed = mix_inputs(inputs, plan.indices), mix_targets(rows, plan.indices)
+        mixed = mix_inputs(inputs, plan.indices), mix_targets(rows.rows, plan.indices)
         in_place = makes_containers(trainer, module)
+        parts = parts._replace(others=others, averaged=averaged)
         batch = _replace_parts(batch, parts, mixed, plan.indices, config, in_place)
     return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan, phases.milliseconds)
 
@@ -117,6 +129,7 @@ def _find_saliency(
             clean_weight=config.clean_weight,
             clean_gradient=config.clean_gradient,
             with_saliency=config.saliency is None,
+            channel_dim=config.channel_dim,
         )
     if config.saliency is None:
         assert clean is not None
@@ -124,7 +137,7 @@ def _find_saliency(
         return clean, clean.saliency
     with trainer.precision_plugin.forward_context(), torch.enable_grad():
         saliency = config.saliency(module, inputs, targets)
-    check_saliency(saliency, inputs)
+    check_saliency(saliency, channels_first(inputs, config.channel_dim))
     check_device("saliency", saliency, inputs)
     return clean, saliency.detach()
 
@@ -161,9 +174,10 @@ def _replace_parts(
     config: MixingConfig,
     in_place: bool,
 ) -> Any:
-    """Return the batch with all its mixed parts."""
-    new = list(zip((config.input_key, config.target_key), mixed, strict=True))
-    new += [(key, mix_inputs(part, indices)) for key, part in zip(config.also_mix, parts.others, strict=True)]
+    """Return the batch with all its mixed parts; the other inputs come with their channels first."""
+    inputs = [mixed[0], *(mix_inputs(part, indices) for part in parts.others)]
+    inputs = [restore_channels(part, config.channel_dim) for part in inputs]
+    new = list(zip((*parts.keys, *config.also_mix), (inputs[0], mixed[1], *inputs[1:]), strict=True))
     new += [(key, mix_targets(part, indices)) for key, part in zip(config.also_average, parts.averaged, strict=True)]
     for key, value in new:
         batch = with_part(batch, key, value, in_place=in_place)
