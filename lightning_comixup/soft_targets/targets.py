@@ -75,8 +75,8 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str) -> Ta
 def _check_integers(num_classes: int, name: str, lowest: np.int64, highest: np.int64) -> None:
     if lowest < 0 or highest >= num_classes:
         raise ValueError(
-            f"Integer {name} must lie in [0, {num_classes}), found {lowest} to {highest}. Raise num_classes, or "
-            "leave out samples without a class."
+            f"Integer {name} must lie in [0, {num_classes}), found {lowest} to {highest}. Raise the number of classes, "
+            "or leave out samples without a class."
         )
 
 

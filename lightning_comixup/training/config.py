@@ -83,8 +83,9 @@ class MixingConfig:
 
 
 def _check_distinct(keys: list[BatchKey]) -> None:
+    paths = [tuple(key) if isinstance(key, list | tuple) else (key,) for key in keys]
     for position, key in enumerate(keys):
-        if key in keys[:position]:
+        if paths[position] in paths[:position]:
             raise ValueError(
                 "Each part of a batch must be named once in input_key, target_key, also_mix and also_average, "
                 f"found {key!r} twice: it would be mixed twice. Leave one of them out."
