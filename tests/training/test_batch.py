@@ -156,7 +156,7 @@ def test_every_container_gets_the_same_mixed_batch(wrap: Any, keys: dict[str, An
 def test_the_parts_of_every_container_are_found(wrap: Any, read: Any) -> None:
     """The tensors and containers are the data set's own memory, and stay as they are."""
     inputs, targets = make_data(20)
-    batches = [wrap(*parts) for parts in zip(inputs.split(10), targets.split(10), strict=True)]
+    batches: Any = [wrap(*parts) for parts in zip(inputs.split(10), targets.split(10), strict=True)]
     layouts = [describe_layout(batch) for batch in batches]
     loader: Any = DataLoader(batches, batch_size=None, collate_fn=lambda batch: batch)
     _assert_mixed_as_tuples(loader, read)
@@ -170,7 +170,7 @@ def test_a_frozen_dataclass_of_the_users_own_transfer() -> None:
             return batch
 
     inputs, targets = make_data(20)
-    batches = [FrozenRecord(*parts) for parts in zip(inputs.split(10), targets.split(10), strict=True)]
+    batches: Any = [FrozenRecord(*parts) for parts in zip(inputs.split(10), targets.split(10), strict=True)]
     loader: Any = DataLoader(batches, batch_size=None, collate_fn=lambda batch: batch)
     _assert_mixed_as_tuples(loader, lambda batch: (batch.image, batch.label), Moving)
 
