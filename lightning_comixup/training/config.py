@@ -21,8 +21,8 @@ BatchKey = tuple[Getter, Setter] | int | str | list[int | str] | tuple[int | str
 AveragedKeys = Sequence[BatchKey] | Mapping[Any, Any]
 CleanGradientMethod = Literal["grad", "backward"]
 OnNonfinite = Literal["raise", "skip"]
-# (module, inputs in the user's layout, clean targets) to a Tensor (B, *spatial). The result has no type here: jsonargparse
-# takes a callable that returns a class for a factory of that class, and would refuse callable objects.
+# (module, inputs in the user's layout, clean targets) to a Tensor (B, *spatial). The result has no type here:
+# jsonargparse takes a callable that returns a class for a factory of that class, and would refuse callable objects.
 SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Any]
 
 
