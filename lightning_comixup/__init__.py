@@ -10,10 +10,11 @@ from lightning_comixup.plotting.mixed_batch import plot_mixed_batch
 from lightning_comixup.soft_targets.losses import LossKind, Reduction
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
 from lightning_comixup.training.callback import CoMixup
-from lightning_comixup.training.config import BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
+from lightning_comixup.training.config import AveragedKeys, BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
 from lightning_comixup.training.mixin import CoMixupMixin
 
 __all__ = [
+    "AveragedKeys",
     "BatchKey",
     "CleanGradientMethod",
     "CoMixup",

@@ -29,6 +29,22 @@ class DeferredCheck(NamedTuple):
     check: Callable[..., None]  # called with these numbers on the host, it raises an error or not
 
 
+def combine_checks(*checks: DeferredCheck | None) -> DeferredCheck | None:
+    """Return one check of the numbers of several, or None if there is none."""
+    given = [check for check in checks if check is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+
+    def check_all(*numbers: Any) -> None:
+        start = 0
+        for single in given:
+            end = start + len(single.numbers)
+            single.check(*numbers[start:end])
+            start = end
+
+    return DeferredCheck(tuple(number for single in given for number in single.numbers), check_all)
+
+
 def widen(tensor: Tensor) -> Tensor:
     """Return a tensor in float32, or as it is if its numbers are wider (`torch.promote_types` is a slow operation)."""
     return tensor if tensor.dtype in _WIDE else tensor.to(torch.float32)

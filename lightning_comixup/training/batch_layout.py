@@ -30,8 +30,8 @@ class Leaf(NamedTuple):
 
     @property
     def name(self) -> str | None:
-        """The last name on the path, in lower case; None in sequences."""
-        return next((step.lower() for step in reversed(self.path) if isinstance(step, str)), None)
+        """The last name on the path; None in sequences."""
+        return next((step for step in reversed(self.path) if isinstance(step, str)), None)
 
     def describe(self) -> str:
         """Return key, dtype and shape for a message."""

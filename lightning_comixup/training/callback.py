@@ -13,8 +13,9 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.planning import LabelingReport
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.solvers.dispatch import warm_up
-from lightning_comixup.training.batch import read_batch
+from lightning_comixup.training.batch_reader import BatchReader, CleanBatch
 from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.clean_loss import find_source
@@ -191,6 +192,7 @@ class CoMixup(pl.Callback):
         self._image_logger = ImageLogger(log_images_every, images_folder)
         self._clean_gradient: CleanGradient | None = None  # of the current batch
         self._replacement = BatchReplacement()
+        self._reader = BatchReader(self._config)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""
@@ -205,6 +207,7 @@ class CoMixup(pl.Callback):
         self._run = RunState()
         self._replacement.install(trainer.strategy)
         self._image_logger.restart()
+        self._reader.restart()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -213,9 +216,10 @@ class CoMixup(pl.Callback):
         self._forget_batch()
         assert self.seed is not None
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
-        clean = read_batch(batch, batch_idx, self._config) if self._schedule.should_mix(draws) else None
-        if clean is not None:
+        parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
+        if parts is not None:
             is_first = self._run.last_report is None
+            clean = CleanBatch(batch, batch_idx, parts)
             step = mix_training_batch(trainer, pl_module, clean, self._config, draws, self._run)
             self._keep(step, pl_module)
             self._image_logger.draw(trainer, step)
@@ -273,7 +277,7 @@ class CoMixup(pl.Callback):
 
     def _keep(self, step: MixedStep, module: pl.LightningModule) -> None:
         self._clean_gradient = None if step.clean_pass is None else step.clean_pass.gradient
-        self.clean_targets = step.clean.parts.targets
+        self.clean_targets = flatten_labels(step.clean.parts.targets)
         if step.plan is not None:
             self._run.note_report(step.plan.report)
         takes_cross_entropy = self._config.clean_loss == "auto" and find_source(module, self._config) == "forward"

@@ -10,8 +10,10 @@ import lightning.pytorch as pl
 from torch import Tensor
 
 from lightning_comixup.soft_targets.losses import clean_loss
-from lightning_comixup.training.batch import CleanBatch, with_part
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
+from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
@@ -91,13 +93,14 @@ def _compute_loss(
     trainer: pl.Trainer, module: pl.LightningModule, source: CleanLossSource, clean: CleanBatch, inputs: Tensor
 ) -> Tensor | None:
     if source == "training_step":
-        batch = with_part(copy_containers(clean.batch), clean.keys.input_key, inputs, in_place=True)
+        batch = with_part(copy_containers(clean.batch), clean.parts.keys.input_key, inputs, in_place=True)
         return call_own_step(trainer, module, batch, clean.batch_idx)
+    targets = flatten_labels(clean.parts.targets)
     if source == "comixup_clean_loss":
-        return call_module(trainer.strategy, module, source, inputs, clean.parts.targets)
+        return call_module(trainer.strategy, module, source, inputs, targets)
     logits = call_module(trainer.strategy, module, "forward", inputs)
     kind = module.comixup_loss_kind if isinstance(module, CoMixupMixin) else "ce"
-    return clean_loss(logits, clean.parts.targets, kind)
+    return clean_loss(logits, targets, kind)
 
 
 def _start_watching(stack: ExitStack, module: pl.LightningModule, targets: Sequence[Tensor]) -> list[LossWatch]:

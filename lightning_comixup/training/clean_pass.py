@@ -18,7 +18,7 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.method.saliency import saliency_of_gradient
-from lightning_comixup.training.batch import CleanBatch
+from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_gradient import (
     CleanGradient,
     check_leaves,

@@ -22,8 +22,8 @@ AveragedKeys = Sequence[BatchKey] | Mapping[Any, Any]
 CleanLoss = Literal["auto", "training_step", "forward"]
 CleanGradientMethod = Literal["grad", "backward"]
 OnNonfinite = Literal["raise", "skip"]
-# (module, inputs (B, C, *spatial), clean targets) to a Tensor (B, *spatial). The result has no type here: jsonargparse
-# takes a callable that returns a class for a factory of that class, and would refuse callable objects.
+# (module, inputs in the user's layout, clean targets) to a Tensor (B, *spatial). The result has no type here:
+# jsonargparse takes a callable that returns a class for a factory of that class, and would refuse callable objects.
 SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Any]
 
 
@@ -82,15 +82,16 @@ class MixingConfig:
         for name, key in keys:
             check_key(name, key)
         _check_distinct([key for _, key in keys])
-        for number in self.average_classes:
+        for key, number in zip(self.also_average, self.average_classes, strict=True):
             if number is not None:
-                advice = "Give a mapping of each key to its number of classes, None for parts that are not classes."
-                check_count("A number of classes in also_average", number, advice=advice)
+                advice = "Use None for a part that is not of classes."
+                check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
 
 
 def _check_distinct(keys: list[BatchKey]) -> None:
+    paths = [tuple(key) if isinstance(key, list | tuple) else (key,) for key in keys]
     for position, key in enumerate(keys):
-        if key in keys[:position]:
+        if paths[position] in paths[:position]:
             raise ValueError(
                 "Each part of a batch must be named once in input_key, target_key, also_mix and also_average, "
                 f"found {key!r} twice: it would be mixed twice. Leave one of them out."

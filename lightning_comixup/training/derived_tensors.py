@@ -34,8 +34,10 @@ class DerivedTensors(TorchFunctionMode):
     def __init__(self, roots: Iterable[Tensor]) -> None:
         """Start with the roots alone."""
         super().__init__()
+        roots = list(roots)
         # Tensors are kept, so that no other gets the number of one that is gone.
         self._derived: dict[int, Tensor] = {id(root): root for root in roots}
+        self._memory = storages(roots)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -55,8 +57,10 @@ class DerivedTensors(TorchFunctionMode):
         return result
 
     def is_derived(self, tensor: object) -> bool:
-        """Whether a tensor is a root, or computed from roots alone."""
-        return id(tensor) in self._derived
+        """Whether a tensor is a root, a view of one, or computed from roots alone."""
+        if id(tensor) in self._derived:
+            return True
+        return isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory)
 
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See a call that gets a derived tensor, before it runs."""
@@ -84,7 +88,9 @@ def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name:
 
 def storages(tensors: Iterable[Tensor]) -> set[int]:
     """Return the addresses of the memory that tensors, or views of them, are in."""
-    return {tensor.untyped_storage().data_ptr() for tensor in tensors if tensor.layout == torch.strided}
+    # Other classes of tensors, such as shards, may have no memory of their own.
+    plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
+    return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
 
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:

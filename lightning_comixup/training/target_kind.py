@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from lightning_comixup.soft_targets.targets import TargetRows, flatten_labels, target_rows
@@ -31,23 +32,17 @@ def find_target_kinds(
         config: What the user gave.
 
     Raises:
-        ValueError: See `find_target_kind`; also if the number of classes of further labels is not known.
+        ValueError: See `find_target_kind`.
     """
     first = find_target_kind(targets[0], calls[0], config.num_classes, config.linear_targets)
     return (first, *map(_kind_of_averaged, targets[1:], calls[1:], config.average_classes))
 
 
 def _kind_of_averaged(part: Tensor, calls: Sequence[LossCall], num_classes: int | None) -> TargetKind:
-    """Decide what a part of `also_average` is: numbers if it is floating, else labels unless a loss takes numbers."""
-    if part.is_floating_point():
-        return TargetKind(True, None)
-    kind = find_target_kind(part, calls, num_classes, None)
-    if not kind.linear and kind.num_classes is None:
-        raise ValueError(
-            "Labels in also_average must have a number of classes, found none, and no loss that shows it. Pass "
-            "CoMixup(also_average={key: classes})."
-        )
-    return kind
+    """Decide what a part of `also_average` is: floating numbers and flags are averaged as they are."""
+    if part.is_floating_point() or part.dtype == torch.bool:
+        return TargetKind(part.is_floating_point(), None)
+    return find_target_kind(part, calls, num_classes, None)
 
 
 def find_target_kind(

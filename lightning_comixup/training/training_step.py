@@ -14,12 +14,14 @@ from lightning.pytorch.profilers import Profiler
 from torch import Tensor
 
 from lightning_comixup.functional import MixedBatch
-from lightning_comixup.method.channels import channels_first, restore_channels
+from lightning_comixup.method.channels import channel_advice, channels_first, restore_channels
 from lightning_comixup.method.grid import check_grid, resolve_grid
 from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
-from lightning_comixup.soft_targets.targets import TargetRows, combine_checks
-from lightning_comixup.training.batch import CleanBatch, with_part
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.averaged_parts import average_rows
+from lightning_comixup.training.batch import with_part
+from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.lightning_internals import makes_containers
@@ -28,6 +30,7 @@ from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.training.target_kind import find_target_kinds, target_values
 from lightning_comixup.training.users_saliency import call_users_saliency
+from lightning_comixup.validation import DeferredCheck
 
 
 class MixedStep(NamedTuple):
@@ -70,11 +73,9 @@ def mix_training_batch(
     if saliency is None:  # the step leaves this batch out
         targets = _leave_unmixed(clean, clean.labels())
         return MixedStep(clean.batch, None, clean, None, None, targets, None, config.channel_dim, phases.milliseconds)
-    values = _target_values(clean, run, config)
-    rows = [value.rows for value in values]
+    rows, check = _target_rows(clean, run, config)
     try:
         with phases.time("labeling"):
-            check = combine_checks([value.check for value in values])
             grid = _choose_grid(clean, config, draws)
             plan = plan_batch(saliency, config.hyperparameters, draws.masks(), grid, check)
     except NonFiniteSaliencyError as error:
@@ -132,20 +133,23 @@ def _find_saliency(
     if config.saliency is None:
         assert clean_pass is not None
         return clean_pass, clean_pass.saliency
-    inputs, targets = clean.parts.inputs, clean.parts.targets
+    inputs, targets = clean.parts.inputs, flatten_labels(clean.parts.targets)
     return clean_pass, call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
 
 
-def _target_values(clean: CleanBatch, run: RunState, config: MixingConfig) -> list[TargetRows]:
-    """Return what is averaged of the targets and of each part of `also_average`."""
+def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tuple[list[Tensor], DeferredCheck | None]:
+    """Return what is averaged of the targets and of each part of `also_average`, and one check of all values."""
     if run.target_kinds is None:  # no clean pass has shown anything
         run.target_kinds = find_target_kinds(clean.labels(), [()] * len(clean.labels()), config)
-    return [target_values(part, kind) for part, kind in zip(clean.labels(), run.target_kinds, strict=True)]
+    targets = target_values(clean.parts.targets, run.target_kinds[0])
+    averaged, check = average_rows(clean.parts.averaged, targets, run.target_kinds, config)
+    return [targets.rows, *averaged], check
 
 
 def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> tuple[int, ...]:
     sizes = [tuple(channels_first(part, config.channel_dim).shape[2:]) for part in clean.inputs()]
-    grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"))
+    advice = channel_advice(tuple(clean.parts.inputs.shape), config.channel_dim)
+    grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"), advice)
     for size in sizes[1:]:
         check_grid(grid, size, "also_mix")
     return grid
@@ -166,7 +170,7 @@ def _replace_parts(
 ) -> Any:
     """Return the batch with other inputs and targets, each in the order of the configuration's keys."""
     in_place = makes_containers(trainer, module)
-    keys = [clean.keys.input_key, *config.also_mix, clean.keys.target_key, *config.also_average]
+    keys = [clean.parts.keys.input_key, *config.also_mix, clean.parts.keys.target_key, *config.also_average]
     batch = clean.batch
     for key, value in zip(keys, [*inputs, *targets], strict=True):
         batch = with_part(batch, key, value, in_place=in_place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Literal
 
 import pytest
 import torch
@@ -59,9 +60,10 @@ def test_a_column_of_labels_is_flat_and_anything_else_stays() -> None:
 def test_a_column_of_labels_is_taken_by_every_function() -> None:
     inputs, labels, logits = torch.rand(10, 1, 8, 8), torch.arange(10) % 3, torch.rand(10, 3)
     column, module = labels.unsqueeze(1), nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
-    for kind in ("ce", "bce"):
-        assert soft_target_loss(logits, column, kind) == soft_target_loss(logits, labels, kind)  # type: ignore[arg-type]
-        assert clean_loss(logits, column, kind) == clean_loss(logits, labels, kind)  # type: ignore[arg-type]
+    kinds: tuple[Literal["ce", "bce"], ...] = ("ce", "bce")
+    for kind in kinds:
+        assert soft_target_loss(logits, column, kind) == soft_target_loss(logits, labels, kind)
+        assert clean_loss(logits, column, kind) == clean_loss(logits, labels, kind)
     assert SoftTargetAccuracy()(logits, column) == SoftTargetAccuracy()(logits, labels)
     saliency = compute_saliency(module, inputs, column)
     assert torch.equal(saliency, compute_saliency(module, inputs, labels))
