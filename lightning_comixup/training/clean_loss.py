@@ -16,6 +16,7 @@ from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
 from lightning_comixup.training.mixin import CoMixupMixin
@@ -75,6 +76,7 @@ def compute_clean_loss(
     with ExitStack() as stack:
         outputs = stack.enter_context(_outputs_of(module))
         watches = _start_watching(stack, module, targets) if run.target_kinds is None else []
+        stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs)
     if [target._version for target in targets] != versions:

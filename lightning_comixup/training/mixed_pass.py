@@ -7,23 +7,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.error_notes import explaining_mixed_targets
 from lightning_comixup.training.lightning_internals import is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import TargetWatch
-
-# Losses and metrics that want integers raise these; the errors of PyTorch and torchmetrics do not name the cause.
-_ERRORS_OF_TARGETS = (IndexError, RuntimeError, TypeError, ValueError)
-_HINT = (
-    "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
-    "comixup_loss of CoMixupMixin and torch's cross_entropy take them, for a loss that only takes integers "
-    "comixup_loss(..., loss_fn=...), and so does the metric SoftTargetAccuracy; CoMixup.clean_targets has the integers "
-    "of the clean batch."
-)
 
 
 class MixedTargets(NamedTuple):
@@ -66,19 +57,15 @@ def mixed_pass(
             must be that.
     """
     watch = losses = None
-    try:
-        with ExitStack() as stack:
-            if not run.has_watched_step and can_watch(module, is_compiled=is_compiled(module)):
-                stack.enter_context(uncompiled())
-                stack.enter_context(_keeping_problem_types(module))
-                watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=targets.has_classes()))
-                losses = stack.enter_context(LossWatch(targets.mixed[0]))
-            stack.enter_context(_routed_metrics(module, targets, run, watch))
-            yield
-    except _ERRORS_OF_TARGETS as error:
-        if targets.has_classes():
-            add_note(error, _HINT)
-        raise
+    with ExitStack() as stack:
+        stack.enter_context(explaining_mixed_targets(have_classes=targets.has_classes()))
+        if not run.has_watched_step and can_watch(module, is_compiled=is_compiled(module)):
+            stack.enter_context(uncompiled())
+            stack.enter_context(_keeping_problem_types(module))
+            watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=targets.has_classes()))
+            losses = stack.enter_context(LossWatch(targets.mixed[0]))
+        stack.enter_context(_routed_metrics(module, targets, run, watch))
+        yield
     run.has_watched_step = True
     for note in watch.notes if watch else ():
         run.say(note)
@@ -133,11 +120,3 @@ def _check_cross_entropy(losses: LossWatch) -> None:
             f"must be the loss of training_step too, found {others[0]} with other arguments or targets. Inherit from "
             "CoMixupMixin and override comixup_clean_loss(inputs, targets), or pass CoMixup(clean_weight=0)."
         )
-
-
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an error. From Python 3.11 on it is printed below the error; before that it is logged."""
-    if hasattr(error, "add_note"):
-        error.add_note(note)
-    else:
-        rank_zero_info(note)
