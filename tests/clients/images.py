@@ -108,6 +108,14 @@ class LogSoftmaxMNIST(TutorialMNIST):
         return F.nll_loss(self(x), y)
 
 
+class LogSoftmaxTwice(LogSoftmaxMNIST):
+    """The same with the loss of logits, which changes nothing about the value."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = batch
+        return F.cross_entropy(self(x), y)
+
+
 class UncertaintyRoutine(L.LightningModule):
     """A library's routine: model, loss object, a function that formats batches, metrics with a prefix."""
 
@@ -189,7 +197,12 @@ CLIENTS = [
         image_loader, scores=(Score("train/acc", "train_acc"),), loss_key="train/loss", tolerance=1e-6,
     ),
     Client("tutorial", "tutorial: `F.cross_entropy` and `self.log`", TutorialMNIST, image_loader, loss_key="train_loss_epoch"),
-    Client("log_softmax", "tutorial: log-softmax in `forward`, `F.nll_loss`", LogSoftmaxMNIST, image_loader),
+    Client(
+        "log_softmax", "tutorial: log-softmax in `forward`, `F.nll_loss`", LogSoftmaxMNIST, image_loader, lines=1,
+        refusal="cross_entropy|comixup_loss", names_line=True,
+        needed="`F.nll_loss` takes no rows: `self.comixup_loss` or `F.cross_entropy` of the same logarithm does",
+    ),
+    Client("log_softmax_twice", "log-softmax in `forward`, `F.cross_entropy`", LogSoftmaxTwice, image_loader),
     Client(
         "uncertainty_routine", "library routine: loss object, `MetricCollection` with a prefix, no `batch_idx`",
         lambda: UncertaintyRoutine(small_network(), nn.CrossEntropyLoss()), image_loader,

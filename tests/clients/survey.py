@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 
@@ -54,6 +55,8 @@ def _trained(client: Client, run: Run) -> str:
 def main() -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     print("| client | expected | found |\n| --- | --- | --- |")
     for client in CLIENTS:
         expected = "refused" if client.refusal is not None else "exact"
