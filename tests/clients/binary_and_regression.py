@@ -140,18 +140,6 @@ class Coordinates(OutputModule):
         return loss
 
 
-class Ordinal(OutputModule):
-    """Grades: one logit for each threshold, made from the integer label."""
-
-    def __init__(self) -> None:
-        super().__init__(CLASSES - 1)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, grade = batch
-        levels = (grade.unsqueeze(1) > torch.arange(CLASSES - 1, device=grade.device)).float()
-        return F.binary_cross_entropy_with_logits(self(x), levels)
-
-
 def images_with(targets: Tensor) -> Any:
     return make_loader((make_images()[0], targets))
 
@@ -161,40 +149,70 @@ def mean_absolute_error(predictions: Tensor, targets: Tensor) -> Tensor:
 
 
 def numbers(*columns: int) -> Tensor:
-    return torch.randn(30, *columns, generator=torch.Generator().manual_seed(8)) + make_labels().view(-1, *[1] * len(columns))
+    return torch.randn(30, *columns, generator=torch.Generator().manual_seed(8)) + make_labels().view(
+        -1, *[1] * len(columns)
+    )
 
 
 CLIENTS = [
     Client(
-        "binary", "one logit, integer labels, `y.float()`", BinaryInteger, lambda: images_with(make_labels(2)),
-        scores=(Score("train_acc", "acc", binary_accuracy),), loss_key="train_loss",
+        "binary",
+        "one logit, integer labels, `y.float()`",
+        BinaryInteger,
+        lambda: images_with(make_labels(2)),
+        scores=(Score("train_acc", "acc", binary_accuracy),),
+        loss_key="train_loss",
     ),
     Client(
-        "binary_cast", "one logit, `y.int()` for the metric", BinaryCast, lambda: images_with(make_labels(2)), lines=1,
-        needed="a cast cuts 0.9 to 0: give the metric `y`", refusal=r"(?i)integer", names_line=True,
+        "binary_cast",
+        "one logit, `y.int()` for the metric",
+        BinaryCast,
+        lambda: images_with(make_labels(2)),
+        lines=1,
+        needed="a cast cuts 0.9 to 0: give the metric `y`",
+        refusal=r"(?i)integer",
+        names_line=True,
     ),
     Client(
-        "binary_column", "probabilities and labels (B, 1), floating", BinaryColumn,
-        lambda: images_with(make_labels(2).float().unsqueeze(1)), loss_key="train_loss",
+        "binary_column",
+        "probabilities and labels (B, 1), floating",
+        BinaryColumn,
+        lambda: images_with(make_labels(2).float().unsqueeze(1)),
+        loss_key="train_loss",
     ),
     Client(
-        "class_column", "integer labels (B, 1), `y.squeeze(1)`", ClassColumn, lambda: images_with(make_labels().unsqueeze(1))
+        "class_column",
+        "integer labels (B, 1), `y.squeeze(1)`",
+        ClassColumn,
+        lambda: images_with(make_labels().unsqueeze(1)),
     ),
     Client(
-        "class_column_cast", "integer labels (B, 1), `y.squeeze().long()`", ClassColumnCast,
-        lambda: images_with(make_labels().unsqueeze(1)), lines=1, needed="a cast cuts 0.9 to 0: leave `.long()` out",
-        refusal=r"(?i)integer|long", names_line=True,
+        "class_column_cast",
+        "integer labels (B, 1), `y.squeeze().long()`",
+        ClassColumnCast,
+        lambda: images_with(make_labels().unsqueeze(1)),
+        lines=1,
+        needed="a cast cuts 0.9 to 0: leave `.long()` out",
+        refusal=r"(?i)integer|long",
+        names_line=True,
     ),
     Client("tags", "several labels, `multilabel_soft_margin_loss`", Tags, lambda: images_with(make_tags().float())),
-    Client("tags_by_bce", "several labels, floating, `pos_weight`", TagsByBCE, lambda: images_with(make_tags().float())),
     Client(
-        "regression", "one number (B,), `F.mse_loss`", Regression, lambda: images_with(numbers()),
-        scores=(Score("train_mae", "mae", mean_absolute_error),), loss_key="train_mse",
+        "tags_by_bce", "several labels, floating, `pos_weight`", TagsByBCE, lambda: images_with(make_tags().float())
+    ),
+    Client(
+        "regression",
+        "one number (B,), `F.mse_loss`",
+        Regression,
+        lambda: images_with(numbers()),
+        scores=(Score("train_mae", "mae", mean_absolute_error),),
+        loss_key="train_mse",
     ),
     Client("coordinates", "two numbers (B, 2), `MSELoss`", lambda: Coordinates(False), lambda: images_with(numbers(2))),
-    Client("coordinates_robust", "two numbers (B, 2), `SmoothL1Loss`", lambda: Coordinates(True), lambda: images_with(numbers(2))),
     Client(
-        "ordinal", "grades by thresholds, `y > k`", Ordinal, lambda: images_with(make_labels()), lines=1, names_line=True,
-        refusal="(?i)class probabilities|rows", needed="comparison with rows: the sums of their last columns are the levels",
+        "coordinates_robust",
+        "two numbers (B, 2), `SmoothL1Loss`",
+        lambda: Coordinates(True),
+        lambda: images_with(numbers(2)),
     ),
-]  # fmt: skip
+]

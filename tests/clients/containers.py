@@ -139,7 +139,9 @@ def weights() -> Tensor:
 
 def weighted_dict_loader() -> Any:
     parts = (*make_images(), weights())
-    return make_loader(lambda index: dict(zip(("image", "label", "weight"), (part[index] for part in parts), strict=True)))
+    return make_loader(
+        lambda index: dict(zip(("image", "label", "weight"), (part[index] for part in parts), strict=True))
+    )
 
 
 def two_loaders() -> Any:
@@ -150,41 +152,95 @@ def two_loaders() -> Any:
 _ATTRIBUTES: dict[str, Any] = {"inputs": attrgetter("images"), "targets": attrgetter("labels")}
 _UNMIXED = r"(?i){0}.*unmixed|unmixed.*{0}"
 CLIENTS = [
-    Client("dataclass", "batch is a dataclass", Named, lambda: loader_of(as_dataclass), loss_key="train/loss", **_ATTRIBUTES),
     Client(
-        "named_tuple", "batch is a named tuple, with indices", Named, lambda: loader_of(as_named_tuple),
-        loss_key="train/loss", told=_UNMIXED.format("indices"), needed="the indices stay as they are, which is said once", **_ATTRIBUTES,
-    ),
-    Client("object", "batch is an object with attributes", Named, lambda: loader_of(as_object), loss_key="train/loss", **_ATTRIBUTES),
-    Client(
-        "web_samples", "tuple of keys, images, labels, URLs and None", WebSamples, lambda: loader_of(as_web_sample),
-        inputs=itemgetter(1), targets=itemgetter(2),
+        "dataclass",
+        "batch is a dataclass",
+        Named,
+        lambda: loader_of(as_dataclass),
+        loss_key="train/loss",
+        **_ATTRIBUTES,
     ),
     Client(
-        "short_names", "dictionary with x, y, index and id", ShortNames, dict_loader, inputs=itemgetter("x"), targets=itemgetter("y"),
-        told=_UNMIXED.format("index"), needed="the index stays as it is, which is said once",
+        "named_tuple",
+        "batch is a named tuple, with indices",
+        Named,
+        lambda: loader_of(as_named_tuple),
+        loss_key="train/loss",
+        told=_UNMIXED.format("indices"),
+        needed="the indices stay as they are, which is said once",
+        **_ATTRIBUTES,
     ),
     Client(
-        "sample_weights", "a weight for each sample, in a list", SampleWeights, lambda: make_loader((*make_images(), weights())),
-        told=_UNMIXED.format(r"\b2\b"), needed="the weights stay unmixed, which is said once; `also_average=[2]` mixes them",
+        "object",
+        "batch is an object with attributes",
+        Named,
+        lambda: loader_of(as_object),
+        loss_key="train/loss",
+        **_ATTRIBUTES,
     ),
     Client(
-        "sample_weights_averaged", "a weight for each sample, mixed", SampleWeights, lambda: make_loader((*make_images(), weights())),
-        settings={"also_average": [2]}, lines=1, needed="`also_average=[2]`",
+        "web_samples",
+        "tuple of keys, images, labels, URLs and None",
+        WebSamples,
+        lambda: loader_of(as_web_sample),
+        inputs=itemgetter(1),
+        targets=itemgetter(2),
     ),
     Client(
-        "named_weights", "a weight for each sample, in a dictionary", NamedWeights, weighted_dict_loader,
-        inputs=itemgetter("image"), targets=itemgetter("label"), told=_UNMIXED.format("weight"),
+        "short_names",
+        "dictionary with x, y, index and id",
+        ShortNames,
+        dict_loader,
+        inputs=itemgetter("x"),
+        targets=itemgetter("y"),
+        told=_UNMIXED.format("index"),
+        needed="the index stays as it is, which is said once",
+    ),
+    Client(
+        "sample_weights",
+        "a weight for each sample, in a list",
+        SampleWeights,
+        lambda: make_loader((*make_images(), weights())),
+        told=_UNMIXED.format(r"\b2\b"),
+        needed="the weights stay unmixed, which is said once; `also_average=[2]` mixes them",
+    ),
+    Client(
+        "sample_weights_averaged",
+        "a weight for each sample, mixed",
+        SampleWeights,
+        lambda: make_loader((*make_images(), weights())),
+        settings={"also_average": [2]},
+        lines=1,
+        needed="`also_average=[2]`",
+    ),
+    Client(
+        "named_weights",
+        "a weight for each sample, in a dictionary",
+        NamedWeights,
+        weighted_dict_loader,
+        inputs=itemgetter("image"),
+        targets=itemgetter("label"),
+        told=_UNMIXED.format("weight"),
         needed="the weights stay unmixed, which is said once",
     ),
     Client(
-        "two_loaders", "two loaders, labelled and unlabelled", SemiSupervised, two_loaders, lines=2,
+        "two_loaders",
+        "two loaders, labelled and unlabelled",
+        SemiSupervised,
+        two_loaders,
+        lines=2,
         settings={"input_key": ["labelled", 0], "target_key": ["labelled", 1]},
-        inputs=lambda batch: batch["labelled"][0], targets=lambda batch: batch["labelled"][1],
+        inputs=lambda batch: batch["labelled"][0],
+        targets=lambda batch: batch["labelled"][1],
         needed='`input_key=["labelled", 0]`, `target_key=["labelled", 1]`',
     ),
     Client(
-        "two_loaders_default", "two loaders, the callback alone", SemiSupervised, two_loaders, lines=2,
-        refusal=r"(?s)(?=.*input_key)(?=.*labelled)", needed="which images? The keys, as above",
+        "two_loaders_default",
+        "two loaders, the callback alone",
+        SemiSupervised,
+        two_loaders,
+        lines=2,
+        refusal=r"(?s)(?=.*input_key)(?=.*labelled)",
+        needed="which images? The keys, as above",
     ),
-]  # fmt: skip
+]

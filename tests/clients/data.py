@@ -81,4 +81,4 @@ def small_network(channels: int = 1, classes: int = CLASSES) -> nn.Sequential:
 
 def small_backbone(channels: int = 1) -> nn.Sequential:
     """The features (B, 96) of `small_network`."""
-    return small_network(channels)[:-1]
+    return nn.Sequential(*list(small_network(channels))[:-1])

@@ -58,7 +58,7 @@ class SceneTask(L.LightningModule):
         loss: Tensor = self.criterion(y_hat, y)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=x.shape[0])
         self.train_metrics(y_hat, y)
-        self.log_dict({name: metric for name, metric in self.train_metrics.items()}, batch_size=x.shape[0])  # type: ignore[misc]
+        self.log_dict(self.train_metrics, on_step=False, on_epoch=True, batch_size=x.shape[0])
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -137,7 +137,12 @@ def volumes() -> Any:
     scans[:, :, :4] += labels.view(-1, 1, 1, 1, 1)
 
     def scan(index: int) -> dict[str, Any]:
-        return {"image": scans[index], "label": labels[index], "path": f"scan_{index}.nii.gz", "spacing": [1.0, 1.0, 2.5]}
+        return {
+            "image": scans[index],
+            "label": labels[index],
+            "path": f"scan_{index}.nii.gz",
+            "spacing": [1.0, 1.0, 2.5],
+        }
 
     return make_loader(scan)
 
@@ -145,21 +150,42 @@ def volumes() -> Any:
 _KEYS: dict[str, Any] = {"inputs": itemgetter("image"), "targets": itemgetter("label")}
 CLIENTS = [
     Client(
-        "scene_task", "geospatial task: dictionary, `on_after_batch_transfer`, averages of the accuracy", SceneTask,
-        lambda: scenes(make_labels()), loss_key="train_loss", **_KEYS,
+        "scene_task",
+        "geospatial task: dictionary, `on_after_batch_transfer`, averages of the accuracy",
+        SceneTask,
+        lambda: scenes(make_labels()),
+        loss_key="train_loss",
+        **_KEYS,
         scores=(
             Score("train_OverallAccuracy", "train_metrics"),
             Score("train_AverageAccuracy", "train_metrics", macro_accuracy),
         ),
     ),
     Client(
-        "scene_task_focal", "geospatial task with a focal loss class by class", lambda: SceneTask("focal"),
-        lambda: scenes(make_labels()), lines=1, refusal="comixup_loss", names_line=True,
-        needed="comparison with labels: `loss=\"ce\"`, or a focal loss of rows",
+        "scene_task_focal",
+        "geospatial task with a focal loss class by class",
+        lambda: SceneTask("focal"),
+        lambda: scenes(make_labels()),
+        lines=1,
+        refusal="comixup_loss",
+        names_line=True,
+        needed='comparison with labels: `loss="ce"`, or a focal loss of rows',
     ),
     Client(
-        "scene_tags", "geospatial task with several labels, integers of 0 and 1", SceneTags, lambda: scenes(make_tags()),
-        loss_key="train_loss", scores=(Score("train_MultilabelAccuracy", "train_metrics", label_accuracy),), **_KEYS,
+        "scene_tags",
+        "geospatial task with several labels, integers of 0 and 1",
+        SceneTags,
+        lambda: scenes(make_tags()),
+        loss_key="train_loss",
+        scores=(Score("train_MultilabelAccuracy", "train_metrics", label_accuracy),),
+        **_KEYS,
     ),
-    Client("volumes", "medical volumes (B, 1, D, H, W), dictionary", VolumeClassifier, volumes, loss_key="train_loss", **_KEYS),
-]  # fmt: skip
+    Client(
+        "volumes",
+        "medical volumes (B, 1, D, H, W), dictionary",
+        VolumeClassifier,
+        volumes,
+        loss_key="train_loss",
+        **_KEYS,
+    ),
+]

@@ -12,7 +12,15 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
 from tests.clients.base import Client
-from tests.clients.data import CLASSES, image_loader, make_images, make_labels, make_loader, small_backbone, small_network
+from tests.clients.data import (
+    CLASSES,
+    image_loader,
+    make_images,
+    make_labels,
+    make_loader,
+    small_backbone,
+    small_network,
+)
 
 
 class WithoutForward(L.LightningModule):
@@ -131,81 +139,50 @@ class AuxiliaryHead(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
 
 
-class TwoLabels(L.LightningModule):
-    """Each image has a fine and a coarse label, the batch is a list of three."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk, self.fine, self.coarse = small_backbone(), nn.Linear(96, CLASSES), nn.Linear(96, 2)
-
-    def losses(self, images: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
-        features = self.trunk(images)
-        return F.cross_entropy(self.fine(features), fine) + 0.5 * F.cross_entropy(self.coarse(features), coarse)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        return self.losses(*batch)
-
-    def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=0.05)
-
-
-class TwoNamedLabels(TwoLabels):
-    """The same with a dictionary."""
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        return self.losses(batch["image"], batch["fine"], batch["coarse"])
-
-
-def two_label_loader() -> Any:
-    images, fine = make_images()
-    return make_loader((images, fine, fine // 2))
-
-
-def named_label_loader() -> Any:
-    images, fine = make_images()
-    return make_loader(lambda index: {"image": images[index], "fine": fine[index], "coarse": fine[index] // 2})
-
-
 def image_dict_loader() -> Any:
     images, labels = make_images()[0], make_labels()
     return make_loader(lambda index: {"image": images[index], "label": labels[index]})
 
 
 CLIENTS = [
-    Client("without_forward", "no `forward`: the step calls `self.net`", WithoutForward, image_loader, loss_key="loss/train"),
     Client(
-        "forward_of_batch", "`forward(batch)` takes the dictionary, returns one", ForwardOfBatch, image_dict_loader,
-        inputs=itemgetter("image"), targets=itemgetter("label"), loss_key="train_loss",
+        "without_forward",
+        "no `forward`: the step calls `self.net`",
+        WithoutForward,
+        image_loader,
+        loss_key="loss/train",
     ),
     Client(
-        "probabilities", "`forward` returns probabilities, `F.nll_loss` of their logarithm", Probabilities, image_loader,
-        lines=1, refusal="cross_entropy|comixup_loss", names_line=True,
+        "forward_of_batch",
+        "`forward(batch)` takes the dictionary, returns one",
+        ForwardOfBatch,
+        image_dict_loader,
+        inputs=itemgetter("image"),
+        targets=itemgetter("label"),
+        loss_key="train_loss",
+    ),
+    Client(
+        "probabilities",
+        "`forward` returns probabilities, `F.nll_loss` of their logarithm",
+        Probabilities,
+        image_loader,
+        lines=1,
+        refusal="cross_entropy|comixup_loss",
+        names_line=True,
         needed="`F.nll_loss` takes no rows: `self.comixup_loss` or `F.cross_entropy` of the same logarithm does",
     ),
     Client(
-        "probabilities_apart", "`forward` returns probabilities, the step uses the logits", ProbabilitiesApart, image_loader
+        "probabilities_apart",
+        "`forward` returns probabilities, the step uses the logits",
+        ProbabilitiesApart,
+        image_loader,
     ),
     Client(
-        "features_and_logits", "`forward` returns a tuple of logits and features", FeaturesAndLogits, image_loader,
+        "features_and_logits",
+        "`forward` returns a tuple of logits and features",
+        FeaturesAndLogits,
+        image_loader,
         loss_key="loss",
     ),
     Client("auxiliary_head", "auxiliary head, loss + 0.4 of its loss", AuxiliaryHead, image_loader),
-    Client(
-        "two_labels", "two heads, batch `[images, fine, coarse]`", TwoLabels, two_label_loader, told=r"\b2\b.*unmixed|unmixed.*\b2\b",
-        needed="the second label stays unmixed, which is said once; `also_average=[2]` mixes it",
-    ),
-    Client(
-        "two_labels_averaged", "two heads, both labels mixed", TwoLabels, two_label_loader,
-        settings={"also_average": [2]}, lines=1, needed="`also_average=[2]`",
-    ),
-    Client(
-        "two_named_labels", "two heads, a dictionary with two labels", TwoNamedLabels, named_label_loader, lines=1,
-        refusal=r"(?s)(?=.*target_key)(?=.*fine)(?=.*coarse)", needed="which label? `target_key=\"fine\"`",
-    ),
-    Client(
-        "two_named_labels_averaged", "two heads, a dictionary, both labels mixed", TwoNamedLabels, named_label_loader,
-        settings={"target_key": "fine", "also_average": ["coarse"]}, lines=2,
-        needed="`target_key=\"fine\"`, `also_average=[\"coarse\"]`",
-        inputs=itemgetter("image"), targets=itemgetter("fine"),
-    ),
-]  # fmt: skip
+]

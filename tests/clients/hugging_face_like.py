@@ -125,29 +125,59 @@ def audio_features() -> Any:
     return make_loader(lambda index: {"input_values": waveforms[index], "labels": labels[index]})
 
 
-_IMAGES: dict[str, Any] = {"inputs": itemgetter("pixel_values"), "targets": itemgetter("labels"), "loss_key": "train_loss"}
+_IMAGES: dict[str, Any] = {
+    "inputs": itemgetter("pixel_values"),
+    "targets": itemgetter("labels"),
+    "loss_key": "train_loss",
+}
 CLIENTS = [
     Client(
-        "transformer_image", "image model of transformers that gets the labels", lambda: Finetuning(FakeImageModel()),
-        image_features, lines=1, refusal="loss_function", needed="its loss flattens rows, or takes them for several labels: "
+        "transformer_image",
+        "image model of transformers that gets the labels",
+        lambda: Finetuning(FakeImageModel()),
+        image_features,
+        lines=1,
+        refusal="loss_function",
+        needed="its loss flattens rows, or takes them for several labels: "
         "`model.loss_function = lambda labels, logits, *_, **__: F.cross_entropy(logits, labels)`",
     ),
     Client(
-        "transformer_image_replaced", "the same with a `loss_function` for rows", with_loss_of_rows, image_features,
-        lines=1, needed="`model.loss_function = ...`, as above", **_IMAGES,
+        "transformer_image_replaced",
+        "the same with a `loss_function` for rows",
+        with_loss_of_rows,
+        image_features,
+        lines=1,
+        needed="`model.loss_function = ...`, as above",
+        **_IMAGES,
     ),
     Client(
-        "transformer_image_logits", "image model of transformers, own cross-entropy of its logits",
-        lambda: OwnLoss(FakeImageModel(), "pixel_values"), image_features, **_IMAGES,
+        "transformer_image_logits",
+        "image model of transformers, own cross-entropy of its logits",
+        lambda: OwnLoss(FakeImageModel(), "pixel_values"),
+        image_features,
+        **_IMAGES,
     ),
     Client(
-        "transformer_audio", "audio model of transformers (B, T) that gets the labels", lambda: Finetuning(FakeAudioModel()),
-        audio_features, settings={"channel_dim": None}, lines=2, refusal=r"(?i)view|flatten|rows", names_line=True,
+        "transformer_audio",
+        "audio model of transformers (B, T) that gets the labels",
+        lambda: Finetuning(FakeAudioModel()),
+        audio_features,
+        settings={"channel_dim": None},
+        lines=2,
+        refusal=r"(?i)view|flatten|rows",
+        names_line=True,
         needed="its loss flattens rows: cross-entropy of its logits in the step",
     ),
     Client(
-        "transformer_audio_logits", "audio model of transformers (B, T), own cross-entropy of its logits",
-        lambda: OwnLoss(FakeAudioModel(), "input_values"), audio_features, settings={"channel_dim": None}, lines=1,
-        needed="`channel_dim=None`", inputs=itemgetter("input_values"), targets=itemgetter("labels"), loss_key="train_loss",
+        "transformer_audio_logits",
+        "audio model of transformers (B, T), own cross-entropy of its logits",
+        lambda: OwnLoss(FakeAudioModel(), "input_values"),
+        audio_features,
+        settings={"channel_dim": None},
+        lines=1,
+        needed="`channel_dim=None`",
+        inputs=itemgetter("input_values"),
+        targets=itemgetter("labels"),
+        loss_key="train_loss",
     ),
-]  # fmt: skip
+]

@@ -123,9 +123,9 @@ class UncertaintyRoutine(L.LightningModule):
         super().__init__()
         self.model, self.loss = model, loss
         self.format_batch_fn = nn.Identity() if format_batch_fn is None else format_batch_fn
-        metrics = MetricCollection({"acc": MulticlassAccuracy(CLASSES, average="micro"), "loss": MeanMetric()})
-        self.val_metrics = MetricCollection({"acc": metrics["acc"].clone()}, prefix="val/")
-        self.train_metrics = MetricCollection({"acc": metrics["acc"].clone()}, prefix="train/")
+        metrics = MetricCollection({"acc": MulticlassAccuracy(CLASSES, average="micro")})
+        self.val_metrics = metrics.clone(prefix="val/")
+        self.train_metrics = metrics.clone(prefix="train/")
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.model(inputs)
@@ -189,27 +189,54 @@ class TimmStyle(L.LightningModule):
 
 CLIENTS = [
     Client(
-        "template", "project template: one step for all stages, metrics of loss and accuracy", make_template, image_loader,
-        scores=(Score("train/acc", "train_acc"),), loss_key="train/loss",
+        "template",
+        "project template: one step for all stages, metrics of loss and accuracy",
+        make_template,
+        image_loader,
+        scores=(Score("train/acc", "train_acc"),),
+        loss_key="train/loss",
     ),
     Client(
-        "template_compiled", "project template with `torch.compile` of the network", partial(make_template, compile=True),
-        image_loader, scores=(Score("train/acc", "train_acc"),), loss_key="train/loss", tolerance=1e-6,
+        "template_compiled",
+        "project template with `torch.compile` of the network",
+        partial(make_template, compile=True),
+        image_loader,
+        scores=(Score("train/acc", "train_acc"),),
+        loss_key="train/loss",
+        tolerance=1e-6,
     ),
-    Client("tutorial", "tutorial: `F.cross_entropy` and `self.log`", TutorialMNIST, image_loader, loss_key="train_loss_epoch"),
     Client(
-        "log_softmax", "tutorial: log-softmax in `forward`, `F.nll_loss`", LogSoftmaxMNIST, image_loader, lines=1,
-        refusal="cross_entropy|comixup_loss", names_line=True,
+        "tutorial",
+        "tutorial: `F.cross_entropy` and `self.log`",
+        TutorialMNIST,
+        image_loader,
+        loss_key="train_loss_epoch",
+    ),
+    Client(
+        "log_softmax",
+        "tutorial: log-softmax in `forward`, `F.nll_loss`",
+        LogSoftmaxMNIST,
+        image_loader,
+        lines=1,
+        refusal="cross_entropy|comixup_loss",
+        names_line=True,
         needed="`F.nll_loss` takes no rows: `self.comixup_loss` or `F.cross_entropy` of the same logarithm does",
     ),
     Client("log_softmax_twice", "log-softmax in `forward`, `F.cross_entropy`", LogSoftmaxTwice, image_loader),
     Client(
-        "uncertainty_routine", "library routine: loss object, `MetricCollection` with a prefix, no `batch_idx`",
-        lambda: UncertaintyRoutine(small_network(), nn.CrossEntropyLoss()), image_loader,
-        scores=(Score("train/acc", "train_metrics"),), loss_key="train_loss",
+        "uncertainty_routine",
+        "library routine: loss object, `MetricCollection` with a prefix, no `batch_idx`",
+        lambda: UncertaintyRoutine(small_network(), nn.CrossEntropyLoss()),
+        image_loader,
+        scores=(Score("train/acc", "train_metrics"),),
+        loss_key="train_loss",
     ),
     Client(
-        "timm_style", "label smoothing, dropout, metric logged as a value", TimmStyle, image_loader,
-        scores=(Score("train/top1", "top1"),), loss_key="train/loss",
+        "timm_style",
+        "label smoothing, dropout, metric logged as a value",
+        TimmStyle,
+        image_loader,
+        scores=(Score("train/top1", "top1"),),
+        loss_key="train/loss",
     ),
-]  # fmt: skip
+]

@@ -147,16 +147,39 @@ def refused(name: str, style: str, loss: Callable[[], nn.Module], needed: str) -
 CLIENTS = [
     Client("class_weights", "weights of the classes in a buffer", ClassWeights, image_loader),
     trains("smoothed", "`CrossEntropyLoss(label_smoothing=0.3)`", partial(nn.CrossEntropyLoss, label_smoothing=0.3)),
-    trains("summed", "`CrossEntropyLoss(reduction=\"sum\")`", partial(nn.CrossEntropyLoss, reduction="sum"), 0.005),
-    trains("focal_by_cross_entropy", "focal loss from `F.cross_entropy(reduction=\"none\")`", FocalByCrossEntropy),
-    refused("focal_by_gather", "focal loss by `gather`", FocalByGather, "`gather` by labels: `self.comixup_loss`, or focal terms of `F.cross_entropy(reduction=\"none\")`"),
-    refused("focal_by_class", "focal loss class by class, `labels == k`", FocalByClass, "comparison with labels: the same"),
-    refused("smoothing_by_gather", "label smoothing by `gather`", SmoothingByGather, "`gather` by labels: `self.comixup_loss(..., label_smoothing=0.1)`"),
+    trains("summed", '`CrossEntropyLoss(reduction="sum")`', partial(nn.CrossEntropyLoss, reduction="sum"), 0.005),
+    trains("focal_by_cross_entropy", 'focal loss from `F.cross_entropy(reduction="none")`', FocalByCrossEntropy),
+    refused(
+        "focal_by_gather",
+        "focal loss by `gather`",
+        FocalByGather,
+        '`gather` by labels: `self.comixup_loss`, or focal terms of `F.cross_entropy(reduction="none")`',
+    ),
+    refused(
+        "focal_by_class", "focal loss class by class, `labels == k`", FocalByClass, "comparison with labels: the same"
+    ),
+    refused(
+        "smoothing_by_gather",
+        "label smoothing by `gather`",
+        SmoothingByGather,
+        "`gather` by labels: `self.comixup_loss(..., label_smoothing=0.1)`",
+    ),
     refused("by_index", "cross-entropy by indexing", ByIndex, "indexing by labels: `self.comixup_loss`"),
-    refused("one_hot_bce", "binary cross-entropy of one-hot labels", OneHotBCE, "`one_hot` of rows: use the rows themselves, or `self.comixup_loss(..., \"bce\")`"),
+    refused(
+        "one_hot_bce",
+        "binary cross-entropy of one-hot labels",
+        OneHotBCE,
+        '`one_hot` of rows: use the rows themselves, or `self.comixup_loss(..., "bce")`',
+    ),
     refused("multi_margin", "`MultiMarginLoss`", nn.MultiMarginLoss, "a loss for integers: `self.comixup_loss`"),
     Client(
-        "margin_head", "angular margin head, `scatter_` by labels", MarginModule, image_loader, lines=1,
-        needed="`scatter_` by labels: the margin of rows is `self.margin * targets`", refusal="(?i)rows|class probabilities", names_line=True,
+        "margin_head",
+        "angular margin head, `scatter_` by labels",
+        MarginModule,
+        image_loader,
+        lines=1,
+        needed="`scatter_` by labels: the margin of rows is `self.margin * targets`",
+        refusal="(?i)rows|class probabilities",
+        names_line=True,
     ),
-]  # fmt: skip
+]

@@ -111,7 +111,10 @@ class CollectionOfMetrics(MetricModule):
 
     def __init__(self) -> None:
         super().__init__()
-        metrics = {"micro": MulticlassAccuracy(CLASSES, average="micro"), "f1": F1Score("multiclass", num_classes=CLASSES)}
+        metrics = {
+            "micro": MulticlassAccuracy(CLASSES, average="micro"),
+            "f1": F1Score("multiclass", num_classes=CLASSES),
+        }
         self.train_metrics = MetricCollection(metrics, prefix="train_")  # type: ignore[arg-type]
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
@@ -162,28 +165,55 @@ _REMEDY = "`targets.argmax(1)`, `SoftTargetAccuracy` or a metric of torchmetrics
 CLIENTS = [
     refused("manual_accuracy", "`(preds == y).float().mean()`", ManualAccuracy, "comparison with rows: " + _REMEDY),
     refused(
-        "manual_accuracy_silent", "the same where batch and classes are equally many", partial(ManualAccuracy, 10),
-        "comparison with rows: " + _REMEDY, ten_class_loader,
+        "manual_accuracy_silent",
+        "the same where batch and classes are equally many",
+        partial(ManualAccuracy, 10),
+        "comparison with rows: " + _REMEDY,
+        ten_class_loader,
     ),
     refused("counted_correct", "`torch.eq(preds, y).sum().item()`", CountedCorrect, "comparison with rows: " + _REMEDY),
     refused("top_k", "top-3 by `eq` and `expand_as`", TopK, "comparison with rows: " + _REMEDY),
-    refused("functional_accuracy", "`torchmetrics.functional.accuracy` of classes", FunctionalAccuracy, "a function cannot be shown the clean batch: " + _REMEDY),
-    refused("functional_of_logits", "`torchmetrics.functional.accuracy` of logits", FunctionalOfLogits, "a function cannot be shown the clean batch: " + _REMEDY),
+    refused(
+        "functional_accuracy",
+        "`torchmetrics.functional.accuracy` of classes",
+        FunctionalAccuracy,
+        "a function cannot be shown the clean batch: " + _REMEDY,
+    ),
+    refused(
+        "functional_of_logits",
+        "`torchmetrics.functional.accuracy` of logits",
+        FunctionalOfLogits,
+        "a function cannot be shown the clean batch: " + _REMEDY,
+    ),
     Client(
-        "numpy_score", "a score of scikit-learn on arrays", NumpyScore, image_loader, lines=1, refusal="CoMixup",
+        "numpy_score",
+        "a score of scikit-learn on arrays",
+        NumpyScore,
+        image_loader,
+        lines=1,
+        refusal="CoMixup",
         needed="the score refuses rows: `targets.argmax(1)`",
     ),
     refused("bincount", "confusion matrix by `bincount`", ConfusionByBincount, "counting of rows: " + _REMEDY),
     Client(
-        "collection", "`MetricCollection`, `log_dict` of its values", CollectionOfMetrics, image_loader,
+        "collection",
+        "`MetricCollection`, `log_dict` of its values",
+        CollectionOfMetrics,
+        image_loader,
         scores=(Score("train_micro", "train_metrics"),),
     ),
     Client(
-        "metrics_by_stage", "metrics in a `ModuleDict`, computed at the end of the epoch", PerStageMetrics, image_loader,
+        "metrics_by_stage",
+        "metrics in a `ModuleDict`, computed at the end of the epoch",
+        PerStageMetrics,
+        image_loader,
         scores=(Score("fit_acc", "metrics.fit", macro_accuracy),),
     ),
     Client(
-        "collected_outputs", "outputs collected in a list", CollectedOutputs, image_loader,
+        "collected_outputs",
+        "outputs collected in a list",
+        CollectedOutputs,
+        image_loader,
         needed="the list gets the outputs of the clean and of the mixed batch",
     ),
-]  # fmt: skip
+]

@@ -88,7 +88,10 @@ class Alternating(Base):
         self.untoggle_optimizer(optimizer)
 
     def configure_optimizers(self) -> Any:
-        return [torch.optim.SGD(self.net[:4].parameters(), lr=0.05), torch.optim.Adam(self.net[4:].parameters(), lr=0.01)]
+        return [
+            torch.optim.SGD(self.net[:4].parameters(), lr=0.05),
+            torch.optim.Adam(self.net[4:].parameters(), lr=0.01),
+        ]
 
 
 def step_alternating(module: Any, optimizers: list[Any], clean: Any, mixed: Any, batch_idx: int) -> Tensor:
@@ -155,22 +158,63 @@ class Validated(Automatic):
 
 
 _LOSS: dict[str, Any] = {"loss_key": "train_loss"}
-_MANUAL: dict[str, Any] = {"settings": {"manual_optimization": True}, "lines": 1, "needed": "`manual_optimization=True`"}
+_MANUAL: dict[str, Any] = {
+    "settings": {"manual_optimization": True},
+    "lines": 1,
+    "needed": "`manual_optimization=True`",
+}
 CLIENTS = [
     Client("scheduled", "learning rate scheduled by the step", Scheduled, image_loader, **_LOSS),
     Client("two_rates", "groups of parameters, no decay for biases", TwoRates, image_loader, **_LOSS),
     Client(
-        "accumulated", "gradients accumulated over two batches, clipped", Automatic, image_loader,
-        trainer={"accumulate_grad_batches": 2, "gradient_clip_val": 0.5}, **_LOSS,
+        "accumulated",
+        "gradients accumulated over two batches, clipped",
+        Automatic,
+        image_loader,
+        trainer={"accumulate_grad_batches": 2, "gradient_clip_val": 0.5},
+        **_LOSS,
     ),
-    Client("mixed_precision", "`precision=\"bf16-mixed\"`", Automatic, image_loader, trainer={"precision": "bf16-mixed"}, **_LOSS),
-    Client("weight_average", "a callback that averages the weights", Automatic, image_loader, callbacks=lambda: [AverageOfWeights()], **_LOSS),
-    Client("finetuned", "`BaseFinetuning`, BatchNorm frozen", Finetuned, image_loader, callbacks=lambda: [ThawBody()], **_LOSS),
+    Client(
+        "mixed_precision",
+        '`precision="bf16-mixed"`',
+        Automatic,
+        image_loader,
+        trainer={"precision": "bf16-mixed"},
+        **_LOSS,
+    ),
+    Client(
+        "weight_average",
+        "a callback that averages the weights",
+        Automatic,
+        image_loader,
+        callbacks=lambda: [AverageOfWeights()],
+        **_LOSS,
+    ),
+    Client(
+        "finetuned",
+        "`BaseFinetuning`, BatchNorm frozen",
+        Finetuned,
+        image_loader,
+        callbacks=lambda: [ThawBody()],
+        **_LOSS,
+    ),
     Client("data_module", "data module with a transfer of its own, validation", Validated, ImageData, **_LOSS),
     Client("manual", "manual optimization", Manual, image_loader, hand_step=step_manual, **_MANUAL),
     Client(
-        "manual_default", "manual optimization, the callback alone", Manual, image_loader, lines=1,
-        refusal="manual_optimization=True", needed="is `manual_backward` called once per batch? `manual_optimization=True`",
+        "manual_default",
+        "manual optimization, the callback alone",
+        Manual,
+        image_loader,
+        lines=1,
+        refusal="manual_optimization=True",
+        needed="is `manual_backward` called once per batch? `manual_optimization=True`",
     ),
-    Client("alternating", "two optimizers in turn, toggled", Alternating, image_loader, hand_step=step_alternating, **_MANUAL),
-]  # fmt: skip
+    Client(
+        "alternating",
+        "two optimizers in turn, toggled",
+        Alternating,
+        image_loader,
+        hand_step=step_alternating,
+        **_MANUAL,
+    ),
+]

@@ -15,12 +15,14 @@ from tests.clients import (
     self_supervised,
     signals,
     steps,
+    two_labels,
 )
 from tests.clients.base import Client
 
 CLIENTS: list[Client] = [
     *images.CLIENTS,
     *heads.CLIENTS,
+    *two_labels.CLIENTS,
     *losses.CLIENTS,
     *metrics.CLIENTS,
     *containers.CLIENTS,

@@ -102,21 +102,37 @@ def named_images() -> Any:
 
 CLIENTS = [
     Client(
-        "linear_finetuned", "linear classifier, backbone trained too, batch with file names",
-        lambda: LinearClassifier(small_backbone(), False), named_images,
-        scores=(Score("train_top1", "top1"),), loss_key="train_loss",
+        "linear_finetuned",
+        "linear classifier, backbone trained too, batch with file names",
+        lambda: LinearClassifier(small_backbone(), False),
+        named_images,
+        scores=(Score("train_top1", "top1"),),
+        loss_key="train_loss",
     ),
     Client(
-        "linear_frozen", "linear classifier on features under `torch.no_grad`", lambda: LinearClassifier(small_backbone(), True),
-        named_images, lines=1, refusal="(?s)(?=.*inputs?)(?=.*(saliency|no_grad|detach))",
-        needed="no gradient reaches the inputs: leave `no_grad` out (the optimizer has only the head), or pass `saliency=`",
+        "linear_frozen",
+        "linear classifier on features under `torch.no_grad`",
+        lambda: LinearClassifier(small_backbone(), True),
+        named_images,
+        lines=1,
+        refusal="(?s)(?=.*inputs?)(?=.*(saliency|no_grad|detach))",
+        needed="no gradient reaches the inputs: leave `no_grad` out (the optimizer has the head alone), or pass "
+        "`saliency=`",
     ),
     Client(
-        "online_head", "autoencoder with a classifier on its detached features", OnlineHead, image_loader,
+        "online_head",
+        "autoencoder with a classifier on its detached features",
+        OnlineHead,
+        image_loader,
         needed="the saliency is that of the reconstruction",
     ),
     Client(
-        "two_views", "contrastive learning of `((view0, view1), label, file)`", TwoViews, views, lines=2,
-        refusal="input_key", needed="which images? There are two views, whose losses have no use for labels",
+        "two_views",
+        "contrastive learning of `((view0, view1), label, file)`",
+        TwoViews,
+        views,
+        lines=2,
+        refusal="input_key",
+        needed="which images? There are two views, whose losses have no use for labels",
     ),
-]  # fmt: skip
+]

@@ -39,7 +39,9 @@ class SpectrogramNet(SignalModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cnn = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d((2, 8)))
+        self.cnn = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d((2, 8))
+        )
         self.fc = nn.Linear(64, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,15 +129,31 @@ CLIENTS = [
     Client("series_last", "time series (B, T, C), `GRU`", SeriesGRU, channels_last, **_LAST),
     Client("sensor_windows", "windows of sensors (B, T, C), attention", SeriesTransformer, channels_last, **_LAST),
     Client(
-        "series_last_default", "time series (B, T, C), the callback alone", SeriesGRU, channels_last, lines=1,
-        refusal="channel_dim", needed="where are the channels? `channel_dim=-1`",
+        "series_last_default",
+        "time series (B, T, C), the callback alone",
+        SeriesGRU,
+        channels_last,
+        lines=1,
+        refusal="channel_dim",
+        needed="where are the channels? `channel_dim=-1`",
     ),
     Client(
-        "waveform", "audio: mono (B, T)", WaveformNet, waveforms, settings={"channel_dim": None}, lines=1,
-        needed="`channel_dim=None`", **_LOGGED,
+        "waveform",
+        "audio: mono (B, T)",
+        WaveformNet,
+        waveforms,
+        settings={"channel_dim": None},
+        lines=1,
+        needed="`channel_dim=None`",
+        **_LOGGED,
     ),
     Client(
-        "waveform_default", "audio: mono (B, T), the callback alone", WaveformNet, waveforms, lines=1,
-        refusal="channel_dim", needed="there is no channel: `channel_dim=None`",
+        "waveform_default",
+        "audio: mono (B, T), the callback alone",
+        WaveformNet,
+        waveforms,
+        lines=1,
+        refusal="channel_dim",
+        needed="there is no channel: `channel_dim=None`",
     ),
-]  # fmt: skip
+]

@@ -47,7 +47,7 @@ class OtherName(Base):
 
     def training_step(self, train_batch: Any, nb_batch: int) -> Tensor:
         loss = self.loss(train_batch)
-        self.log("loss", loss, prog_bar=nb_batch == 0)
+        self.log("loss", loss)
         return loss
 
 
@@ -165,7 +165,7 @@ def from_command_line() -> L.LightningModule:
     model = {"hidden": 24, "lr": 0.05, "smoothing": 0.1}
     cli = LightningCLI(
         ConfiguredClassifier, run=False, args={"model": model}, save_config_callback=None, seed_everything_default=False,
-        trainer_defaults={"accelerator": "cpu", "logger": False, "enable_checkpointing": False},
+        trainer_defaults={"accelerator": "cpu", "logger": False},
     )  # fmt: skip
     return cli.model
 
@@ -180,7 +180,10 @@ CLIENTS = [
     Client("frozen_norm", "BatchNorm kept in evaluation mode by `train()`", FrozenNorm, image_loader),
     Client("averaged_weights", "moving average of the weights in `on_train_batch_end`", AveragedWeights, image_loader),
     Client(
-        "command_line", "module made by `LightningCLI`, label smoothing", from_command_line, image_loader,
+        "command_line",
+        "module made by `LightningCLI`, label smoothing",
+        from_command_line,
+        image_loader,
         scores=(Score("acc", "acc"),),
     ),
-]  # fmt: skip
+]

@@ -7,8 +7,9 @@ import re
 import warnings
 
 from tests.clients.base import Client
+from tests.clients.record import LINE, Run, is_mixed, train
 from tests.clients.registry import CLIENTS
-from tests.clients.replay import Replay, Run, is_mixed, train
+from tests.clients.replay import Replay
 
 
 def verdict(client: Client) -> str:
@@ -30,7 +31,10 @@ def verdict(client: Client) -> str:
 def _stopped(client: Client, run: Run) -> str:
     text = " ".join(run.error_text.split())
     expected = client.refusal is not None and re.search(client.refusal, run.error_text) is not None
-    return f"{'refused as expected' if expected else 'stops'}: {type(run.error).__name__}: {text[:160]}"
+    word = "refused as expected" if expected else "stops"
+    if expected and client.names_line and re.search(LINE, run.error_text) is None:
+        word = "stops without naming the line"
+    return f"{word}: {type(run.error).__name__}: {text[:160]}"
 
 
 def _trained(client: Client, run: Run) -> str:
