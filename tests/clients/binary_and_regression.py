@@ -22,13 +22,14 @@ class OutputModule(L.LightningModule):
     def __init__(self, outputs: int = 1) -> None:
         super().__init__()
         self.net = small_network(classes=outputs)
+        self.lr = 0.005
 
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.net(x)
         return output
 
     def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9)
+        return torch.optim.SGD(self.parameters(), lr=self.lr, momentum=0.9)
 
 
 class BinaryInteger(OutputModule):

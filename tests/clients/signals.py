@@ -72,7 +72,7 @@ class SeriesGRU(SignalModule):
 
     def forward(self, x: Tensor) -> Tensor:
         states, _ = self.rnn(x)
-        logits: Tensor = self.head(states.mean(1))
+        logits: Tensor = self.head(states.amax(1))
         return logits
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
+from unittest import mock
 
 import lightning as L
 import torch
@@ -163,10 +165,10 @@ class ConfiguredClassifier(L.LightningModule):
 
 def from_command_line() -> L.LightningModule:
     model = {"hidden": 24, "lr": 0.05, "smoothing": 0.1}
-    cli = LightningCLI(
-        ConfiguredClassifier, run=False, args={"model": model}, save_config_callback=None, seed_everything_default=False,
-        trainer_defaults={"accelerator": "cpu", "logger": False},
-    )  # fmt: skip
+    settings: dict[str, Any] = {"save_config_callback": None, "seed_everything_default": False}
+    settings["trainer_defaults"] = {"accelerator": "cpu", "logger": False}
+    with mock.patch.object(sys, "argv", ["train.py"]):
+        cli = LightningCLI(ConfiguredClassifier, run=False, args={"model": model}, **settings)
     return cli.model
 
 
