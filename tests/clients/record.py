@@ -118,8 +118,6 @@ def _listening(said: list[str]) -> Iterator[None]:
 
 def train(client: Client, *, with_callback: bool = True) -> Run:
     """Train a client, with the callback or without; an error is kept, not raised."""
-    torch.manual_seed(SEED)
-    module = client.make_module()
     steps: list[Step] = []
     callbacks = [*client.callbacks(), _Observer(steps)]
     settings: dict[str, Any] = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
@@ -127,6 +125,8 @@ def train(client: Client, *, with_callback: bool = True) -> Run:
         settings[name] = False
     said: list[str] = []
     with _listening(said):
+        torch.manual_seed(SEED)
+        module = client.make_module()
         if with_callback:
             callbacks.append(CoMixup(seed=0, **client.settings))
         trainer = pl.Trainer(accelerator="cpu", callbacks=callbacks, **(settings | client.trainer))
