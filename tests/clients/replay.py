@@ -74,7 +74,7 @@ class Replay:
         for step in steps:
             if self.client.hand_step is not None:
                 loss = self.client.hand_step(self.module, self.optimizers, step.clean, step.mixed, step.index)
-                self.losses.append((epoch, float(loss)))
+                self.losses.append((epoch, float(loss.detach())))
             else:
                 self._train_batch(step, is_last=step is steps[-1])
             self.module.on_train_batch_end(None, step.mixed, step.index)
@@ -94,7 +94,7 @@ class Replay:
             if loss is not None:
                 (loss if accumulate == 1 else loss / accumulate).backward()
                 if not is_clean:
-                    self.losses.append((step.epoch, float(loss)))
+                    self.losses.append((step.epoch, float(loss.detach())))
         if (step.index + 1) % accumulate == 0 or is_last:
             clip = self.client.trainer.get("gradient_clip_val")
             if clip is not None:
