@@ -106,7 +106,7 @@ class BatchReader:
         names = ", ".join(unnamed)
         self._say(
             "unnamed",
-            f"CoMixup leaves as they are, with a row for each input: {names}. A mixed sample has several sources; if "
+            f"CoMixup leaves unmixed, with a row for each input: {names}. A mixed sample has several sources; if "
             "the step needs these rows mixed as well, name them in also_mix or also_average."
             if unnamed
             else "",

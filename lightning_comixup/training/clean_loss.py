@@ -18,7 +18,7 @@ from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
-from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.loss_watch import LossCall, LossWatch
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -86,9 +86,10 @@ def compute_clean_loss(
         )
     if loss is None:
         return None
-    calls = [watch.calls for watch in watches] or [()] * len(targets)
-    kinds = run.target_kinds or find_target_kinds(targets, calls, config)
-    return FoundLoss(loss, _find_logits(outputs, len(inputs)), kinds)
+    logits = _find_logits(outputs, len(inputs))
+    seen = [watch.calls for watch in watches] or [()] * len(targets)
+    calls = [calls or _shown_by(logits, part) for calls, part in zip(seen, targets, strict=True)]
+    return FoundLoss(loss, logits, run.target_kinds or find_target_kinds(targets, calls, config))
 
 
 def _compute_loss(
@@ -134,6 +135,13 @@ def _outputs_of(module: pl.LightningModule) -> Iterator[list[Any]]:
         yield outputs
     finally:
         handle.remove()
+
+
+def _shown_by(logits: Tensor | None, targets: Tensor) -> Sequence[LossCall]:
+    """Return what the module's output shows of labels, where no use of them was seen."""
+    if logits is None or logits.shape[1] == 1 or targets.is_floating_point():
+        return ()
+    return [LossCall("the module's output", logits.shape[1], False)]
 
 
 def _find_logits(outputs: Sequence[Any], rows: int) -> Tensor | None:

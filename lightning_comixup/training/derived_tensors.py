@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
@@ -12,6 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+# Functions whose second tensor only gives a shape or a dtype.
+_LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
+# Functions that change the shape, the dtype or the device, but no value; a cast to integers may.
+RESHAPING = (
+    *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
+    *("detach", "clone", "contiguous", "cpu", "cuda"),
+)
+CASTS = ("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16")
 # Frames of these packages are not a user's: the ones that a call passes through on its way.
 _PASSED_THROUGH = (
     "torch",
@@ -37,6 +46,7 @@ class DerivedTensors(TorchFunctionMode):
         roots = list(roots)
         # Tensors are kept, so that no other gets the number of one that is gone.
         self._derived: dict[int, Tensor] = {id(root): root for root in roots}
+        self._same = set(self._derived)  # the numbers of those that have the values of a root
         self._memory = storages(roots)
 
     def __torch_function__(
@@ -51,10 +61,19 @@ class DerivedTensors(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         self.before_call(name, args, kwargs)
         result = func(*args, **kwargs)
-        if len(found) == len(given):
-            self._derived.update({id(tensor): tensor for tensor in tensors_in(result)})
+        if len(found) == len(given) or (name in _LIKE and self.is_derived(given[0])):
+            self._note_results(name, given[0], list(tensors_in(result)))
         self.after_call(name, found, result)
         return result
+
+    def _note_results(self, name: str, source: Tensor, results: list[Tensor]) -> None:
+        self._derived.update({id(tensor): tensor for tensor in results})
+        if name in (*RESHAPING, *CASTS, *_LIKE) and self.has_same_values(source):
+            self._same.update(id(tensor) for tensor in results)
+
+    def has_same_values(self, tensor: object) -> bool:
+        """Whether a tensor has the values of a root, in whatever shape and dtype."""
+        return id(tensor) in self._same or (isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory))
 
     def is_derived(self, tensor: object) -> bool:
         """Whether a tensor is a root, a view of one, or computed from roots alone."""
@@ -117,12 +136,17 @@ def is_called_by_us() -> bool:
     return False
 
 
-def users_line() -> str:
-    """Return "file:line" of the innermost frame that is neither PyTorch's, torchmetrics', Lightning's nor ours."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package not in _PASSED_THROUGH:
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+def users_line(error: BaseException | None = None) -> str:
+    """Return "file:line" of the innermost frame that is neither PyTorch's, torchmetrics', Lightning's nor ours.
+
+    Args:
+        error: Look where this error came from; None: look where the caller was called from.
+    """
+    if error is None:
+        frames = ((frame, frame.f_lineno) for frame, _ in traceback.walk_stack(sys._getframe(1)))
+    else:
+        frames = reversed(list(traceback.walk_tb(error.__traceback__)))  # type: ignore[assignment]
+    for frame, line in frames:
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _PASSED_THROUGH:
+            return f"{frame.f_code.co_filename}:{line}"
+    return "an unknown line"

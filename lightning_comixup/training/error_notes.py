@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities import rank_zero_info
 
+from lightning_comixup.training.derived_tensors import users_line
+
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here."
@@ -38,7 +40,7 @@ def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
         yield
     except _ERRORS_OF_TARGETS as error:
         if have_classes:
-            _add_note(error, _MIXED_TARGETS)
+            _add_note(error, f"{_MIXED_TARGETS} The error arose at {users_line(error)}.")
         raise
 
 

@@ -68,12 +68,14 @@ class LossWatch(DerivedTensors):
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not self.is_derived(targets) or not isinstance(logits, Tensor):
             return
-        if not targets.is_floating_point() and name in CLASS_LOSSES:
+        is_one_hot = targets.numel() > self._targets.numel()
+        adjusted = _is_adjusted(name, kwargs, args)
+        if name in CLASS_LOSSES and not targets.is_floating_point():
             classes = logits.shape[1] if logits.ndim > 1 else None
-            self._losses.append(LossCall(name, classes, False, _is_adjusted(name, kwargs, args)))
-        elif name in CLASS_LOSSES or targets.numel() != self._targets.numel():  # rows of class probabilities
-            self._losses.append(LossCall(name, targets.shape[-1], False, _is_adjusted(name, kwargs, args)))
-        else:
+            self._losses.append(LossCall(name, classes, False, adjusted))
+        elif name in CLASS_LOSSES or is_one_hot:
+            self._losses.append(LossCall(name, targets.shape[-1], False, adjusted))
+        elif self.has_same_values(targets) or self._targets.is_floating_point():  # not `targets == 3` of labels
             self._losses.append(LossCall(name, None, True, adjusted=True))
 
     def _note_indexing(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lightning_comixup.training.derived_tensors import (
+    CASTS,
+    RESHAPING,
     DerivedTensors,
     argument,
     is_called_by_us,
@@ -41,21 +44,8 @@ _INDEXED_BY = (
     *("__getitem__", "__setitem__"),
 )
 _COUNTS = ("one_hot", "bincount")
-_CASTS = ("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "__int__", "__index__")
-# What leaves the values as they are: a metric may get truncated targets through these.
-_RESHAPING = (
-    "view",
-    "reshape",
-    "squeeze",
-    "unsqueeze",
-    "flatten",
-    "ravel",
-    "detach",
-    "clone",
-    "contiguous",
-    "cpu",
-    "to",
-)
+_CASTS = (*CASTS, "__int__", "__index__")
+_SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
 
 
@@ -80,7 +70,7 @@ class TargetWatch(DerivedTensors):
         What a step makes of the targets by `argmax`, a comparison or the like is its own and may be used in any way.
 
         Raises:
-            TypeError: If the call takes the targets for integers.
+            ValueError: If the call takes the targets for integers.
         """
         if is_called_by_us():
             return
@@ -108,7 +98,7 @@ class TargetWatch(DerivedTensors):
             if not isinstance(result, Tensor):
                 raise self._error("must not be cast to integers", name, _AS_INTEGERS)
             self._truncated[id(result)] = result, users_line()
-        elif name in _RESHAPING and isinstance(result, Tensor):
+        elif name in (*RESHAPING, "to") and isinstance(result, Tensor):
             origin = [self._truncated[id(tensor)][1] for tensor in derived if id(tensor) in self._truncated]
             self._truncated |= {id(result): (result, line) for line in origin}
 
@@ -117,7 +107,7 @@ class TargetWatch(DerivedTensors):
 
     def _check_truncated(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for the use of truncated targets; a cast that only a metric gets does no harm."""
-        if name in ("__get__", *_RESHAPING):
+        if name in RESHAPING:  # a metric may get them through these
             return
         for tensor in tensors_in((args, kwargs)):
             if id(tensor) in self._truncated:
@@ -132,13 +122,18 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not be taken for several labels at once", name, f"{_AS_LOSS}; {_REPLACEABLE}")
         if logits.shape != targets.shape:
             found = f"{name} of logits {tuple(logits.shape)} and targets {tuple(targets.shape)}"
-            raise self._error("must have the shape of the logits", found, f"{_AS_LOSS}; {_REPLACEABLE}")
+            raise self._error(
+                "must have the shape of the logits and not be flattened", found, f"{_AS_LOSS}; {_REPLACEABLE}"
+            )
+        if not self.has_same_values(targets) and not _sum_to_one(targets):
+            raise self._error("must still sum to 1 in a loss", f"{name} of what was computed from them", _AS_LOSS)
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
             self.notes.append(_WEIGHTS)
 
-    def _error(self, rule: str, found: str, remedy: str) -> TypeError:
+    def _error(self, rule: str, found: str, remedy: str) -> ValueError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
-        return TypeError(
+        # Not a TypeError: `==` would take one for "not implemented".
+        return ValueError(
             f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. Where they are used, {remedy}."
         )
 
@@ -151,6 +146,11 @@ def _indices(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[T
         return list(tensors_in(argument(args, kwargs, 0, "input")))
     with_source = name in ("__setitem__", "scatter", "scatter_", "scatter_add", "scatter_add_")
     return list(tensors_in(args[1:-1] if with_source else args[1:]))
+
+
+def _sum_to_one(rows: Tensor) -> bool:
+    sums = rows.detach().sum(1)
+    return bool(torch.isclose(sums, torch.ones_like(sums), atol=_SUM_TOLERANCE).all())
 
 
 def _is_floating(result: Any) -> bool:

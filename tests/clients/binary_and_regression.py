@@ -60,7 +60,7 @@ class BinaryCast(OutputModule):
         x, y = batch
         logit = self(x).squeeze(1)
         self.acc(logit, y.int())
-        self.log("train_acc", self.acc)
+        self.log("train_acc", self.acc, on_step=False, on_epoch=True)
         return F.binary_cross_entropy_with_logits(logit, y.float())
 
 
@@ -169,10 +169,7 @@ CLIENTS = [
         "one logit, `y.int()` for the metric",
         BinaryCast,
         lambda: images_with(make_labels(2)),
-        lines=1,
-        needed="a cast cuts 0.9 to 0: give the metric `y`",
-        refusal=r"(?i)integer",
-        names_line=True,
+        scores=(Score("train_acc", "acc", binary_accuracy),),
     ),
     Client(
         "binary_column",

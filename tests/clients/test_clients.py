@@ -58,7 +58,7 @@ def test_training_equals_that_by_hand(client: Client) -> None:
 def test_batches_are_mixed(client: Client) -> None:
     _, run, _ = _trained(client.name)
     mixed = [is_mixed(client, step) for step in run.steps]
-    assert sum(mixed) >= len(mixed) // 2
+    assert any(mixed)
 
 
 @_parametrize([client for client in _TRAINED if client.scores])

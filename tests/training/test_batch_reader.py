@@ -46,7 +46,7 @@ def test_what_was_found_is_said_once_in_each_run(caplog: pytest.LogCaptureFixtur
     batch["index"] = _Y.clone()
     found = _messages(caplog, CoMixup(seed=0), batch, batch, runs=2)
     mixed = "CoMixup mixes image, float32 (20, 1, 8, 8), with the targets label, int64 (20,)."
-    left = "CoMixup leaves as they are, with a row for each input: index, ['more', 0, 'weight']. "
+    left = "CoMixup leaves unmixed, with a row for each input: index, ['more', 0, 'weight']. "
     assert [message[: len(left)] for message in found] == [mixed[: len(left)], left] * 2
     assert found[0] == mixed
     assert "also_mix or also_average" in found[1]
