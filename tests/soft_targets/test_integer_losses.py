@@ -23,7 +23,7 @@ class Margin(nn.Module):
     def forward(self, embeddings: Tensor, targets: Tensor) -> Tensor:
         self.calls.append(len(targets))
         cosines = F.normalize(embeddings) @ F.normalize(self.centres).t()
-        cosines = cosines - 0.3 * F.one_hot(targets, 7)
+        cosines = cosines - 0.3 * F.one_hot(targets, 7).to(cosines)
         return F.cross_entropy(8 * cosines, targets, reduction="none")
 
 
