@@ -89,13 +89,35 @@ LOSSES = [
     _row("comixup_clean_loss", {"targets": None}, TypeError, "targets must be a tensor", "NoneType", "`torch.tensor`"),
 ]
 
-_BOTH = "preds must be (B, K) and target (B,) or (B, K)"
+_BOTH = "preds must be (B, K), or (B,) integer classes, and target (B,) or (B, K)"
 
 METRIC = [
     _row("SoftTargetAccuracy", {"preds": [[1.0]]}, TypeError, "preds must be a tensor", "list", "Pass the logits"),
-    _row("SoftTargetAccuracy", {"preds": _L[0]}, ValueError, _BOTH, "(4,) and (4,)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[0]}, ValueError, _BOTH, "(4,) of torch.float32 and (4,)", "same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[:, :2], "target": _L}, ValueError, _BOTH, "(4, 2)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[None]}, ValueError, _BOTH, "(1, 4, 4)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _Y[:2]}, ValueError, _BOTH, "(2,) of torch.int64", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": 2 * _Y, "target": _L}, ValueError, "must lie in [0, 4)", "0 to 6", "a column"),
+    _row("SoftTargetAccuracy", {"top_k": 0}, ValueError, "top_k must be an integer of at least 1", "0", "Use 1 for"),
+    _row("SoftTargetAccuracy", {"top_k": 1.0}, TypeError, "top_k must be an integer", "1.0", "Use 1 for"),
+    _row("SoftTargetAccuracy", {"top_k": 5}, ValueError, "must have at least top_k = 5 columns", "(4, 4)", "lower"),
+    _row(
+        "SoftTargetAccuracy",
+        {"top_k": 2, "preds": _Y},
+        ValueError,
+        "must have at least top_k = 2 columns",
+        "(4,)",
+        "lower",
+    ),
     _row("SoftTargetAccuracy", {"target": None}, TypeError, "target must be a tensor", "NoneType", "`torch.tensor`"),
-    _row("SoftTargetAccuracy", {"target": _Y[:2]}, ValueError, _BOTH, "(4, 4) and (2,)", "of the same batch"),
+    _row(
+        "SoftTargetAccuracy",
+        {"target": _Y[:2]},
+        ValueError,
+        _BOTH,
+        "(4, 4) of torch.float32 and (2,)",
+        "of the same batch",
+    ),
     _row("SoftTargetAccuracy", {"target": _L[0]}, ValueError, f"target {_CLASSES}", "shape (4,) of", "`.long()`"),
     _row(
         "SoftTargetAccuracy",

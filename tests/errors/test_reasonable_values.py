@@ -26,6 +26,7 @@ from tests.errors.table import CALLS, right_arguments
         ("comixup_loss", {"targets": torch.arange(4).to(torch.uint16), "ignore_index": 2, "kind": "bce"}),
         ("comixup_loss", {"label_smoothing": 0, "class_weights": torch.ones(4, dtype=torch.int64)}),
         ("SoftTargetAccuracy", {"target": torch.arange(4).to(torch.uint16)}),
+        ("SoftTargetAccuracy", {"preds": torch.arange(4).to(torch.uint8), "top_k": np.int64(1)}),
         ("plot_mixed_batch", {"class_names": np.array(list("abcd")), "rows": np.int64(2)}),
     ],
 )
