@@ -14,7 +14,7 @@ from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.method.problem import Problem, as_numbers, check_shapes, labeling_to_masks
 from lightning_comixup.method.random import GeneratorLike, as_generator, draw_prior, draw_starts
 from lightning_comixup.planning import plan_batch
-from lightning_comixup.soft_targets.targets import target_rows
+from lightning_comixup.soft_targets.targets import flatten_labels, target_rows
 from lightning_comixup.solvers.dispatch import solve_groups
 from lightning_comixup.validation import (
     check_class_targets,
@@ -62,7 +62,7 @@ def comixup_batch(
 
     Args:
         inputs: (B, C, *spatial), floating, with one or more spatial dimensions; they are not changed.
-        targets: (B,) integer, or (B, K) floating rows that sum to 1 (one-hot or soft).
+        targets: (B,) or (B, 1) integer, or (B, K) floating rows that sum to 1 (one-hot or soft).
         saliency: (B, *spatial), not negative, finite; see `compute_saliency`.
         num_classes: K; needed for integer targets.
         generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
@@ -78,6 +78,7 @@ def comixup_batch(
             is negative or not finite, or a value is out of its range.
     """
     parameters = make_hyperparameters(hyperparameters)
+    targets = flatten_labels(targets)
     _check_batch(inputs, targets, saliency, num_classes)
     rows, check = target_rows(targets, num_classes)
     plan = plan_batch(saliency, parameters, as_generator(generator), check=check)

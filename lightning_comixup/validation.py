@@ -29,6 +29,22 @@ class DeferredCheck(NamedTuple):
     check: Callable[..., None]  # called with these numbers on the host, it raises an error or not
 
 
+def combine_checks(*checks: DeferredCheck | None) -> DeferredCheck | None:
+    """Return one check of the numbers of several, or None if there is none."""
+    given = [check for check in checks if check is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+
+    def check_all(*numbers: Any) -> None:
+        start = 0
+        for single in given:
+            end = start + len(single.numbers)
+            single.check(*numbers[start:end])
+            start = end
+
+    return DeferredCheck(tuple(number for single in given for number in single.numbers), check_all)
+
+
 def widen(tensor: Tensor) -> Tensor:
     """Return a tensor in float32, or as it is if its numbers are wider (`torch.promote_types` is a slow operation)."""
     return tensor if tensor.dtype in _WIDE else tensor.to(torch.float32)
@@ -119,25 +135,39 @@ def check_function(name: str, value: object, arguments: str, *, advice: str) -> 
 
 
 def check_inputs(inputs: Tensor, name: str = "inputs") -> None:
-    """Check that inputs, called `name` in the error message, can be differentiated and mixed.
+    """Check that inputs, called `name` in the error message, are (B, C, *spatial) and can be differentiated and mixed.
 
     Raises:
         TypeError: If they are not a dense floating tensor.
         ValueError: If they are not (B, C, *spatial) with at least one spatial dimension and no empty one.
     """
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
-    if inputs.dtype not in _FLOATING:
-        raise TypeError(
-            f"{name} must be floating, of 16 bits or more, found {inputs.dtype}: mixing averages them. Convert them, "
-            "e.g. by `.float()`."
-        )
-    check_dense(name, inputs)
+    check_mixable(inputs, name)
     if inputs.ndim < 3 or inputs.numel() == 0:
         raise ValueError(
             f"{name} must be (B, C, *spatial) with at least one spatial dimension and no empty one, found shape "
             f"{tuple(inputs.shape)}. Add a channel dimension with `unsqueeze(1)` if that is what is missing."
         )
+
+
+def check_mixable(inputs: Tensor, name: str = "inputs") -> None:
+    """Check that inputs of any shape can be differentiated and mixed.
+
+    Raises:
+        TypeError: If they are not a dense floating tensor.
+    """
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"{name} must be a tensor, found {type(inputs).__name__}. Name the right part of the batch.")
+    if not is_mixable(inputs.dtype):
+        raise TypeError(
+            f"{name} must be floating, of 16 bits or more, found {inputs.dtype}: mixing averages them. Convert them, "
+            "e.g. by `.float()`."
+        )
+    check_dense(name, inputs)
+
+
+def is_mixable(dtype: torch.dtype) -> bool:
+    """Whether numbers of a dtype can be averaged as they are."""
+    return dtype in _FLOATING
 
 
 def check_saliency(saliency: Tensor, inputs: Tensor) -> None:

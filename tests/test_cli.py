@@ -42,6 +42,7 @@ _VALUES: dict[str, Any] = {
     "stop_epoch": 3,
     "input_key": ["data", 0],
     "target_key": "label",
+    "channel_dim": -1,
     "also_mix": ["depth", ["data", 1]],
     "also_average": ["weight"],
     "linear_targets": True,
@@ -125,9 +126,12 @@ def _callback(cli: LightningCLI) -> CoMixup:
     return callback
 
 
+_OF_THE_RUN = ("_image_logger", "_replacement", "_reader")
+
+
 def _state(callback: CoMixup) -> dict[str, Any]:
     images = vars(callback._image_logger)
-    own = {name: value for name, value in vars(callback).items() if name not in ("_image_logger", "_replacement")}
+    own = {name: value for name, value in vars(callback).items() if name not in _OF_THE_RUN}
     return own | images
 
 
@@ -152,6 +156,9 @@ def test_every_argument(source: str, tmp_path: Path) -> None:
         ("grid_size", "random", "random"),
         ("input_key", 2, 2),
         ("input_key", "image", "image"),
+        ("channel_dim", None, None),
+        ("also_average", {"data": {"coarse": 20}, "weight": None}, (("data", "coarse"), "weight")),
+        ("also_average", {"coarse": 20}, ("coarse",)),
         ("input_key", ["tests.test_cli.get_image", "tests.test_cli.set_image"], None),
     ],
 )
@@ -159,7 +166,7 @@ def test_arguments_of_several_types(name: str, value: Any, expected: Any, source
     cli = _from_yaml(tmp_path, {name: value}) if source == "yaml" else _from_command_line({name: value})
     callback = _callback(cli)
     found: Any = getattr(callback.hyperparameters, name, None) or getattr(callback._config, name, None)
-    if expected is None:
+    if isinstance(value, list):
         assert tuple(found) == (get_image, set_image)
     else:
         assert found == expected

@@ -36,8 +36,13 @@ def make_loader(size: int = 50, batch_size: int = 16) -> DataLoader[Any]:
     return DataLoader(TensorDataset(*make_data(size)), batch_size=batch_size)
 
 
+def is_clean_pass(module: nn.Module) -> bool:
+    """Whether a step is that of the clean pass, in which logging is muted on the instance."""
+    return "log" in vars(module)
+
+
 class Tiny(CoMixupMixin, pl.LightningModule):
-    """A module that notes the batches that reach its step."""
+    """A module that notes the batches that reach its step, but for the clean pass."""
 
     def __init__(self, network: nn.Module | None = None) -> None:
         super().__init__()
@@ -50,7 +55,8 @@ class Tiny(CoMixupMixin, pl.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         inputs, targets = batch
-        self.seen.append((inputs.detach().clone(), targets.detach().clone()))
+        if not is_clean_pass(self):
+            self.seen.append((inputs.detach().clone(), targets.detach().clone()))
         return self.comixup_loss(self(inputs), targets)
 
     def configure_optimizers(self) -> Any:
@@ -70,7 +76,8 @@ class Plain(pl.LightningModule):
         return logits
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        self.targets_seen.append(batch[1])
+        if not is_clean_pass(self):
+            self.targets_seen.append(batch[1])
         return F.cross_entropy(self(batch[0]), batch[1])
 
     def configure_optimizers(self) -> Any:

@@ -20,7 +20,10 @@ _FINEST_RANDOM_GRID = 16
 
 
 def resolve_grid(
-    grid_size: GridSize, spatial: tuple[int, ...], make_generator: Callable[[], np.random.Generator]
+    grid_size: GridSize,
+    spatial: tuple[int, ...],
+    make_generator: Callable[[], np.random.Generator],
+    advice: str = "",
 ) -> tuple[int, ...]:
     """Return the number of cells along each spatial dimension.
 
@@ -29,6 +32,7 @@ def resolve_grid(
         spatial: The inputs' spatial sizes.
         make_generator: Gives the generator that draws the size if it is "random", among the powers of two up to 16
             that fit every side.
+        advice: Ends the error message, a sentence or nothing.
 
     Raises:
         ValueError: If the grid is finer than the inputs or has a different number of dimensions.
@@ -37,12 +41,12 @@ def resolve_grid(
         sizes = [2**k for k in range(1, _FINEST_RANDOM_GRID.bit_length()) if 2**k <= min(spatial)]
         return (int(make_generator().choice(sizes)) if sizes else 1,) * len(spatial)
     grid = grid_size if isinstance(grid_size, tuple) else (int(grid_size),) * len(spatial)
-    check_grid(grid, spatial)
+    check_grid(grid, spatial, advice=advice)
     return grid
 
 
-def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the inputs") -> None:
-    """Check that a grid fits inputs, called `name` in the error message.
+def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the inputs", advice: str = "") -> None:
+    """Check that a grid fits inputs, called `name` in the error message, which `advice` ends.
 
     Raises:
         ValueError: If it is finer than the inputs or has a different number of dimensions.
@@ -51,10 +55,12 @@ def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the
         raise ValueError(
             f"grid_size must have one entry per spatial dimension: found {grid} for {name} of spatial size {spatial}. "
             "Give an int, or as many ints as there are dimensions, of which parts mixed together have the same number."
+            f"{advice and ' ' + advice}"
         )
     if any(cells > size for cells, size in zip(grid, spatial, strict=True)):
         raise ValueError(
             f"grid_size must not exceed the spatial size of {name}: found {grid} cells for {spatial}. Lower grid_size."
+            f"{advice and ' ' + advice}"
         )
 
 

@@ -35,7 +35,7 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
     Args:
         module: Maps inputs to logits.
         inputs: (B, C, *spatial), floating.
-        targets: (B,) integer or (B, K) class probabilities; with a `loss_fn` any that it takes.
+        targets: (B,) or (B, 1) integer, or (B, K) class probabilities; with a `loss_fn` any that it takes.
         loss_fn: Maps (logits, targets) to a scalar; None: cross-entropy.
 
     Returns:

@@ -22,6 +22,7 @@ from lightning_comixup.soft_targets.loss_checks import (
     check_targets,
     raise_cause,
 )
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import widen
 
 # PyTorch's cross-entropy always ignores some index, by default -100. This one is no target: the lowest integer of
@@ -52,7 +53,7 @@ def soft_target_loss(
 
     Args:
         logits: (B, K); with `loss_fn` (B, D), what it takes.
-        targets: (B,) integer, or (B, K) class probabilities.
+        targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
         kind: "ce": cross-entropy (the authors on ImageNet); "bce": binary cross-entropy of the softmax, averaged over
             the classes (the authors on CIFAR and Tiny-ImageNet). None: "ce".
         label_smoothing: Share ε of each target that is spread evenly over the classes.
@@ -69,6 +70,7 @@ def soft_target_loss(
     """
     check_reduction(reduction)
     ignored = check_index(ignore_index)
+    targets = flatten_labels(targets)
     if loss_fn is not None:
         check_own_loss(loss_fn, logits, targets, kind, label_smoothing, class_weights)
         losses = losses_by_class(loss_fn, logits, targets, ignored)
@@ -92,6 +94,7 @@ def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
         ValueError: See `soft_target_loss`.
     """
     check_logits(logits)
+    targets = flatten_labels(targets)
     check_targets(targets, logits)
     check_kind(kind)
     loss = _loss(logits, targets, _Options("ce"))

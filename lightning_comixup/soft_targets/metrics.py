@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import check_class_targets, check_count, check_device
 
 # The mass is summed in whole units of this size, with integers of 64 bits: exact in any order, over ranks too, on
@@ -59,13 +60,14 @@ class SoftTargetAccuracy(Metric):
 
         Args:
             preds: (B, K) logits or probabilities; for `top_k=1` also (B,) predicted classes.
-            target: (B,) integer or (B, K) class probabilities.
+            target: (B,) or (B, 1) integer, or (B, K) class probabilities.
 
         Raises:
             TypeError: If one is not a tensor.
             ValueError: If shapes or devices do not fit, there are fewer classes than `top_k`, a predicted class is
                 not one of the target's, or (B,) targets or predictions are not integers.
         """
+        target = flatten_labels(target)
         _check_batch(preds, target, self.top_k)
         try:
             mass = predicted_mass(preds, target, self.top_k)

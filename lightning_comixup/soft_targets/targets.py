@@ -22,7 +22,15 @@ class TargetRows(NamedTuple):
     check: DeferredCheck | None  # None: any values will do
 
 
-def target_rows(targets: Tensor, num_classes: int | None) -> TargetRows:
+def flatten_labels(targets: Tensor) -> Tensor:
+    """Return integer labels (B, 1) as a view (B,), and anything else as it is."""
+    is_column = isinstance(targets, Tensor) and targets.ndim == 2 and targets.shape[1] == 1
+    if not is_column or targets.is_floating_point() or targets.is_complex() or targets.layout != torch.strided:
+        return targets
+    return targets.squeeze(1)
+
+
+def target_rows(targets: Tensor, num_classes: int | None, name: str = "targets") -> TargetRows:
     """Return targets as (B, K) float32 rows of class probabilities.
 
     Their values are not read here, which would wait for the device. A deferred check covers them: each integer must be
@@ -31,12 +39,13 @@ def target_rows(targets: Tensor, num_classes: int | None) -> TargetRows:
     Args:
         targets: (B,) integer or (B, K) class probabilities, see `check_class_targets`.
         num_classes: K; needed for integers.
+        name: Names integers in the error message.
 
     Raises:
         ValueError: If `num_classes` is missing or disagrees with the targets.
     """
     if targets.ndim == 1:
-        return _rows_of_integers(targets, num_classes)
+        return _rows_of_integers(targets, num_classes, name)
     if num_classes is not None and targets.shape[1] != num_classes:
         raise ValueError(
             f"targets must have num_classes = {num_classes} columns, found shape {tuple(targets.shape)}. Leave "
@@ -52,22 +61,22 @@ def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
     return torch.eq(targets.unsqueeze(1), torch.arange(num_classes, device=targets.device), out=rows)
 
 
-def _rows_of_integers(targets: Tensor, num_classes: int | None) -> TargetRows:
+def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str) -> TargetRows:
     if num_classes is None:
         raise ValueError(
             "num_classes must be given for integer targets, found None: a batch need not hold every class. Pass "
             "num_classes=K."
         )
     targets = targets.long()  # other types have no minimum, or wrap around
-    check = DeferredCheck(tuple(torch.aminmax(targets)), partial(_check_integers, num_classes))
+    check = DeferredCheck(tuple(torch.aminmax(targets)), partial(_check_integers, num_classes, name))
     return TargetRows(one_hot_targets(targets, num_classes), check)
 
 
-def _check_integers(num_classes: int, lowest: np.int64, highest: np.int64) -> None:
+def _check_integers(num_classes: int, name: str, lowest: np.int64, highest: np.int64) -> None:
     if lowest < 0 or highest >= num_classes:
         raise ValueError(
-            f"Integer targets must lie in [0, {num_classes}), found {lowest} to {highest}. Raise num_classes, or "
-            "leave out samples without a class."
+            f"Integer {name} must lie in [0, {num_classes}), found {lowest} to {highest}. Raise the number of classes, "
+            "or leave out samples without a class."
         )
 
 

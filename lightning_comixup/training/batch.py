@@ -1,104 +1,47 @@
-"""The parts of a training batch that are mixed: found in any container, checked and replaced."""
+"""The parts of a batch in any container: read by their keys, and replaced."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import functools
 from collections.abc import Mapping, MutableMapping, MutableSequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
-from lightning_comixup.training.config import BatchKey, MixingConfig, is_pair
-from lightning_comixup.validation import (
-    check_averaged,
-    check_class_targets,
-    check_device,
-    check_inputs,
-    check_rows,
-)
+from lightning_comixup.training.batch_layout import describe_layout, is_named_tuple, is_record
+from lightning_comixup.training.config import BatchKey, is_pair
 
 
-class BatchParts(NamedTuple):
-    """The parts of a batch that are mixed."""
-
-    inputs: Tensor  # (B, C, *spatial)
-    targets: Tensor  # (B, ...)
-    others: list[Tensor]  # those of `also_mix`, each (B, C, *spatial)
-    averaged: list[Tensor]  # those of `also_average`, each (B, ...)
-
-
-def read_parts(batch: Any, config: MixingConfig) -> BatchParts:
-    """Return the parts that the configuration names, checked.
-
-    Raises:
-        TypeError: If a part is not a tensor, or has a layout or dtype that cannot be mixed.
-        ValueError: If a part is missing, does not fit the inputs or requires a gradient.
-    """
-    inputs = get_part(batch, "input_key", config.input_key)
-    check_inputs(inputs)
-    targets = get_part(batch, "target_key", config.target_key)
-    others = [get_part(batch, "also_mix", key) for key in config.also_mix]
-    averaged = [get_part(batch, "also_average", key) for key in config.also_average]
-    for other in others:
-        check_inputs(other, "also_mix")
-    parts = [("targets", targets)]
-    parts += [("also_mix", part) for part in others] + [("also_average", part) for part in averaged]
-    for name, part in parts:
-        check_rows(name, part, len(inputs))
-        check_device(name, part, inputs)
-    _check_targets(targets, config.linear_targets)
-    for part in averaged:
-        check_averaged("also_average", part)
-    _check_no_gradient(inputs, targets, *others, *averaged)
-    return BatchParts(inputs, targets, others, averaged)
-
-
-def _check_targets(targets: Tensor, linear: bool) -> None:
-    if not linear:
-        check_class_targets(targets)
-        return
-    check_averaged("targets", targets)
-    if not targets.is_floating_point():
-        raise TypeError(
-            f"targets must be floating with linear_targets=True, found {targets.dtype}. Convert them by `.float()`; "
-            "for class labels leave linear_targets out."
-        )
-
-
-def _check_no_gradient(*parts: Tensor) -> None:
-    """Check that nothing learned comes before the mixing: it would get no gradient."""
-    if any(part.requires_grad for part in parts):
-        raise ValueError(
-            "The parts of a batch that are mixed must not require a gradient, found some that do: mixing cuts them off "
-            "from what they come from. Move a learned on_after_batch_transfer into the module's forward."
-        )
+class ExhaustedLoaderError(Exception):
+    """The container of a part is None: its loader has run out, while others of a CombinedLoader go on."""
 
 
 def get_part(batch: Any, name: str, key: BatchKey) -> Any:
     """Return the part of a batch that a key names.
 
     Args:
-        batch: A list, tuple, named tuple, dict or dataclass, or anything for a (getter, setter) pair.
+        batch: A list, tuple, named tuple, mapping or object, or anything for a (getter, setter) pair.
         name: The argument that gave the key, for the error message.
         key: An index, a key or attribute name, a path of them, or a (getter, setter) pair.
 
     Raises:
         ValueError: If the batch has no such part.
+        ExhaustedLoaderError: If a container on the path to it is None.
     """
     try:
         return _read(batch, key)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
+        found = f"{key!r} for {describe_layout(batch)}"
         raise ValueError(
-            f"{name} must name a part of the batch: found {key!r} for {_describe(batch)}. Pass CoMixup({name}=...) an "
-            'index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
+            f"{name} must name a part of the batch: found {found}. Pass CoMixup({name}=...) "
+            'an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
         ) from error
 
 
 def _read(batch: Any, key: Any) -> Any:
     if isinstance(key, tuple | list):
-        return key[0](batch) if is_pair(key) else functools.reduce(_read, key, batch)
+        return key[0](batch) if is_pair(key) else _read_path(batch, key)
     if isinstance(key, str) and not isinstance(batch, Mapping):
         return getattr(batch, key)
     if isinstance(batch, Tensor):
@@ -106,11 +49,20 @@ def _read(batch: Any, key: Any) -> Any:
     return batch[key]
 
 
+def _read_path(batch: Any, path: Any) -> Any:
+    for step in path[:-1]:
+        batch = _read(batch, step)
+        if batch is None:
+            raise ExhaustedLoaderError
+    return _read(batch, path[-1])
+
+
 def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
     """Return the batch with one part replaced: the same container where it may change, else a new one.
 
     Lightning's transfer to the device has made a list, dict or dataclass anew, and a change in place is seen by the
-    other callbacks. A container with its own `.to` may be the user's own, which that method may return as it is.
+    other callbacks. Other objects, and a container with its own `.to`, may be the user's own, which the transfer or
+    that method may return as it is: they are copied.
 
     The part's own tensor is never written to: on the CPU it may be the data set's memory.
 
@@ -125,25 +77,38 @@ def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
     """
     if isinstance(key, tuple | list):
         return _with_nested_part(batch, key, value, in_place)
-    if isinstance(batch, tuple) and hasattr(batch, "_replace"):
-        names: tuple[str, ...] = batch._fields  # type: ignore[attr-defined]
+    if is_named_tuple(batch):
+        names: tuple[str, ...] = batch._fields
         return batch._replace(**{key if isinstance(key, str) else names[key]: value})
     if isinstance(batch, tuple) and isinstance(key, int):
         parts = list(batch)
         parts[key] = value
         return tuple(parts)
-    is_dataclass = dataclasses.is_dataclass(batch) and not isinstance(batch, type)
-    if is_dataclass and batch.__dataclass_params__.frozen and isinstance(key, str):
+    if is_record(batch) and batch.__dataclass_params__.frozen and isinstance(key, str):
         return dataclasses.replace(batch, **{key: value})
-    changed = batch if in_place and not hasattr(batch, "to") else copy.copy(batch)
-    if isinstance(batch, MutableSequence | MutableMapping):
-        changed[key] = value
-        return changed
-    if isinstance(key, str) and is_dataclass:
-        setattr(changed, key, value)
-        return changed
-    raise TypeError(
-        f"A batch must be a list, tuple, named tuple, dict or dataclass, found {_describe(batch)}. Pass input_key and "
+    is_mutable = isinstance(batch, MutableSequence | MutableMapping)
+    can_change = in_place and (is_mutable or is_record(batch)) and not hasattr(type(batch), "to")
+    changed = batch if can_change else _copy_of(batch)
+    try:
+        if isinstance(key, str) and not isinstance(batch, Mapping):
+            setattr(changed, key, value)
+        else:
+            changed[key] = value
+    except (TypeError, AttributeError) as error:
+        raise _refusal(batch) from error
+    return changed
+
+
+def _copy_of(batch: Any) -> Any:
+    try:
+        return copy.copy(batch)
+    except TypeError as error:
+        raise _refusal(batch) from error
+
+
+def _refusal(batch: Any) -> TypeError:
+    return TypeError(
+        f"A batch must be a container whose parts can be replaced, found {describe_layout(batch)}. Pass input_key and "
         "target_key as (getter, setter) pairs; the setter returns the new batch, or None if it changed the old one."
     )
 
@@ -160,12 +125,3 @@ def _with_nested_part(batch: Any, key: Any, value: Any, in_place: bool) -> Any:
         if value is inner:
             return batch
     return with_part(batch, first, value, in_place=in_place)
-
-
-def _describe(batch: Any) -> str:
-    kind = type(batch).__name__
-    if isinstance(batch, Mapping):
-        return f"a {kind} with keys {list(batch)}"
-    if isinstance(batch, tuple | list):
-        return f"a {kind} of {len(batch)}"
-    return f"a {kind}"

@@ -1,11 +1,20 @@
-"""Giving `training_step` a different batch from the loop's own, for batches that cannot be changed in place."""
+"""What stands between the loop and `training_step`: another batch, and what is prepared around the step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 from lightning.pytorch.strategies import Strategy
+
+
+class _Pending(NamedTuple):
+    """A mixed batch on its way to `training_step`."""
+
+    original: Any  # as the loop has it
+    mixed: Any  # the same object, if it was changed in place
+    prepare: Callable[[], AbstractContextManager[None]]
 
 
 class BatchReplacement:
@@ -20,7 +29,7 @@ class BatchReplacement:
         self._strategy: Strategy | None = None
         self._wrapper: Callable[..., Any] | None = None
         self._earlier: dict[str, Any] = {}
-        self._pending: tuple[Any, Any] | None = None  # (the loop's batch, the mixed batch)
+        self._pending: _Pending | None = None
 
     def install(self, strategy: Strategy) -> None:
         """Wrap the strategy's `training_step` until `remove`."""
@@ -28,28 +37,19 @@ class BatchReplacement:
         original = strategy.training_step
 
         def training_step(*args: Any, **kwargs: Any) -> Any:
-            return original(*self._replaced(args), **kwargs)
+            if self._pending is None:
+                return original(*args, **kwargs)
+            with self._pending.prepare():
+                return original(*_replaced(args, self._pending), **kwargs)
 
         # Another tool may have wrapped this instance already.
         self._earlier = {name: value for name, value in vars(strategy).items() if name == "training_step"}
         vars(strategy)["training_step"] = self._wrapper = training_step
         self._strategy = strategy
 
-    def _replaced(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return a step's arguments with its batch replaced, at every call (an optimizer may repeat a step)."""
-        if self._pending is None:
-            return args
-        original, mixed = self._pending
-        if not args or args[0] is not original:
-            raise RuntimeError(
-                "training_step must get the batch that on_train_batch_start got, found another: the mixed batch would "
-                "be lost. Something between exchanges it; do that in the data loader or in on_after_batch_transfer."
-            )
-        return (mixed, *args[1:])
-
-    def replace(self, original: Any, mixed: Any) -> None:
-        """Pass `mixed` in place of `original` until `forget`; the same object needs no replacement."""
-        self._pending = None if mixed is original else (original, mixed)
+    def replace(self, original: Any, mixed: Any, prepare: Callable[[], AbstractContextManager[None]]) -> None:
+        """Pass `mixed` in place of `original` until `forget`, each time within the context that `prepare` makes."""
+        self._pending = _Pending(original, mixed, prepare)
 
     def forget(self) -> None:
         """Pass every batch as it is."""
@@ -71,3 +71,15 @@ class BatchReplacement:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the state of a run out of copies and pickles."""
         return vars(BatchReplacement()).copy()
+
+
+def _replaced(args: tuple[Any, ...], pending: _Pending) -> tuple[Any, ...]:
+    """Return a step's arguments with its batch replaced, at every call (an optimizer may repeat a step)."""
+    if pending.mixed is pending.original:
+        return args
+    if not args or args[0] is not pending.original:
+        raise RuntimeError(
+            "training_step must get the batch that on_train_batch_start got, found another: the mixed batch would "
+            "be lost. Something between exchanges it; do that in the data loader or in on_after_batch_transfer."
+        )
+    return (pending.mixed, *args[1:])

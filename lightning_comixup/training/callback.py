@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,32 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.planning import LabelingReport
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.solvers.dispatch import warm_up
+from lightning_comixup.training.batch_reader import BatchReader, CleanBatch
 from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
+from lightning_comixup.training.clean_loss import find_source
 from lightning_comixup.training.config import (
+    AveragedKeys,
     BatchKey,
     CleanGradientMethod,
+    CleanLoss,
     MixingConfig,
     OnNonfinite,
     SaliencyFunction,
     Schedule,
     as_key_tuple,
+    read_averaged,
 )
 from lightning_comixup.training.image_logging import ImageLogger
 from lightning_comixup.training.lightning_internals import data_rank
 from lightning_comixup.training.metrics_logging import should_log, step_metrics
+from lightning_comixup.training.mixed_pass import mixed_pass
+from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
 from lightning_comixup.training.trainer_checks import check_trainer
-from lightning_comixup.training.training_step import MixedStep, add_soft_target_hint, mix_training_batch
+from lightning_comixup.training.training_step import MixedStep, mix_training_batch
 from lightning_comixup.validation import check_count, check_flag
 
 _Default = Hyperparameters  # which has each default, written once
@@ -65,14 +74,16 @@ class CoMixup(pl.Callback):
         resolve_duplicates: bool = _Default.resolve_duplicates,
         solver: Solver = _Default.solver,
         clean_weight: float = 1.0,
+        clean_loss: CleanLoss = "auto",
         prob: float = 1.0,
         start_epoch: int = 0,
         stop_epoch: int | None = None,
-        input_key: BatchKey = 0,
-        target_key: BatchKey = 1,
+        input_key: BatchKey | None = None,
+        target_key: BatchKey | None = None,
+        channel_dim: int | None = 1,
         also_mix: Sequence[BatchKey] = (),
-        also_average: Sequence[BatchKey] = (),
-        linear_targets: bool = False,
+        also_average: AveragedKeys = (),
+        linear_targets: bool | None = None,
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
         log: bool = True,
@@ -85,7 +96,7 @@ class CoMixup(pl.Callback):
         """Check and keep the options.
 
         Args:
-            num_classes: Number K of classes. None: taken from soft targets, or from the logits of the clean pass.
+            num_classes: Number K of classes. None: that of soft targets, or of the losses that the clean pass calls.
             alpha: Concentration α of the Dirichlet prior, above 0.
             grid_size: Cells along each side of the label grid, a tuple for sides of their own; "random": a power of two
                 up to 16, drawn for each batch (the authors' -1).
@@ -103,16 +114,23 @@ class CoMixup(pl.Callback):
             resolve_duplicates: Separate outputs that use the same inputs, by a cost in the last sweep.
             solver: "descent", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
+            clean_loss: What the clean pass differentiates. "training_step": the module's own step on the clean batch,
+                with its logging muted; "forward": `comixup_clean_loss` of the mixin, or the cross-entropy of
+                module(inputs); "auto": an overridden `comixup_clean_loss`, or the clean loss that goes with
+                `comixup_loss_kind = "bce"`, else the module's own step (with manual optimization "forward").
             prob: Share of the batches that are mixed; all ranks mix the same ones.
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
             input_key: Where a batch has its inputs: an index, a key or attribute name, a path of them to a nested part
-                (`["data", "image"]`), or a (getter, setter) pair.
-            target_key: Where it has its targets.
-            also_mix: Keys of other inputs (B, C, *spatial), mixed by the same masks.
-            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets.
-            linear_targets: Targets are floating, of any shape (B, ...): multi-label, regression. They are averaged by
-                the mixing weights, and `comixup_clean_loss` must be overridden for them.
+                (`["data", "image"]`), or a (getter, setter) pair. None: found by shape, dtype and name.
+            target_key: Where it has its targets. None: found.
+            channel_dim: Where the inputs, and those of `also_mix`, have their channels: 1; -1: last, as in series
+                (B, T, C); 2: in video (B, T, C, H, W); None: nowhere, as in mono audio (B, T).
+            also_mix: Keys of other inputs, mixed by the same masks.
+            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets; or a
+                mapping of keys to numbers of classes, for further labels: `{"coarse_label": 20, "weight": None}`.
+            linear_targets: Whether targets are numbers of any shape (B, ...), averaged by the mixing weights:
+                multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
             saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
@@ -144,14 +162,18 @@ class CoMixup(pl.Callback):
             resolve_duplicates=resolve_duplicates,
             solver=solver,
         )
+        averaged, average_classes = read_averaged(also_average)
         self._config = MixingConfig(
             hyperparameters=self.hyperparameters,
             num_classes=num_classes,
             clean_weight=clean_weight,
+            clean_loss=clean_loss,
             input_key=input_key,
             target_key=target_key,
+            channel_dim=channel_dim,
             also_mix=as_key_tuple("also_mix", also_mix),
-            also_average=as_key_tuple("also_average", also_average),
+            also_average=averaged,
+            average_classes=average_classes,
             linear_targets=linear_targets,
             saliency=saliency,
             clean_gradient=clean_gradient,
@@ -165,11 +187,12 @@ class CoMixup(pl.Callback):
         self._given_seed = seed
         self.seed = seed  # of the run: fixed when it starts, or by its checkpoint
         self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
-        self.last_report: LabelingReport | None = None  # of the last mixed batch
+        self._run = RunState()
         self.clean_targets: Any = None  # of the current batch; None if it is not mixed
         self._image_logger = ImageLogger(log_images_every, images_folder)
         self._clean_gradient: CleanGradient | None = None  # of the current batch
         self._replacement = BatchReplacement()
+        self._reader = BatchReader(self._config)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""
@@ -181,9 +204,10 @@ class CoMixup(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a run, and make it possible to replace its batches."""
-        self.last_report = None
+        self._run = RunState()
         self._replacement.install(trainer.strategy)
         self._image_logger.restart()
+        self._reader.restart()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -192,18 +216,20 @@ class CoMixup(pl.Callback):
         self._forget_batch()
         assert self.seed is not None
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
-        if self._schedule.should_mix(draws):
-            is_first = self.last_report is None
-            step = mix_training_batch(trainer, pl_module, batch, self._config, draws)
-            self._keep(step, batch)
+        parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
+        if parts is not None:
+            is_first = self._run.last_report is None
+            clean = CleanBatch(batch, batch_idx, parts)
+            step = mix_training_batch(trainer, pl_module, clean, self._config, draws, self._run)
+            self._keep(step, pl_module)
             self._image_logger.draw(trainer, step)
             if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):
-                pl_module.log_dict(step_metrics(step), batch_size=len(step.clean_inputs))
+                pl_module.log_dict(step_metrics(step), batch_size=len(clean.parts.inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Add the clean gradient to each `.grad`, to which the mixed backward adds its own."""
         if self._clean_gradient is not None:
-            self._clean_gradient.add(trained_parameters(trainer))
+            self._clean_gradient.add(trained_parameters(trainer, pl_module))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -223,8 +249,7 @@ class CoMixup(pl.Callback):
         self._release()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the strategy as it was; explain an error that soft targets may have caused."""
-        add_soft_target_hint(exception, self.clean_targets)
+        """Leave the strategy as it was."""
         self._release()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -251,13 +276,27 @@ class CoMixup(pl.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the state of the run, and the attributes that Lightning adds, out of copies and pickles."""
         own = {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
-        return own | {"_clean_gradient": None, "clean_targets": None}
+        return own | {"_clean_gradient": None, "clean_targets": None, "_run": RunState()}
 
-    def _keep(self, step: MixedStep, batch: Any) -> None:
-        self._clean_gradient = None if step.clean is None else step.clean.gradient
-        self.last_report = self.last_report if step.plan is None else step.plan.report
-        self.clean_targets = step.clean_targets
-        self._replacement.replace(batch, step.batch)
+    @property
+    def last_report(self) -> LabelingReport | None:
+        """The report on the last batch that was mixed in this run."""
+        return self._run.last_report
+
+    def _keep(self, step: MixedStep, module: pl.LightningModule) -> None:
+        self._clean_gradient = None if step.clean_pass is None else step.clean_pass.gradient
+        self.clean_targets = flatten_labels(step.clean.parts.targets)
+        if step.plan is not None:
+            self._run.note_report(step.plan.report)
+        takes_cross_entropy = self._config.clean_loss == "auto" and find_source(module, self._config) == "forward"
+        prepare = partial(
+            mixed_pass,
+            module,
+            step.targets,
+            self._run,
+            expects_cross_entropy=takes_cross_entropy and not module.automatic_optimization,
+        )
+        self._replacement.replace(step.clean.batch, step.batch, prepare)
 
     def _forget_batch(self) -> None:
         self._clean_gradient = self.clean_targets = None

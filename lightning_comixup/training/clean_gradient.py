@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -24,19 +25,10 @@ class CleanGradient:
         Args:
             parameters: The parameters.
             gradients: Their gradients; None where the clean loss does not reach one.
-
-        Raises:
-            RuntimeError: If the clean loss reaches no parameter at all.
         """
         found = [(p, gradient) for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
         reached = [parameter for parameter, _ in found]
         self._pairs = list(zip(reached, own_copies(reached, [gradient for _, gradient in found]), strict=True))
-        if parameters and not self._pairs:
-            raise RuntimeError(
-                f"The clean loss must reach the parameters, found all of their {len(parameters)} gradients missing. "
-                "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
-                "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
-            )
         self._known = {id(parameter) for parameter in parameters}
         self.consumed = False
 
@@ -77,11 +69,54 @@ class CleanGradient:
         self.consumed = True
 
 
-def trained_parameters(trainer: pl.Trainer) -> list[nn.Parameter]:
-    """Return the optimizers' parameters that require a gradient at this moment, each once."""
+def trained_parameters(trainer: pl.Trainer, module: pl.LightningModule) -> list[nn.Parameter]:
+    """Return the parameters that require a gradient at this moment, each once: the module's and the optimizers'.
+
+    A module may step optimizers of its own, which the Trainer does not know.
+    """
     groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
-    found = {id(p): p for group in groups for p in group["params"] if p.requires_grad}
+    found = {id(p): p for p in module.parameters() if p.requires_grad}
+    found |= {id(p): p for group in groups for p in group["params"] if p.requires_grad}
     return list(found.values())
+
+
+def check_reached(trainer: pl.Trainer, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    """Check that the clean loss reaches the optimizers' parameters, if there are any.
+
+    Raises:
+        RuntimeError: If it reaches none of them.
+    """
+    held = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+    found = [gradient for p, gradient in zip(parameters, gradients, strict=True) if id(p) in held]
+    if found and all(gradient is None for gradient in found):
+        raise RuntimeError(
+            f"The clean loss must reach the parameters, found all of their {len(found)} gradients missing. "
+            "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
+            "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
+        )
+
+
+def check_leaves(loss: Tensor, known: Sequence[Tensor]) -> None:
+    """Check that the loss reaches no tensor that requires a gradient but those that are known.
+
+    Raises:
+        RuntimeError: If it does: the clean gradient of that tensor would be lost.
+    """
+    numbers = {id(tensor) for tensor in known}
+    pending, seen = [loss.grad_fn], set[Any]()
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        pending += [following for following, _ in node.next_functions]
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, Tensor) and leaf.is_leaf and id(leaf) not in numbers:
+            raise RuntimeError(
+                "What the clean loss trains must be parameters of the module or of its optimizers, found a tensor of "
+                f"shape {tuple(leaf.shape)} that is neither: its clean gradient would be lost. Register it as an "
+                "nn.Parameter of the module, or use clean_weight=0."
+            )
 
 
 def check_consumed(gradient: CleanGradient, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
@@ -134,3 +169,19 @@ def _together(
         return
     for tensor, other in zip(changed, others, strict=True):
         one_by_one(tensor, other)
+
+
+@contextmanager
+def cleared_gradients(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Clear every `.grad` for a backward, and restore it afterwards.
+
+    This begins before the forward: FSDP2 exchanges a module's parameters between forward and backward.
+    """
+    earlier = [(parameter, parameter.grad) for parameter in {id(p): p for p in parameters}.values()]
+    try:
+        for parameter, _ in earlier:
+            parameter.grad = None
+        yield
+    finally:
+        for parameter, gradient in earlier:
+            parameter.grad = gradient

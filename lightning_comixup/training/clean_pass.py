@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lightning_comixup.method.channels import channels_first
 from lightning_comixup.method.differentiation import (
     check_clean_loss,
     differentiable_copy,
@@ -17,11 +18,19 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.method.saliency import saliency_of_gradient
-from lightning_comixup.soft_targets.losses import clean_loss
-from lightning_comixup.training.clean_gradient import CleanGradient, trained_parameters
-from lightning_comixup.training.config import CleanGradientMethod
-from lightning_comixup.training.lightning_internals import call_module, overrides, shards_in_place
-from lightning_comixup.training.mixin import CoMixupMixin, has_default_loss
+from lightning_comixup.training.batch_reader import CleanBatch
+from lightning_comixup.training.clean_gradient import (
+    CleanGradient,
+    check_leaves,
+    check_reached,
+    cleared_gradients,
+    trained_parameters,
+)
+from lightning_comixup.training.clean_loss import compute_clean_loss
+from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.lightning_internals import overrides, shards_in_place
+from lightning_comixup.training.run_state import RunState
+from lightning_comixup.training.target_kind import TargetKind
 
 
 class CleanPass(NamedTuple):
@@ -30,56 +39,56 @@ class CleanPass(NamedTuple):
     saliency: Tensor | None  # (B, *spatial); None if it was not asked for
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
-    logits: Tensor | None  # (B, K); None where the user's own loss is computed from them
+    logits: Tensor | None  # the module's output, if it is a floating (B, K); None if it is not known
+    target_kinds: tuple[TargetKind, ...]  # of the targets, and of each part of `also_average`
 
 
 def run_clean_pass(
     trainer: pl.Trainer,
     module: pl.LightningModule,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    clean_weight: float,
-    clean_gradient: CleanGradientMethod,
-    with_saliency: bool,
-) -> CleanPass:
-    """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the optimizers' parameters.
+    clean: CleanBatch,
+    config: MixingConfig,
+    run: RunState,
+) -> CleanPass | None:
+    """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the parameters.
 
-    The unwrapped module is called, not its distributed wrapper and not `training_step`: the mixed backward reduces the
-    sum of both gradients once, and nothing is logged twice. With clean_weight > 0 modules stay in their modes, so that
-    BatchNorm sees both batches (as the authors have it); with 0 they are in eval mode meanwhile. The loss, not the
-    gradients, is scaled as Lightning scales the mixed one (accumulation, GradScaler): small fp16 gradients would be
-    lost.
+    The unwrapped module is called, not its distributed wrapper: the mixed backward reduces the sum of both gradients
+    once. With clean_weight > 0 modules stay in their modes, so that BatchNorm sees both batches (as the authors have
+    it); with 0 they are in eval mode meanwhile. The loss, not the gradients, is scaled as Lightning scales the mixed
+    one (accumulation, GradScaler): small fp16 gradients would be lost.
+
+    Returns:
+        The results; None if the step returned no loss, as it does to leave a batch out.
     """
-    parameters = trained_parameters(trainer) if clean_weight > 0 else []
-    backward = clean_gradient == "backward" or (bool(parameters) and _needs_backward(trainer, module))
+    with_saliency, weight = config.saliency is None, config.clean_weight
+    backward = config.clean_gradient == "backward" or (weight > 0 and _needs_backward(trainer, module))
     # The module may change its copy of the inputs in place.
+    inputs = clean.parts.inputs
     leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs.clone())
-    modes = nullcontext() if clean_weight > 0 else eval_mode(module)
-    without_gradients = _cleared_gradients([*module.parameters(), *parameters]) if backward else nullcontext()
-    with modes, without_gradients, torch.enable_grad():
+    modes = nullcontext() if weight > 0 else eval_mode(module)
+    all_parameters = [*module.parameters(), *trained_parameters(trainer, module)] if backward else []
+    with modes, cleared_gradients(all_parameters), torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
         with trainer.precision_plugin.forward_context():
-            loss, logits = _clean_loss(trainer, module, copy, targets)
-        check_clean_loss(loss)
+            found = compute_clean_loss(trainer, module, clean, copy, config, run)
+        if found is None:
+            return None
+        check_clean_loss(found.loss)
+        # Only now: a step may freeze or thaw layers.
+        parameters = trained_parameters(trainer, module) if weight > 0 else []
+        if run.target_kinds is None and parameters and not backward:
+            check_leaves(found.loss, [leaf, *parameters])
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
-        scaled = _scale_like_mixed_loss(trainer, module, loss, clean_weight or 1.0)
+        scaled = _scale_like_mixed_loss(trainer, module, found.loss, weight or 1.0)
         sources = [*([leaf] if with_saliency else []), *parameters]
         gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
-    gradient = CleanGradient(parameters, gradients[len(gradients) - len(parameters) :]) if clean_weight > 0 else None
-    saliency = saliency_of_gradient(require_gradient(gradients[0])) if with_saliency else None
-    return CleanPass(saliency, gradient, loss.detach(), None if logits is None else logits.detach())
-
-
-def _clean_loss(
-    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, Tensor | None]:
-    """Return the clean loss, and the logits unless the user's own loss is computed from them."""
-    if not has_default_loss(module):
-        return call_module(trainer.strategy, module, "comixup_clean_loss", inputs, targets), None
-    logits = call_module(trainer.strategy, module, "forward", inputs)
-    kind = module.comixup_loss_kind if isinstance(module, CoMixupMixin) else "ce"
-    return clean_loss(logits, targets, kind), logits
+    of_parameters = gradients[len(gradients) - len(parameters) :]
+    check_reached(trainer, parameters, of_parameters)
+    gradient = CleanGradient(parameters, of_parameters) if weight > 0 else None
+    saliency = None
+    if with_saliency:
+        saliency = saliency_of_gradient(channels_first(require_gradient(gradients[0]), config.channel_dim))
+    return CleanPass(saliency, gradient, found.loss.detach(), found.logits, found.target_kinds)
 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
@@ -106,22 +115,6 @@ def _gradients_of_backward(module: pl.LightningModule, loss: Tensor, sources: Se
     """Return the gradients that a backward leaves in each `.grad`; as any backward it fires the parameters' hooks."""
     module.backward(loss)
     return [source.grad for source in sources]
-
-
-@contextmanager
-def _cleared_gradients(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Clear every `.grad` for a backward, and restore it afterwards.
-
-    This begins before the forward: FSDP2 exchanges a module's parameters between forward and backward.
-    """
-    earlier = [(parameter, parameter.grad) for parameter in {id(p): p for p in parameters}.values()]
-    try:
-        for parameter, _ in earlier:
-            parameter.grad = None
-        yield
-    finally:
-        for parameter, gradient in earlier:
-            parameter.grad = gradient
 
 
 def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor, weight: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -17,10 +17,13 @@ Setter = Callable[[Any, Any], Any]
 # Functions that read and replace the part, an index or name, or a path of these to a nested part. The functions come
 # first because a command line tries the types in order: it would take import paths for names.
 BatchKey = tuple[Getter, Setter] | int | str | list[int | str] | tuple[int | str, ...]
+# Keys alone, or each with the number of classes of its part; the mapping may be nested, see `read_averaged`.
+AveragedKeys = Sequence[BatchKey] | Mapping[Any, Any]
+CleanLoss = Literal["auto", "training_step", "forward"]
 CleanGradientMethod = Literal["grad", "backward"]
 OnNonfinite = Literal["raise", "skip"]
-# (module, inputs (B, C, *spatial), clean targets) to a Tensor (B, *spatial). The result has no type here: jsonargparse
-# takes a callable that returns a class for a factory of that class, and would refuse callable objects.
+# (module, inputs in the user's layout, clean targets) to a Tensor (B, *spatial). The result has no type here:
+# jsonargparse takes a callable that returns a class for a factory of that class, and would refuse callable objects.
 SaliencyFunction = Callable[[nn.Module, Tensor, Tensor], Any]
 
 
@@ -31,11 +34,14 @@ class MixingConfig:
     hyperparameters: Hyperparameters
     num_classes: int | None
     clean_weight: float
-    input_key: BatchKey
-    target_key: BatchKey
+    clean_loss: CleanLoss
+    input_key: BatchKey | None  # None: found
+    target_key: BatchKey | None
+    channel_dim: int | None  # None: no channels
     also_mix: tuple[BatchKey, ...]
     also_average: tuple[BatchKey, ...]
-    linear_targets: bool
+    average_classes: tuple[int | None, ...]  # of each part in `also_average`; None: not given
+    linear_targets: bool | None  # None: found
     saliency: SaliencyFunction | None
     clean_gradient: CleanGradientMethod
     on_nonfinite: OnNonfinite
@@ -53,10 +59,15 @@ class MixingConfig:
         advice = "Use 1 for the authors' step, or 0 for the saliency alone."
         check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
         self._check_keys()
+        check_channel_dim(self.channel_dim)
         if self.saliency is not None:
             advice = "Leave it None for the input gradient of the clean pass."
             check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
-        check_flag("linear_targets", self.linear_targets, advice="Use True for targets that are no classes.")
+        if self.linear_targets is not None:
+            advice = "Use True for targets that are numbers, False for classes, or leave it out."
+            check_flag("linear_targets", self.linear_targets, advice=advice)
+        advice = 'Use "training_step" for the module\'s own step, "forward" for the cross-entropy of its logits.'
+        check_choice("clean_loss", self.clean_loss, get_args(CleanLoss), advice=advice)
         advice = 'Use "grad" unless the module has re-entrant checkpointing.'
         check_choice("clean_gradient", self.clean_gradient, get_args(CleanGradientMethod), advice=advice)
         advice = 'Use "raise" to find the cause, or "skip" to go on without mixing.'
@@ -65,18 +76,26 @@ class MixingConfig:
         check_flag("manual_optimization", self.manual_optimization, advice=advice)
 
     def _check_keys(self) -> None:
-        for name in ("input_key", "target_key"):
-            check_key(name, getattr(self, name))
-        for name in ("also_mix", "also_average"):
-            for key in getattr(self, name):
-                check_key(name, key)
-        keys = [self.input_key, self.target_key, *self.also_mix, *self.also_average]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                raise ValueError(
-                    "Each part of a batch must be named once in input_key, target_key, also_mix and also_average, "
-                    f"found {key!r} twice: it would be mixed twice. Leave one of them out."
-                )
+        given = [(name, getattr(self, name)) for name in ("input_key", "target_key")]
+        keys = [(name, key) for name, key in given if key is not None]
+        keys += [(name, key) for name in ("also_mix", "also_average") for key in getattr(self, name)]
+        for name, key in keys:
+            check_key(name, key)
+        _check_distinct([key for _, key in keys])
+        for key, number in zip(self.also_average, self.average_classes, strict=True):
+            if number is not None:
+                advice = "Use None for a part that is not of classes."
+                check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
+
+
+def _check_distinct(keys: list[BatchKey]) -> None:
+    paths = [tuple(key) if isinstance(key, list | tuple) else (key,) for key in keys]
+    for position, key in enumerate(keys):
+        if paths[position] in paths[:position]:
+            raise ValueError(
+                "Each part of a batch must be named once in input_key, target_key, also_mix and also_average, "
+                f"found {key!r} twice: it would be mixed twice. Leave one of them out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +147,20 @@ def check_key(name: str, key: object) -> None:
         )
 
 
+def check_channel_dim(value: object) -> None:
+    """Check that a value can be the dimension of the channels.
+
+    Raises:
+        TypeError: If it is not an integer or None.
+        ValueError: If it is 0, the dimension of the batch.
+    """
+    advice = "Use 1 for (B, C, *spatial), -1 for (B, *spatial, C), None for inputs without channels."
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"channel_dim must be an integer or None, found {value!r}. {advice}")
+    if value == 0:
+        raise ValueError(f"channel_dim must not be the dimension of the batch, found 0. {advice}")
+
+
 def as_key_tuple(name: str, keys: object) -> tuple[BatchKey, ...]:
     """Return the keys of several parts as a tuple.
 
@@ -137,6 +170,31 @@ def as_key_tuple(name: str, keys: object) -> tuple[BatchKey, ...]:
     if not isinstance(keys, list | tuple):
         raise TypeError(f"{name} must be a list of keys, found {keys!r}. Write {name}=[...], one key for each part.")
     return tuple(keys)
+
+
+def read_averaged(also_average: object) -> tuple[tuple[BatchKey, ...], tuple[int | None, ...]]:
+    """Return the keys in `also_average`, and the number of classes of each part, None where it is not given.
+
+    A mapping within the mapping is a path, as YAML has no lists for keys: {"data": {"coarse": 20}} is that of
+    ("data", "coarse").
+
+    Raises:
+        TypeError: If it is neither a list nor a mapping of keys.
+    """
+    if not isinstance(also_average, Mapping):
+        keys = as_key_tuple("also_average", also_average)
+        return keys, (None,) * len(keys)
+    found = list(_paths(also_average, ()))
+    return tuple(key for key, _ in found), tuple(number for _, number in found)
+
+
+def _paths(mapping: Mapping[Any, Any], outer: tuple[Any, ...]) -> Iterator[tuple[BatchKey, int | None]]:
+    for key, value in mapping.items():
+        path = (*outer, *key) if isinstance(key, tuple) and not is_pair(key) else (*outer, key)
+        if isinstance(value, Mapping):
+            yield from _paths(value, path)
+        else:
+            yield path[0] if len(path) == 1 else path, value
 
 
 def is_pair(key: object) -> bool:

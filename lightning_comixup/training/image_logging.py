@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import Logger
 
+from lightning_comixup.method.channels import channels_first
 from lightning_comixup.plotting.mixed_batch import plot_mixed_batch, require_matplotlib
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.training_step import MixedStep
 from lightning_comixup.validation import check_count
 
@@ -55,9 +57,9 @@ class ImageLogger:
             return
         self._due = batches + self._every
         if trainer.is_global_zero:
-            figure = plot_mixed_batch(
-                step.clean_inputs, step.mixed_batch(), targets=step.clean_targets, saliency=step.saliency
-            )
+            inputs = channels_first(step.clean.parts.inputs, step.channel_dim)
+            targets = flatten_labels(step.clean.parts.targets)
+            figure = plot_mixed_batch(inputs, step.mixed_batch(), targets=targets, saliency=step.saliency)
             self._write(trainer, figure, batches)
 
     def _write(self, trainer: pl.Trainer, figure: Figure, batches: int) -> None:

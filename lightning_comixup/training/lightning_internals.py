@@ -42,6 +42,11 @@ def call_module(strategy: Strategy, module: pl.LightningModule, method: str, *ar
     return module(*arguments) if method == "forward" else getattr(module, method)(*arguments)
 
 
+def is_compiled(module: pl.LightningModule) -> bool:
+    """Whether the module as a whole was compiled: Lightning then exchanges its steps."""
+    return getattr(module, "_compiler_ctx", None) is not None
+
+
 def skips_backward(trainer: pl.Trainer) -> bool:
     """Whether the loop skips its backward, as weight averaging asks for while it updates BatchNorm."""
     return bool(getattr(trainer.fit_loop, "_skip_backward", False))

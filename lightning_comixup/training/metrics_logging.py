@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.soft_targets.metrics import predicted_mass
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.lightning_internals import records_step
 from lightning_comixup.training.training_step import MixedStep
 
@@ -37,11 +38,10 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
     """
     values: dict[str, Tensor] = {}
     numbers: dict[str, float] = {f"{phase}_ms": value for phase, value in step.milliseconds.items()}
-    if step.clean is not None:
-        values["clean_loss"] = step.clean.loss
-        logits, targets = step.clean.logits, step.clean_targets
-        if logits is not None and targets.shape in (logits.shape, logits.shape[:1]):
-            values["clean_accuracy"] = predicted_mass(logits, targets).mean()
+    if step.clean_pass is not None:
+        values["clean_loss"] = step.clean_pass.loss
+        accuracy = _clean_accuracy(step)
+        values |= {} if accuracy is None else {"clean_accuracy": accuracy}
     if step.plan is not None:
         report = step.plan.report
         numbers["energy"] = report.energy
@@ -50,3 +50,13 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
     # Tensors on the host: Lightning would copy a float to the device, and back for the logger, and wait each time.
     values |= {name: torch.tensor(number, dtype=torch.float32, device="cpu") for name, number in numbers.items()}
     return {_PREFIX + name: value for name, value in values.items()}
+
+
+def _clean_accuracy(step: MixedStep) -> Tensor | None:
+    """Return the accuracy on the clean batch, if the module was seen to return a logit for each class."""
+    assert step.clean_pass is not None
+    logits, targets = step.clean_pass.logits, flatten_labels(step.clean.parts.targets)
+    if logits is None or step.clean_pass.target_kinds[0].linear:
+        return None
+    fits = targets.shape in (logits.shape, logits.shape[:1]) and logits.shape[1] == step.targets.mixed[0].shape[1]
+    return predicted_mass(logits, targets).mean() if fits else None

@@ -41,7 +41,7 @@ class CoMixupMixin:
 
         Args:
             logits: (B, K), any floating dtype; with a `loss_fn` (B, D), such as embeddings for a margin loss.
-            targets: (B,) integer, or (B, K) class probabilities.
+            targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
             kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
                 the softmax averaged over batch and classes. None: `comixup_loss_kind`.
             label_smoothing: Share of each target that is spread evenly over the classes.

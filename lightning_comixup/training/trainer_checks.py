@@ -5,9 +5,9 @@ from __future__ import annotations
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
+from lightning_comixup.training.clean_loss import find_source
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.lightning_internals import has_static_graph, overrides, shards_outside
-from lightning_comixup.training.mixin import has_default_loss
 
 
 def check_trainer(
@@ -26,7 +26,7 @@ def check_trainer(
     check_strategy(trainer, config.clean_weight)
     check_clean_gradient(trainer, module, config)
     check_optimization(module, config)
-    check_linear_targets(module, config)
+    check_clean_loss(module, config)
 
 
 def check_single(trainer: pl.Trainer, kind: type[pl.Callback]) -> None:
@@ -100,15 +100,23 @@ def check_optimization(module: pl.LightningModule, config: MixingConfig) -> None
         )
 
 
-def check_linear_targets(module: pl.LightningModule, config: MixingConfig) -> None:
-    """Check that linear targets have a clean loss of their own.
+def check_clean_loss(module: pl.LightningModule, config: MixingConfig) -> None:
+    """Check that the clean loss is one for the targets, and that its step does not train.
 
     Raises:
-        ValueError: If the clean pass would differentiate the cross-entropy.
+        ValueError: If it would be the cross-entropy of numbers, or of a step that steps its optimizer itself.
     """
     needs_loss = config.clean_weight > 0 or config.saliency is None
-    if config.linear_targets and needs_loss and has_default_loss(module):
+    source = find_source(module, config)
+    if config.linear_targets and needs_loss and source == "forward":
         raise ValueError(
-            "comixup_clean_loss must be overridden with linear_targets=True, found cross-entropy, the default. Inherit "
-            "from CoMixupMixin and write the loss of your targets, such as binary cross-entropy of each label."
+            "comixup_clean_loss must be overridden with linear_targets=True where the clean pass does not call "
+            "training_step, found cross-entropy, the default. Inherit from CoMixupMixin and write the loss of your "
+            "targets, such as binary cross-entropy of each label."
+        )
+    if needs_loss and source == "training_step" and not module.automatic_optimization:
+        raise ValueError(
+            'clean_loss must not be "training_step" with manual optimization, found that: the clean pass would step '
+            'the optimizer. Leave clean_loss="auto", and override comixup_clean_loss of CoMixupMixin if the loss is '
+            "not the cross-entropy of module(inputs)."
         )

@@ -4,57 +4,63 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.profilers import Profiler
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_comixup.functional import MixedBatch
+from lightning_comixup.method.channels import channel_advice, channels_first, restore_channels
 from lightning_comixup.method.grid import check_grid, resolve_grid
-from lightning_comixup.method.mixing import MixingIndices, mix_inputs, mix_targets
+from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
-from lightning_comixup.soft_targets.targets import TargetRows, target_rows
-from lightning_comixup.training.batch import BatchParts, read_parts, with_part
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.averaged_parts import average_rows
+from lightning_comixup.training.batch import with_part
+from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.lightning_internals import makes_containers
+from lightning_comixup.training.mixed_pass import MixedTargets
+from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws
-from lightning_comixup.validation import check_device, check_saliency
-
-# Losses and metrics that want integers raise these; the errors of PyTorch and torchmetrics do not name the cause.
-_ERRORS_OF_TARGETS = (IndexError, RuntimeError, TypeError, ValueError)
-_HINT = (
-    "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
-    "comixup_loss of CoMixupMixin and torch's cross_entropy take them, and so does the metric SoftTargetAccuracy; "
-    "CoMixup.clean_targets has the integers of the clean batch."
-)
+from lightning_comixup.training.target_kind import find_target_kinds, target_values
+from lightning_comixup.training.users_saliency import call_users_saliency
+from lightning_comixup.validation import DeferredCheck
 
 
 class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
-    clean: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
-    clean_inputs: Tensor
-    clean_targets: Tensor
-    saliency: Tensor
-    mixed: tuple[Tensor, Tensor] | None  # inputs and targets; None if the batch was left unmixed
-    plan: BatchPlan | None  # None in that case as well
+    clean_pass: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
+    clean: CleanBatch
+    saliency: Tensor | None  # None if the step on the clean batch returned no loss
+    mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
+    targets: MixedTargets
+    plan: BatchPlan | None  # None if the batch was left unmixed
+    channel_dim: int | None
     milliseconds: dict[str, float]  # of each phase, on the host
 
     def mixed_batch(self) -> MixedBatch:
         """Return the mixed batch as `comixup_batch` does; the step must be mixed."""
-        assert self.mixed is not None
+        assert self.mixed_inputs is not None
         assert self.plan is not None
-        return MixedBatch(*self.mixed, self.plan.indices.mixing_weights, self.plan.masks())
+        weights = self.plan.indices.mixing_weights
+        return MixedBatch(self.mixed_inputs, self.targets.mixed[0], weights, self.plan.masks())
 
 
 def mix_training_batch(
-    trainer: pl.Trainer, module: pl.LightningModule, batch: Any, config: MixingConfig, draws: BatchDraws
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    clean: CleanBatch,
+    config: MixingConfig,
+    draws: BatchDraws,
+    run: RunState,
 ) -> MixedStep:
     """Run the clean pass on a batch and mix it.
 
@@ -62,25 +68,33 @@ def mix_training_batch(
     tuples, are replaced.
     """
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
-    parts = read_parts(batch, config)
-    inputs, targets = parts[:2]
     with phases.time("saliency"):
-        clean, saliency = _find_saliency(trainer, module, inputs, targets, config)
-    rows, check = _target_rows(targets, clean, config)
-    grid = resolve_grid(config.hyperparameters.grid_size, tuple(inputs.shape[2:]), partial(draws.decisions, "grid"))
-    for other in parts.others:
-        check_grid(grid, tuple(other.shape[2:]), "also_mix")
+        clean_pass, saliency = _find_saliency(trainer, module, clean, config, run)
+    if saliency is None:  # the step leaves this batch out
+        targets = _leave_unmixed(clean, clean.labels())
+        return MixedStep(clean.batch, None, clean, None, None, targets, None, config.channel_dim, phases.milliseconds)
+    rows, check = _target_rows(clean, run, config)
     try:
         with phases.time("labeling"):
+            grid = _choose_grid(clean, config, draws)
             plan = plan_batch(saliency, config.hyperparameters, draws.masks(), grid, check)
     except NonFiniteSaliencyError as error:
-        clean = _without_mixing(trainer, clean, config, error)
-        return MixedStep(batch, clean, inputs, targets, saliency, None, None, phases.milliseconds)
+        clean_pass = _without_mixing(trainer, clean_pass, config, error)
+        # The step gets rows of class probabilities all the same: its loss may take nothing else.
+        batch = _replace_parts(trainer, module, clean, clean.inputs(), rows, config)
+        targets = _leave_unmixed(clean, rows)
+        return MixedStep(
+            batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
+        )
     with phases.time("mixing"), torch.no_grad():
-        mixed = mix_inputs(inputs, plan.indices), mix_targets(rows, plan.indices)
-        in_place = makes_containers(trainer, module)
-        batch = _replace_parts(batch, parts, mixed, plan.indices, config, in_place)
-    return MixedStep(batch, clean, inputs, targets, saliency, mixed, plan, phases.milliseconds)
+        inputs = [mix_inputs(channels_first(part, config.channel_dim), plan.indices) for part in clean.inputs()]
+        mixed = [mix_targets(part, plan.indices) for part in rows]
+        restored = [restore_channels(part, config.channel_dim) for part in inputs]
+        batch = _replace_parts(trainer, module, clean, restored, mixed, config)
+    targets = MixedTargets(clean.labels(), mixed, clean.unnamed_labels(), plan.indices.sources[:, 0])
+    return MixedStep(
+        batch, clean_pass, clean, saliency, inputs[0], targets, plan, config.channel_dim, phases.milliseconds
+    )
 
 
 class _Phases:
@@ -104,68 +118,61 @@ class _Phases:
 
 
 def _find_saliency(
-    trainer: pl.Trainer, module: pl.LightningModule, inputs: Tensor, targets: Tensor, config: MixingConfig
-) -> tuple[CleanPass | None, Tensor]:
-    """Return the clean pass, if one is needed, and the saliency: that of the clean pass or the user's."""
-    clean = None
-    if config.saliency is None or config.clean_weight > 0:
-        clean = run_clean_pass(
-            trainer,
-            module,
-            inputs,
-            targets,
-            clean_weight=config.clean_weight,
-            clean_gradient=config.clean_gradient,
-            with_saliency=config.saliency is None,
-        )
-    if config.saliency is None:
-        assert clean is not None
-        assert clean.saliency is not None
-        return clean, clean.saliency
-    with trainer.precision_plugin.forward_context(), torch.enable_grad():
-        saliency = config.saliency(module, inputs, targets)
-    check_saliency(saliency, inputs)
-    check_device("saliency", saliency, inputs)
-    return clean, saliency.detach()
+    trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
+) -> tuple[CleanPass | None, Tensor | None]:
+    """Return the clean pass, if one is needed, and the saliency: that of the clean pass or the user's.
 
-
-def _target_rows(targets: Tensor, clean: CleanPass | None, config: MixingConfig) -> TargetRows:
-    """Return the targets that are averaged: class probabilities, or with `linear_targets` the targets as they are."""
-    if config.linear_targets:
-        return TargetRows(targets, None)
-    return target_rows(targets, _number_of_classes(targets, clean, config.num_classes))
-
-
-def _number_of_classes(targets: Tensor, clean: CleanPass | None, given: int | None) -> int | None:
-    """Return K as it was given, or for integer targets the number of logits.
-
-    Raises:
-        ValueError: If they disagree.
+    The saliency is None if the step on the clean batch returned no loss.
     """
-    if targets.ndim != 1 or clean is None or clean.logits is None:
-        return given
-    classes = clean.logits.shape[1]
-    if given not in (None, classes):
-        raise ValueError(
-            f"num_classes must be the number of the module's logits, {classes}, found {given}. Leave num_classes out, "
-            "or give the module as many outputs."
-        )
-    return classes
+    clean_pass = None
+    if config.saliency is None or config.clean_weight > 0:
+        clean_pass = run_clean_pass(trainer, module, clean, config, run)
+        if clean_pass is None:
+            return None, None
+        run.target_kinds = clean_pass.target_kinds
+    if config.saliency is None:
+        assert clean_pass is not None
+        return clean_pass, clean_pass.saliency
+    inputs, targets = clean.parts.inputs, flatten_labels(clean.parts.targets)
+    return clean_pass, call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
+
+
+def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tuple[list[Tensor], DeferredCheck | None]:
+    """Return what is averaged of the targets and of each part of `also_average`, and one check of all values."""
+    if run.target_kinds is None:  # no clean pass has shown anything
+        run.target_kinds = find_target_kinds(clean.labels(), [()] * len(clean.labels()), config)
+    targets = target_values(clean.parts.targets, run.target_kinds[0])
+    averaged, check = average_rows(clean.parts.averaged, targets, run.target_kinds, config)
+    return [targets.rows, *averaged], check
+
+
+def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> tuple[int, ...]:
+    sizes = [tuple(channels_first(part, config.channel_dim).shape[2:]) for part in clean.inputs()]
+    advice = channel_advice(tuple(clean.parts.inputs.shape), config.channel_dim)
+    grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"), advice)
+    for size in sizes[1:]:
+        check_grid(grid, size, "also_mix")
+    return grid
+
+
+def _leave_unmixed(clean: CleanBatch, targets: Sequence[Tensor]) -> MixedTargets:
+    """Return the targets of a step whose inputs stay as they are."""
+    return MixedTargets(clean.labels(), targets, clean.unnamed_labels(), None)
 
 
 def _replace_parts(
-    batch: Any,
-    parts: BatchParts,
-    mixed: tuple[Tensor, Tensor],
-    indices: MixingIndices,
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    clean: CleanBatch,
+    inputs: Sequence[Tensor],
+    targets: Sequence[Tensor],
     config: MixingConfig,
-    in_place: bool,
 ) -> Any:
-    """Return the batch with all its mixed parts."""
-    new = list(zip((config.input_key, config.target_key), mixed, strict=True))
-    new += [(key, mix_inputs(part, indices)) for key, part in zip(config.also_mix, parts.others, strict=True)]
-    new += [(key, mix_targets(part, indices)) for key, part in zip(config.also_average, parts.averaged, strict=True)]
-    for key, value in new:
+    """Return the batch with other inputs and targets, each in the order of the configuration's keys."""
+    in_place = makes_containers(trainer, module)
+    keys = [clean.parts.keys.input_key, *config.also_mix, clean.parts.keys.target_key, *config.also_average]
+    batch = clean.batch
+    for key, value in zip(keys, [*inputs, *targets], strict=True):
         batch = with_part(batch, key, value, in_place=in_place)
     return batch
 
@@ -191,20 +198,3 @@ def _without_mixing(
         stacklevel=2,
     )
     return None if clean is None else clean._replace(gradient=None)
-
-
-def add_soft_target_hint(exception: BaseException, clean_targets: Any) -> None:
-    """Add a hint to an error in a step on a mixed batch whose own targets were integers.
-
-    Args:
-        exception: The exception that ended the run. From Python 3.11 on the hint is printed below it; before that it is
-            logged.
-        clean_targets: The batch's own targets; None if it was not mixed.
-    """
-    had_integers = isinstance(clean_targets, Tensor) and not clean_targets.is_floating_point()
-    if not had_integers or not isinstance(exception, _ERRORS_OF_TARGETS):
-        return
-    if hasattr(exception, "add_note"):
-        exception.add_note(_HINT)
-    else:
-        rank_zero_info(_HINT)

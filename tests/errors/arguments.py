@@ -71,6 +71,11 @@ HYPERPARAMETERS = [
     _row("resolve_duplicates", 1, TypeError, "resolve_duplicates must be True or False", "default, True."),
 ]
 
+
+def _twice(settings: dict[str, Any], found: str) -> Row:
+    return Row("CoMixup", settings, ValueError, "must be named once", found, "Leave one of them out.")
+
+
 _COUNT, _LIST = "must be an integer of at least", "must be a list of keys"
 
 SETTINGS = [
@@ -88,13 +93,27 @@ SETTINGS = [
     _row("input_key", [], TypeError, "input_key must be an index, a key, a path", "for dicts the key"),
     _row("target_key", (1, None), TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
     _row("target_key", True, TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
-    _row("target_key", 0, ValueError, "must be named once", "Leave one of them out.", "0 twice"),
+    _twice({"input_key": 0, "target_key": 0}, "0 twice"),
+    _row("channel_dim", 0, ValueError, "channel_dim must not be the dimension of the batch", "None for inputs without"),
+    _row("channel_dim", "last", TypeError, "channel_dim must be an integer or None", "-1 for (B, *spatial, C)"),
+    _row("channel_dim", True, TypeError, "channel_dim must be an integer or None", "-1 for (B, *spatial, C)"),
     _row("also_mix", "depth", TypeError, f"also_mix {_LIST}", "Write also_mix=[...]"),
     _row("also_mix", None, TypeError, f"also_mix {_LIST}", "Write also_mix=[...]"),
     _row("also_mix", [1.5], TypeError, "also_mix must be an index", "for dicts the key", "1.5"),
-    _row("also_mix", [0], ValueError, "must be named once", "Leave one of them out.", "0 twice"),
+    _twice({"input_key": 0, "also_mix": [0]}, "0 twice"),
     _row("also_average", 2, TypeError, f"also_average {_LIST}", "Write also_average=[...]"),
-    _row("also_average", [1], ValueError, "must be named once", "Leave one of them out.", "1 twice"),
+    _row("also_average", {"a": "20"}, TypeError, f"classes of 'a' in also_average {_COUNT} 1", "Use None for", "'20'"),
+    _row(
+        "also_average",
+        {"a": {"b": 0}},
+        ValueError,
+        f"classes of ('a', 'b') in also_average {_COUNT} 1",
+        "Use None",
+        "0",
+    ),
+    _row("also_average", {1.5: 3}, TypeError, "also_average must be an index", "for dicts the key", "1.5"),
+    _twice({"target_key": 1, "also_average": [1]}, "1 twice"),
+    _twice({"target_key": ["a", "b"], "also_average": {"a": {"b": 3}}}, "('a', 'b') twice"),
     _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "for targets that are no classes"),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),

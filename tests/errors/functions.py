@@ -67,7 +67,7 @@ BATCH = _rows(
         "shape (4, 3)",
         "Leave num_classes",
     ),
-    ("targets", _Y * 3, ValueError, "must lie in [0, 4)", "0 to 9", "Raise num_classes"),
+    ("targets", _Y * 3, ValueError, "must lie in [0, 4)", "0 to 9", "Raise the number of classes"),
     ("targets", (_Y - 1).to(torch.int8), ValueError, "must lie in [0, 4)", "-1 to 2", "leave out samples"),
     ("targets", 2 * torch.eye(4), ValueError, "must sum to 1", "sums from 2 to 2", "Normalise them"),
     ("targets", torch.full((4, 4), torch.nan), ValueError, "must sum to 1", "sums from nan to nan", "Normalise them"),

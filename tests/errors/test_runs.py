@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -70,13 +70,20 @@ def _other(name: str, value: Any, error: type[Exception], rule: str, found: str,
     return Run({"x": _X, "y": _Y, "z": value}, settings, error, rule, found, remedy, _Named)
 
 
+def _averaged(part: Any, error: type[Exception], rule: str, found: str, remedy: str, **settings: Any) -> Run:
+    targets = _SOFT if settings.get("linear_targets") else _Y
+    return Run({"x": _X, "y": targets, "z": part}, {"target_key": "y"} | settings, error, rule, found, remedy, _Named)
+
+
 def _module(
     module: Any, error: type[Exception], rule: str, found: str, remedy: str, targets: Any = _Y, **settings: Any
 ) -> Run:
     return Run([_X, targets], settings, error, rule, found, remedy, module)
 
 
-_PART, _KEY = "must name a part of the batch", "Pass CoMixup(input_key=...)"
+_PART, _TOLD = "must name a part of the batch", "must be given where a batch does not tell its"
+_KEYS, _KEY = "Pass CoMixup(input_key=..., target_key=...)", "Pass CoMixup(target_key=...)"
+_IMAGE, _LABEL = "float32 (8, 1, 8, 8)", "int64 (8,)"
 _RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor (B, K)"
 _CLASSES = "targets must be (B,) integer or (B, K) class probabilities"
 _ROWS, _SAME = "must have one row per input", "Give those of the same batch."
@@ -84,38 +91,66 @@ _GRAPH = "must not require a gradient"
 _FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
 
 RUNS = {
-    "batch: a tensor": Run(_X, {}, ValueError, f"input_key {_PART}", "0 for a Tensor", _KEY),
-    "batch: one part": Run([_X], {}, ValueError, f"target_key {_PART}", "1 for a list of 1", "Pass CoMixup(target_key"),
-    "batch: a dict": Run({"x": _X}, {}, ValueError, f"input_key {_PART}", "0 for a dict with keys ['x']", _KEY),
-    "batch: another key": Run({"x": _X}, {"input_key": "y"}, ValueError, _PART, "'y' for a dict with keys", _KEY),
-    "batch: a word": Run("ab", {}, TypeError, "inputs must be a tensor", "str", _RIGHT),
-    "batch: exchanged": Run([_Y, _X], {}, TypeError, "inputs must be floating", "torch.int64", "`.float()`"),
-    "batch: an object": Run(
-        SimpleNamespace(x=_X, y=_Y),
-        {"input_key": "x", "target_key": "y"},
+    "batch: a tensor": Run(_X, {}, ValueError, f"input_key and target_key {_TOLD} inputs", _IMAGE, _KEYS),
+    "batch: one part": Run([_X], {}, ValueError, f"target_key {_TOLD} targets", f"list(0: {_IMAGE})", _KEY),
+    "batch: no inputs": Run({"x": _Y}, {}, ValueError, f"target_key {_TOLD} inputs", f"dict(x: {_LABEL})", _KEYS),
+    "batch: a dict": Run({"x": _X}, {}, ValueError, f"target_key {_TOLD} targets", f"dict(x: {_IMAGE})", _KEY),
+    "batch: two views": Run(
+        {"a": _X, "b": _X + 1, "y": _Y},
+        {},
+        ValueError,
+        f"{_TOLD} inputs",
+        f"dict(a: {_IMAGE}, b: {_IMAGE}, y: {_LABEL}): a and b can be the inputs",
+        _KEYS,
+    ),
+    "batch: two views in a list": Run(
+        [_X, _X + 1, _Y], {}, ValueError, f"{_TOLD} inputs", f"list(0: {_IMAGE}, 1: {_IMAGE}, 2: {_LABEL})", _KEYS
+    ),
+    "batch: fine and coarse labels": Run(
+        {"img": _X, "fine_label": _Y, "coarse_label": _Y // 2},
+        {},
+        ValueError,
+        f"target_key {_TOLD} targets",
+        f"dict(img: {_IMAGE}, fine_label: {_LABEL}, coarse_label: {_LABEL}): fine_label and coarse_label can be",
+        _KEY,
+    ),
+    "batch: an index": Run(
+        {"x": _X, "sample_idx": _Y}, {}, ValueError, f"target_key {_TOLD} targets", "dict(x: float32", _KEY
+    ),
+    "batch: no channels": Run(
+        {"x": _X[:, 0, 0], "y": _Y}, {}, ValueError, f"{_TOLD} inputs", "dict(x: float32 (8, 8)", "channel_dim=None"
+    ),
+    "batch: another key": Run(
+        {"x": _X}, {"input_key": "y"}, ValueError, _PART, f"'y' for dict(x: {_IMAGE})", "Pass CoMixup(input_key=...)"
+    ),
+    "batch: a word": Run("ab", {}, ValueError, f"{_TOLD} inputs", "str: no part", _KEYS),
+    "batch: given in words": Run([_X, _Y, "a"], {"input_key": 2}, TypeError, "inputs must be a tensor", "str", _RIGHT),
+    "batch: cannot change": Run(
+        MappingProxyType({"x": _X, "y": _Y}),
+        {},
         TypeError,
-        "A batch must be a list, tuple, named tuple, dict or dataclass",
-        "a SimpleNamespace",
+        "A batch must be a container whose parts can be replaced",
+        "mappingproxy(x:",
         "Pass input_key and target_key as (getter, setter) pairs",
     ),
-    "inputs: NumPy": _inputs(_X.numpy(), TypeError, "inputs must be a tensor", "ndarray", _RIGHT),
+    "inputs: NumPy": _inputs(_X.numpy(), ValueError, f"{_TOLD} inputs", "list(0: ndarray float32", _KEYS),
     "inputs: bytes": _inputs(_X.byte(), TypeError, "inputs must be floating", "torch.uint8", "`.float()`"),
     "inputs: rows": _inputs(
-        _X[:, 0, 0], ValueError, "inputs must be (B, C, *spatial)", "shape (8, 8)", "`unsqueeze(1)`"
+        _X[:, 0, 0], ValueError, "inputs must be (B, C, *spatial)", "shape (8, 8)", "None for inputs without channels"
     ),
     "inputs: none": _inputs(
-        _X[:0], ValueError, "inputs must be (B, C, *spatial)", "shape (0, 1, 8, 8)", "Add a channel"
+        _X[:0], ValueError, "inputs must be (B, C, *spatial)", "shape (0, 1, 8, 8)", "Name the right"
     ),
     "inputs: NaN": _inputs(
         _X * torch.nan, ValueError, _FINITE, "NaN, infinity or sums that overflow in 8 of 8 maps", 'on_nonfinite="skip"'
     ),
     "inputs: a graph": _inputs(_X.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a learned"),
-    "targets: a list": _targets(_Y.tolist(), TypeError, "targets must be a tensor", "list", _RIGHT),
-    "targets: None": _targets(None, TypeError, "targets must be a tensor", "NoneType", _RIGHT),
+    "targets: a list": _targets(_Y.tolist(), ValueError, f"target_key {_TOLD}", "list(0: float32", _KEY),
+    "targets: None": _targets(None, ValueError, f"target_key {_TOLD}", f"list(0: {_IMAGE}, 1: None)", _KEY),
     "targets: too few": _targets(_Y[:4], ValueError, f"targets {_ROWS}", "shape (4,) for 8 inputs", _SAME),
     "targets: fractions": _targets(_Y.float(), ValueError, _CLASSES, "shape (8,) of torch.float32", "`.long()`"),
     "targets: maps": _targets(_MAPS.long(), ValueError, _CLASSES, "shape (8, 8, 8)", "linear_targets=True"),
-    "targets: a column": _targets(_Y[:, None], ValueError, "targets must be (B,) or (B, K)", "(8, 1)", "as there are"),
+    "targets: given as None": _targets(None, TypeError, "targets must be a tensor", "NoneType", _RIGHT, target_key=1),
     "targets: too large": _targets(_Y + CLASSES, ValueError, "must lie in [0, 5)", "5 to", "one output per class"),
     "targets: ignored": _targets(_Y - 100, ValueError, "must lie in [0, 5)", "-100 to", "leave out samples"),
     "targets: sums": _targets(
@@ -129,7 +164,7 @@ RUNS = {
         _Y, ValueError, "must be the number of the module's logits, 5", "4", "Leave num_classes", num_classes=4
     ),
     "also_mix: absent": Run(
-        [_X, _Y], {"also_mix": [2]}, ValueError, f"also_mix {_PART}", "2 for a list", "Pass CoMixup(also_mix"
+        [_X, _Y], {"also_mix": [2]}, ValueError, f"also_mix {_PART}", "2 for list(0: float32", "Pass CoMixup(also_mix"
     ),
     "also_mix: integers": _other(
         "also_mix", _X.long(), TypeError, "also_mix must be floating", "torch.int64", "`.float()`"
@@ -156,6 +191,41 @@ RUNS = {
     ),
     "also_average: 8 bits": _other(
         "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must be of 16 bits", "torch.float8_e5m2", "`.float()`"
+    ),
+    "also_average: rows of integers": _other(
+        "also_average",
+        _Y[:, None].expand(8, 3),
+        TypeError,
+        "z in also_average must be floating, bool, or integer labels (B,)",
+        "shape (8, 3) of torch.int64",
+        "Convert quantities by `.float()`",
+    ),
+    "also_average: too large": _other(
+        "also_average",
+        _Y + 3,
+        ValueError,
+        "Integer z in also_average must lie in [0, 5)",
+        "3 to",
+        "Raise the number of classes",
+    ),
+    "also_average: other columns": _averaged(
+        _SOFT,
+        ValueError,
+        "z in also_average must have one column for each of its 4 classes",
+        "shape (8, 5) of torch.float32",
+        "Give integer labels as (B,)",
+        also_average={"z": 4},
+    ),
+    "also_average: how many classes": _averaged(
+        _Y,
+        ValueError,
+        "z in also_average must have its number of classes",
+        "None for integer labels",
+        "Give it in a mapping",
+        also_average=["z"],
+        linear_targets=True,
+        saliency=lambda *_: _MAPS,
+        clean_weight=0.0,
     ),
     "linear: sparse": _module(
         lambda: _Loss(lambda module, inputs: module(inputs).sum()),

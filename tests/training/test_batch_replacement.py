@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ def test_the_batch_named_is_replaced_at_every_call_until_it_is_forgotten() -> No
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
     original, mixed = (1,), (2,)
-    replacement.replace(original, mixed)
+    replacement.replace(original, mixed, nullcontext)
     assert strategy.training_step(original, 5) == (mixed, 5)
     assert strategy.training_step(original, 5) == (mixed, 5)
     replacement.forget()
@@ -29,7 +31,7 @@ def test_the_batch_named_is_replaced_at_every_call_until_it_is_forgotten() -> No
 def test_a_batch_that_never_comes_is_reported() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
-    replacement.replace((1,), (2,))
+    replacement.replace((1,), (2,), nullcontext)
     with pytest.raises(RuntimeError, match="found another: the mixed batch would be lost"):
         strategy.training_step((3,))
 
@@ -47,7 +49,7 @@ def test_a_wrapper_that_came_later_stays() -> None:
 def test_copies_and_pickles_hold_nothing_of_the_run() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
-    replacement.replace((1,), (2,))
+    replacement.replace((1,), (2,), nullcontext)
     assert vars(pickle.loads(pickle.dumps(replacement))) == vars(BatchReplacement())
 
 
@@ -67,3 +69,23 @@ def test_removing_leaves_nothing_and_may_be_repeated() -> None:
     replacement.remove()
     replacement.remove()
     assert not vars(strategy)
+
+
+def test_each_step_runs_in_a_context_of_its_own_also_with_a_batch_changed_in_place() -> None:
+    entered: list[str] = []
+
+    @contextmanager
+    def prepare() -> Iterator[None]:
+        entered.append("in")
+        yield
+        entered.append("out")
+
+    strategy, replacement, batch = Strategy(), BatchReplacement(), [1]
+    replacement.install(strategy)  # type: ignore[arg-type]
+    replacement.replace(batch, batch, prepare)
+    assert strategy.training_step(batch, 5) == (batch, 5)
+    assert strategy.training_step(batch, 5) == (batch, 5)
+    assert entered == ["in", "out"] * 2
+    replacement.forget()
+    strategy.training_step(batch, 5)
+    assert len(entered) == 4

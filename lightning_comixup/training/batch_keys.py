@@ -1,0 +1,210 @@
+"""Which parts of a batch are its inputs and targets, where the user did not say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_comixup.method.channels import check_channels, layout_of
+from lightning_comixup.training.batch import get_part
+from lightning_comixup.training.batch_layout import (
+    Leaf,
+    describe_key,
+    describe_layout,
+    is_named_tuple,
+    tensor_leaves,
+)
+from lightning_comixup.training.config import BatchKey, MixingConfig
+from lightning_comixup.validation import check_mixable, is_mixable
+
+# Where several parts fit, the first of these names that a part has decides.
+_INPUT_NAMES = (
+    *("image", "images", "pixel_values", "x", "input", "inputs", "img", "imgs", "data", "audio", "waveform"),
+    *("waveforms", "signal", "signals", "video", "videos", "input_values", "input_features", "spectrogram", "volume"),
+)
+_TARGET_NAMES = ("label", "labels", "target", "targets", "y", "class", "classes", "cls", "category", "categories")
+# A name with one of these words is neither the inputs' nor the targets'.
+_NUMBERS = {"id", "ids", "idx", "idxs", "index", "indices", "indexes"}
+_OTHER_WORDS = _NUMBERS | {
+    *("uid", "uuid", "key", "keys", "weight", "weights", "mask", "masks", "fold", "folds", "group", "groups"),
+    *("length", "lengths", "len", "lens", "size", "sizes", "shape", "shapes", "height", "width", "split", "seed"),
+    *("path", "paths", "file", "files", "filename", "offset", "offsets", "rate", "fps", "time", "times", "timestamp"),
+}
+
+
+class BatchKeys(NamedTuple):
+    """Where a batch has its inputs and its targets."""
+
+    input_key: BatchKey
+    target_key: BatchKey
+
+
+def find_keys(batch: Any, config: MixingConfig) -> BatchKeys:
+    """Return the keys of inputs and targets: those of the configuration, and what it leaves None found.
+
+    A list or tuple has them at 0 and 1 if these fit. Otherwise shape and dtype decide: the inputs are the floating
+    tensor with a spatial dimension, the targets the tensor (B,), (B, 1) or (B, K) with as many rows. Where several
+    fit, the usual names decide, then integers come before floating numbers.
+
+    Raises:
+        ValueError: If no part fits, or several do.
+        TypeError: If the part that the configuration names as inputs cannot be mixed.
+    """
+    search = _Search(batch, config)
+    input_key, target_key = config.input_key, config.target_key
+    if input_key is not None and target_key is not None:
+        return BatchKeys(input_key, target_key)
+    by_position = search.at_positions()
+    if by_position is not None and not is_named_tuple(batch):
+        return by_position
+    try:
+        return search.by_shape_and_name()
+    except ValueError:
+        if by_position is None:
+            raise
+        return by_position
+
+
+def keys_fit(batch: Any, keys: BatchKeys, config: MixingConfig) -> bool:
+    """Whether the parts that found keys name can still be the inputs and the targets.
+
+    Raises:
+        ExhaustedLoaderError: If a container on the path to one of them is None.
+    """
+    try:
+        inputs, targets = (get_part(batch, "input_key", key) for key in keys)
+    except ValueError:
+        return False
+    return _is_input(inputs, config) and isinstance(targets, Tensor) and targets.shape[:1] == inputs.shape[:1]
+
+
+class _Search:
+    """The search for the keys in one batch."""
+
+    def __init__(self, batch: Any, config: MixingConfig) -> None:
+        self._batch, self._config = batch, config
+        named: list[tuple[str, Any]] = [("input_key", config.input_key), ("target_key", config.target_key)]
+        named += [("also_mix", key) for key in config.also_mix]
+        named += [("also_average", key) for key in config.also_average]
+        taken = {id(get_part(batch, name, key)) for name, key in named if key is not None}
+        self._leaves = [leaf for leaf in tensor_leaves(batch) if leaf.path and id(leaf.tensor) not in taken]
+        is_sequence = isinstance(batch, list | tuple)
+        self._positions = [(k, part) for k, part in enumerate(batch) if id(part) not in taken] if is_sequence else []
+
+    def at_positions(self) -> BatchKeys | None:
+        """Return 0 for the inputs and 1 for the targets, as far as they are looked for, or None if they do not fit."""
+        input_key, target_key = self._config.input_key, self._config.target_key
+        parts = dict(self._positions)
+        inputs: Any = parts.get(0) if input_key is None else self._given_inputs(input_key)
+        if not _is_input(inputs, self._config) or any(_is_other(name) for name in self._names_of_positions()):
+            return None
+        if target_key is None and not self._is_target_at_position(parts.get(1), inputs):
+            return None
+        return BatchKeys(0 if input_key is None else input_key, 1 if target_key is None else target_key)
+
+    def _names_of_positions(self) -> Sequence[str]:
+        return self._batch._fields[:2] if is_named_tuple(self._batch) else ()
+
+    def _is_target_at_position(self, part: Any, inputs: Tensor) -> bool:
+        """Whether a part can be the targets; of other than the usual shapes only if no other part has these."""
+        if not isinstance(part, Tensor) or part.shape[:1] != inputs.shape[:1] or part is inputs:
+            return False
+        if _is_target(part, len(inputs), self._config):
+            return True
+        others = [leaf.tensor for leaf in self._leaves if leaf.tensor is not inputs]
+        return is_mixable(part.dtype) and not any(_is_target(other, len(inputs), self._config) for other in others)
+
+    def _given_inputs(self, key: BatchKey) -> Tensor:
+        """Return the inputs that the configuration names, checked: the targets must have as many rows."""
+        inputs = get_part(self._batch, "input_key", key)
+        check_mixable(inputs)
+        check_channels(inputs, self._config.channel_dim)
+        return inputs
+
+    def by_shape_and_name(self) -> BatchKeys:
+        """Return the keys by shape, dtype and name, or raise an error that shows the layout."""
+        input_key, target_key = self._config.input_key, self._config.target_key
+        if input_key is None:
+            found = self._find("inputs", 0, _INPUT_NAMES, lambda tensor: _is_input(tensor, self._config))
+            input_key, inputs = found.key, found.tensor
+        else:
+            inputs = self._given_inputs(input_key)
+        if target_key is None:
+            self._leaves = [leaf for leaf in self._leaves if leaf.tensor is not inputs]
+            rows = inputs.shape[0] if inputs.ndim else 0
+            found = self._find("targets", 1, _TARGET_NAMES, lambda tensor: _is_target(tensor, rows, self._config))
+            target_key = found.key
+        return BatchKeys(input_key, target_key)
+
+    def _find(self, what: str, position: int, names: tuple[str, ...], fits: Callable[[Tensor], bool]) -> Leaf:
+        fitting = [leaf for leaf in self._leaves if fits(leaf.tensor) and not _is_other(leaf.name)]
+        found = _decide(fitting, names)
+        if found is not None:
+            return found
+        part = dict(self._positions).get(position)
+        if not fitting and isinstance(part, Tensor) and any(leaf.tensor is part for leaf in self._leaves):
+            return Leaf((position,), part)  # whose check says why it does not fit
+        raise ValueError(self._explain(what, fitting))
+
+    def _explain(self, what: str, fitting: list[Leaf]) -> str:
+        config = self._config
+        missing = {"inputs": ["input_key", "target_key"], "targets": ["target_key"]}[what]
+        missing = [name for name in missing if getattr(config, name) is None]
+        shapes = "(B,), (B, 1) or (B, K), with a row for each input"
+        looked_for = f"floating, {layout_of(config.channel_dim)}" if what == "inputs" else shapes
+        several = " and ".join(describe_key(leaf.key) for leaf in fitting)
+        reason = f"{several} can be the {what}" if fitting else f"no part can be the {what}, {looked_for}"
+        advice = " For inputs without channels, (B, T) or (B, H, W), pass CoMixup(channel_dim=None)."
+        return (
+            f"{' and '.join(missing)} must be given where a batch does not tell its {what}, found "
+            f"{describe_layout(self._batch)}: {reason}. Pass CoMixup({', '.join(f'{name}=...' for name in missing)}), "
+            'each an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
+            f"{advice if what == 'inputs' and not fitting else ''}"
+        )
+
+
+def _decide(fitting: list[Leaf], names: tuple[str, ...]) -> Leaf | None:
+    """Return the one part that fits, or that has the first of the usual names, or that alone has integers."""
+    if len(fitting) == 1:
+        return fitting[0]
+    for name in names:
+        having = [leaf for leaf in fitting if leaf.name is not None and leaf.name.lower() == name]
+        if having:
+            return having[0] if len(having) == 1 else None
+    for is_preferred in (_is_integer, Tensor.is_floating_point):
+        preferred = [leaf for leaf in fitting if is_preferred(leaf.tensor)]
+        if preferred:
+            return preferred[0] if len(preferred) == 1 else None
+    return None
+
+
+def _is_integer(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() and tensor.dtype != torch.bool
+
+
+def _is_input(part: Any, config: MixingConfig) -> bool:
+    if not isinstance(part, Tensor) or not is_mixable(part.dtype) or part.layout != torch.strided:
+        return False
+    try:
+        check_channels(part, config.channel_dim)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_target(tensor: Tensor, rows: int, config: MixingConfig) -> bool:
+    if tensor.layout != torch.strided or tensor.is_complex() or tensor.shape[:1] != (rows,) or tensor.ndim > 2:
+        return False
+    return tensor.is_floating_point() or not config.linear_targets
+
+
+def _is_other(name: str | None) -> bool:
+    """Whether a name says that a part is neither inputs nor targets; "label_id" is a label, "image_id" is not."""
+    words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name or "").lower())
+    if len(words) > 1 and words[-1] in _NUMBERS and words[-2] in _TARGET_NAMES:
+        return False
+    return not _OTHER_WORDS.isdisjoint(words)

@@ -1,0 +1,144 @@
+"""The loss that the clean pass differentiates, and what the module's use of the targets shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal, NamedTuple
+
+import lightning.pytorch as pl
+from torch import Tensor
+
+from lightning_comixup.soft_targets.losses import clean_loss
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.batch import with_part
+from lightning_comixup.training.batch_layout import copy_containers
+from lightning_comixup.training.batch_reader import CleanBatch
+from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.error_notes import explaining_clean_pass
+from lightning_comixup.training.lightning_internals import call_module, is_compiled
+from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.mixin import CoMixupMixin
+from lightning_comixup.training.own_step import call_own_step
+from lightning_comixup.training.run_state import RunState
+from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
+
+CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
+
+
+class FoundLoss(NamedTuple):
+    """The clean loss, with its graph, and what it has shown."""
+
+    loss: Tensor
+    logits: Tensor | None  # the module's output, detached, if it is a floating (B, K)
+    target_kinds: tuple[TargetKind, ...]
+
+
+def find_source(module: pl.LightningModule, config: MixingConfig) -> CleanLossSource:
+    """Return where the clean loss comes from.
+
+    "auto" takes a `comixup_clean_loss` that the user wrote; else, for the mixin's loss kind "bce", the authors' own
+    clean loss of the module's logits; else the module's own `training_step`. With manual optimization that one steps
+    the optimizer: then the cross-entropy of the logits is the clean loss.
+    """
+    if config.clean_loss == "training_step":
+        return "training_step"
+    if has_own_clean_loss(module):
+        return "comixup_clean_loss"
+    is_authors = isinstance(module, CoMixupMixin) and module.comixup_loss_kind == "bce"
+    if config.clean_loss == "forward" or is_authors or not module.automatic_optimization:
+        return "forward"
+    return "training_step"
+
+
+def has_own_clean_loss(module: Any) -> bool:
+    """Whether a module has a `comixup_clean_loss` that its user wrote, with the mixin or without it."""
+    own = getattr(module, "comixup_clean_loss", None)
+    return callable(own) and getattr(own, "__func__", None) is not CoMixupMixin.comixup_clean_loss
+
+
+def compute_clean_loss(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    clean: CleanBatch,
+    inputs: Tensor,
+    config: MixingConfig,
+    run: RunState,
+) -> FoundLoss | None:
+    """Return the clean loss of a batch whose inputs are replaced; None if the step returned none.
+
+    In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
+    """
+    targets = clean.labels()
+    versions = [target._version for target in targets]
+    source = find_source(module, config)
+    with ExitStack() as stack:
+        outputs = stack.enter_context(_outputs_of(module))
+        watches = _start_watching(stack, module, targets) if run.target_kinds is None else []
+        stack.enter_context(explaining_clean_pass())
+        stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
+        loss = _compute_loss(trainer, module, source, clean, inputs)
+    if [target._version for target in targets] != versions:
+        raise ValueError(
+            "training_step must not change the batch's targets in place, found that it does: the clean and the mixed "
+            "step would see different ones. Copy them first, by `targets.clone()`."
+        )
+    if loss is None:
+        return None
+    calls = [watch.calls for watch in watches] or [()] * len(targets)
+    kinds = run.target_kinds or find_target_kinds(targets, calls, config)
+    return FoundLoss(loss, _find_logits(outputs, len(inputs)), kinds)
+
+
+def _compute_loss(
+    trainer: pl.Trainer, module: pl.LightningModule, source: CleanLossSource, clean: CleanBatch, inputs: Tensor
+) -> Tensor | None:
+    if source == "training_step":
+        batch = with_part(copy_containers(clean.batch), clean.parts.keys.input_key, inputs, in_place=True)
+        return call_own_step(trainer, module, batch, clean.batch_idx)
+    targets = flatten_labels(clean.parts.targets)
+    if source == "comixup_clean_loss":
+        return call_module(trainer.strategy, module, source, inputs, targets)
+    logits = call_module(trainer.strategy, module, "forward", inputs)
+    kind = module.comixup_loss_kind if isinstance(module, CoMixupMixin) else "ce"
+    return clean_loss(logits, targets, kind)
+
+
+def _start_watching(stack: ExitStack, module: pl.LightningModule, targets: Sequence[Tensor]) -> list[LossWatch]:
+    """Watch the uses of each target, unless the module hides its calls."""
+    if not can_watch(module, is_compiled=is_compiled(module)):
+        return []
+    stack.enter_context(uncompiled())
+    return [stack.enter_context(LossWatch(target)) for target in targets]
+
+
+def _make_target_test(clean: CleanBatch, watches: Sequence[LossWatch]) -> Callable[[Tensor], bool]:
+    """Return a function that tells the batch's targets, and what is computed from them, among a metric's arguments.
+
+    Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
+    """
+    known = storages([*clean.labels(), *clean.unnamed_labels()])
+    return lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches)
+
+
+@contextmanager
+def _outputs_of(module: pl.LightningModule) -> Iterator[list[Any]]:
+    """Collect what the module returns when it is called; nothing from a compiled one, which would compile anew."""
+    outputs: list[Any] = []
+    if is_compiled(module):
+        yield outputs
+        return
+    handle = module.register_forward_hook(lambda module, arguments, output: outputs.append(output))
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
+def _find_logits(outputs: Sequence[Any], rows: int) -> Tensor | None:
+    """Return the module's only output, detached, if it can be logits."""
+    if len(outputs) != 1 or not isinstance(outputs[0], Tensor):
+        return None
+    logits = outputs[0].detach()
+    return logits if logits.ndim == 2 and len(logits) == rows and logits.is_floating_point() else None

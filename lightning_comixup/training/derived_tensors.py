@@ -1,0 +1,128 @@
+"""Following tensors through a step: which of them are computed from given ones alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+# Frames of these packages are not a user's: the ones that a call passes through on its way.
+_PASSED_THROUGH = (
+    "torch",
+    "torchmetrics",
+    "lightning",
+    "pytorch_lightning",
+    "lightning_comixup",
+    "lightning_utilities",
+)
+
+
+class DerivedTensors(TorchFunctionMode):
+    """Follows, while it is active, the tensors that are computed from some roots and from nothing else.
+
+    A batch's targets reach losses and metrics as views, in another dtype, or one-hot: all of these are derived. What is
+    computed from targets and predictions together, such as a loss, is not. Calls of PyTorch's functions that get a
+    derived tensor are shown to `before_call` and `after_call`.
+    """
+
+    def __init__(self, roots: Iterable[Tensor]) -> None:
+        """Start with the roots alone."""
+        super().__init__()
+        roots = list(roots)
+        # Tensors are kept, so that no other gets the number of one that is gone.
+        self._derived: dict[int, Tensor] = {id(root): root for root in roots}
+        self._memory = storages(roots)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of PyTorch, and note whether its results are derived."""
+        kwargs = kwargs or {}
+        given = list(tensors_in((args, kwargs)))
+        found = [tensor for tensor in given if self.is_derived(tensor)]
+        if not found:
+            return func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        self.before_call(name, args, kwargs)
+        result = func(*args, **kwargs)
+        if len(found) == len(given):
+            self._derived.update({id(tensor): tensor for tensor in tensors_in(result)})
+        self.after_call(name, found, result)
+        return result
+
+    def is_derived(self, tensor: object) -> bool:
+        """Whether a tensor is a root, a view of one, or computed from roots alone."""
+        if id(tensor) in self._derived:
+            return True
+        return isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory)
+
+    def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """See a call that gets a derived tensor, before it runs."""
+
+    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
+        """See its result."""
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in arguments or results: lists, tuples and mappings are looked into."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from tensors_in(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from tensors_in(part)
+
+
+def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
+    """Return an argument that may be given by position or by name; None if it is not given."""
+    return args[position] if len(args) > position else kwargs.get(name)
+
+
+def storages(tensors: Iterable[Tensor]) -> set[int]:
+    """Return the addresses of the memory that tensors, or views of them, are in."""
+    # Other classes of tensors, such as shards, may have no memory of their own.
+    plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
+    return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
+
+
+def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
+    """Whether the calls of a module can be seen. Before PyTorch 2.6 those of compiled functions cannot."""
+    compiled = is_compiled or any(type(part).__name__ == "OptimizedModule" for part in module.modules())
+    return hasattr(torch.compiler, "set_stance") or not compiled
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Return a context in which compiled functions run as they were written, so that their calls can be seen."""
+    set_stance = getattr(torch.compiler, "set_stance", None)
+    return nullcontext() if set_stance is None else set_stance("force_eager")
+
+
+def is_called_by_us() -> bool:
+    """Whether a call of PyTorch's that is being watched comes from this package's own losses and metrics."""
+    watching = ("derived_tensors", "target_watch", "loss_watch")
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        package, _, name = str(frame.f_globals.get("__name__", "")).partition(".")
+        if package != "torch" and name.rpartition(".")[2] not in watching:
+            return package == "lightning_comixup"
+        frame = frame.f_back
+    return False
+
+
+def users_line() -> str:
+    """Return "file:line" of the innermost frame that is neither PyTorch's, torchmetrics', Lightning's nor ours."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in _PASSED_THROUGH:
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,50 @@
+"""Notes on the errors of a user's step: in which of its two passes they arose, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lightning.pytorch.utilities import rank_zero_info
+
+_CLEAN_PASS = (
+    "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
+    "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here."
+)
+# Losses and metrics that want integers raise these; the errors of PyTorch and torchmetrics do not name the cause.
+_ERRORS_OF_TARGETS = (IndexError, RuntimeError, TypeError, ValueError)
+_MIXED_TARGETS = (
+    "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
+    "comixup_loss of CoMixupMixin and torch's cross_entropy take them, for a loss that only takes integers "
+    "comixup_loss(..., loss_fn=...), and so does the metric SoftTargetAccuracy; CoMixup.clean_targets has the integers "
+    "of the clean batch."
+)
+
+
+@contextmanager
+def explaining_clean_pass() -> Iterator[None]:
+    """Say of any error that it arose in the clean pass."""
+    try:
+        yield
+    except Exception as error:
+        _add_note(error, _CLEAN_PASS)
+        raise
+
+
+@contextmanager
+def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
+    """Say of an error that soft targets may have caused what the targets are, if they were labels before mixing."""
+    try:
+        yield
+    except _ERRORS_OF_TARGETS as error:
+        if have_classes:
+            _add_note(error, _MIXED_TARGETS)
+        raise
+
+
+def _add_note(error: BaseException, note: str) -> None:
+    """Add a note to an error. From Python 3.11 on it is printed below the error; before that it is logged."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    else:
+        rank_zero_info(note)

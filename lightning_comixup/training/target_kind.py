@@ -1,0 +1,118 @@
+"""What the targets of a run are: classes or numbers, and how many classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_comixup.soft_targets.targets import TargetRows, flatten_labels, target_rows
+from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.loss_watch import LossCall
+from lightning_comixup.validation import check_class_targets
+
+
+class TargetKind(NamedTuple):
+    """What the targets of a run are."""
+
+    linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
+    num_classes: int | None  # K; None for linear targets, and where nothing shows it
+
+
+def find_target_kinds(
+    targets: Sequence[Tensor], calls: Sequence[Sequence[LossCall]], config: MixingConfig
+) -> tuple[TargetKind, ...]:
+    """Decide what the targets of a batch, and each part of `also_average`, are.
+
+    Args:
+        targets: Of a clean batch, then the parts of `also_average`.
+        calls: The uses of each that were seen.
+        config: What the user gave.
+
+    Raises:
+        ValueError: See `find_target_kind`.
+    """
+    first = find_target_kind(targets[0], calls[0], config.num_classes, config.linear_targets)
+    return (first, *map(_kind_of_averaged, targets[1:], calls[1:], config.average_classes))
+
+
+def _kind_of_averaged(part: Tensor, calls: Sequence[LossCall], num_classes: int | None) -> TargetKind:
+    """Decide what a part of `also_average` is: floating numbers and flags are averaged as they are."""
+    if part.is_floating_point() or part.dtype == torch.bool:
+        return TargetKind(part.is_floating_point(), None)
+    return find_target_kind(part, calls, num_classes, None)
+
+
+def find_target_kind(
+    targets: Tensor, calls: Sequence[LossCall], num_classes: int | None, linear_targets: bool | None
+) -> TargetKind:
+    """Decide whether targets are classes or numbers, and how many classes there are.
+
+    Args:
+        targets: Of a clean batch.
+        calls: The uses of the targets that were seen.
+        num_classes: As the user gave it.
+        linear_targets: As the user gave it.
+
+    Raises:
+        ValueError: If what the user gave and what was seen disagree, or several uses do.
+    """
+    classes = {call.classes for call in calls if call.classes is not None}
+    seen_linear = {call.linear for call in calls}
+    if len(seen_linear) == 2 and linear_targets is None:
+        raise ValueError(
+            "The losses of a step must all take its targets as classes, or all as numbers, found both: "
+            f"{_name_calls(calls)}. Say which is right by CoMixup(linear_targets=True), or =False."
+        )
+    linear = _is_linear(targets, seen_linear) if linear_targets is None else linear_targets
+    if linear_targets is not None and seen_linear == {not linear_targets}:
+        raise ValueError(
+            f"linear_targets must agree with the losses of the step, found linear_targets={linear_targets} and "
+            f"{_name_calls(calls)}. Leave linear_targets out."
+        )
+    if linear:
+        return TargetKind(True, None)
+    if num_classes is None:
+        return TargetKind(False, _one_of(classes, calls))
+    if classes and num_classes not in classes:
+        raise ValueError(
+            f"num_classes must be the number of the module's logits, {min(classes)}, found {num_classes}. Leave "
+            "num_classes out, or give the module as many outputs."
+        )
+    return TargetKind(False, num_classes)
+
+
+def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:
+    """Whether targets are numbers: as a loss showed, or where none was seen by their dtype."""
+    return seen_linear == {True} if seen_linear else targets.is_floating_point()
+
+
+def _one_of(classes: set[int], calls: Sequence[LossCall]) -> int | None:
+    if len(classes) > 1:
+        raise ValueError(
+            f"The losses of a step must agree on the number of classes, found {_name_calls(calls)}. Say which is right "
+            "by CoMixup(num_classes=...)."
+        )
+    return next(iter(classes), None)
+
+
+def _name_calls(calls: Sequence[LossCall]) -> str:
+    """Return the uses of the targets in words, each once."""
+    words = [f"{call.function} of {call.classes} classes" if call.classes else call.function for call in calls]
+    return " and ".join(dict.fromkeys(words))
+
+
+def target_values(targets: Tensor, kind: TargetKind) -> TargetRows:
+    """Return what is averaged of targets: rows of class probabilities, or the targets as numbers.
+
+    Raises:
+        TypeError: If targets of classes are not a dense tensor.
+        ValueError: If they are neither labels nor rows, or the number of classes is missing or disagrees.
+    """
+    if kind.linear:
+        return TargetRows(targets if targets.is_floating_point() else targets.float(), None)
+    labels = flatten_labels(targets)
+    check_class_targets(labels)
+    return target_rows(labels, kind.num_classes)

@@ -1,0 +1,160 @@
+"""A client's run with the callback, recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning_utilities.core import rank_zero
+from torch import Tensor
+
+from lightning_comixup import CoMixup
+from tests.clients.base import Client
+
+SEED = 7
+EPOCHS = 2
+LINE = r"tests/clients/\w+\.py:\d+"  # of a client, in an error
+
+
+@dataclass
+class Step:
+    """One training batch: as the loop had it, and as the last call of `training_step` got it."""
+
+    epoch: int
+    index: int
+    clean: Any
+    mixed: Any = None
+
+
+@dataclass
+class Run:
+    """A training in a Trainer, recorded."""
+
+    module: pl.LightningModule
+    initial: pl.LightningModule
+    trainer: pl.Trainer
+    steps: list[Step] = field(default_factory=list)
+    clean_calls: int = 0  # of `training_step` with inputs that require a gradient
+    error: BaseException | None = None
+    said: list[str] = field(default_factory=list)  # warnings and notices
+
+    @property
+    def error_text(self) -> str:
+        """The error with its notes."""
+        return "\n".join([str(self.error), *getattr(self.error, "__notes__", [])])
+
+
+class _Observer(pl.Callback):
+    """Notes each batch before CoMixup sees it, after all transfers."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.steps = steps
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.steps.append(Step(trainer.current_epoch, batch_idx, copy.deepcopy(batch)))
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, Mapping):
+        for part in batch.values():
+            yield from _tensors(part)
+    elif isinstance(batch, list | tuple):
+        for part in batch:
+            yield from _tensors(part)
+    elif hasattr(batch, "__dict__"):
+        yield from _tensors(vars(batch))
+
+
+def _record(run: Run) -> None:
+    """Wrap the module's `training_step`, so that it notes the batches of its mixed calls."""
+    original = run.module.training_step
+
+    @functools.wraps(original)
+    def training_step(batch: Any, *rest: Any, **others: Any) -> Any:
+        if any(tensor.requires_grad for tensor in _tensors(batch)):
+            run.clean_calls += 1
+        else:
+            run.steps[-1].mixed = copy.deepcopy(batch)
+        return original(batch, *rest, **others)
+
+    run.module.training_step = training_step  # type: ignore[method-assign]
+
+
+class _Notices(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _listening(said: list[str]) -> Iterator[None]:
+    """Note warnings and notices instead of showing them."""
+    handler = _Notices(said)
+    rank_zero.log.addHandler(handler)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+            said += [str(warning.message) for warning in caught]
+    finally:
+        rank_zero.log.removeHandler(handler)
+
+
+def train(client: Client, *, with_callback: bool = True) -> Run:
+    """Train a client, with the callback or without; an error is kept, not raised."""
+    steps: list[Step] = []
+    callbacks = [*client.callbacks(), _Observer(steps)]
+    settings: dict[str, Any] = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
+    for name in ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"):
+        settings[name] = False
+    said: list[str] = []
+    with _listening(said):
+        torch.manual_seed(SEED)
+        module = client.make_module()
+        if with_callback:
+            callbacks.append(CoMixup(seed=0, **client.settings))
+        trainer = pl.Trainer(accelerator="cpu", callbacks=callbacks, **(settings | client.trainer))
+        run = Run(module, copy.deepcopy(module), trainer, steps, said=said)
+        _record(run)
+        torch.manual_seed(SEED)
+        try:
+            _fit(client, run)
+        except Exception as error:
+            run.error = error
+    return run
+
+
+def _fit(client: Client, run: Run) -> None:
+    data = client.make_loader()
+    if isinstance(data, pl.LightningDataModule):
+        run.trainer.fit(run.module, datamodule=data)
+        return
+    validation = client.make_loader() if is_overridden("validation_step", run.module) else None
+    run.trainer.fit(run.module, data, validation)
+
+
+def is_mixed(client: Client, step: Step) -> bool:
+    """Whether a batch's inputs are other than the clean ones, and its targets floating and soft."""
+    inputs, targets = client.inputs(step.mixed), client.targets(step.mixed)
+    if torch.equal(inputs, client.inputs(step.clean)) or not targets.is_floating_point():
+        return False
+    clean = client.targets(step.clean)
+    if clean.is_floating_point() and not bool(((clean == 0) | (clean == 1)).all()):
+        return not torch.equal(targets, clean)
+    return bool(((targets > 0) & (targets < 1)).any())
