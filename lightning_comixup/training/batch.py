@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, MutableMapping, MutableSequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -86,9 +86,7 @@ def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
         return tuple(parts)
     if is_record(batch) and batch.__dataclass_params__.frozen and isinstance(key, str):
         return dataclasses.replace(batch, **{key: value})
-    is_mutable = isinstance(batch, MutableSequence | MutableMapping)
-    can_change = in_place and (is_mutable or is_record(batch)) and not hasattr(type(batch), "to")
-    changed = batch if can_change else _copy_of(batch)
+    changed = batch if in_place and _is_made_by_transfer(batch) else _copy_of(batch)
     try:
         if isinstance(key, str) and not isinstance(batch, Mapping):
             setattr(changed, key, value)
@@ -97,6 +95,12 @@ def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
     except (TypeError, AttributeError) as error:
         raise _refusal(batch) from error
     return changed
+
+
+def _is_made_by_transfer(batch: Any) -> bool:
+    """Whether Lightning's own transfer makes this container anew, and with it those in it."""
+    is_collection = isinstance(batch, Sequence | MutableMapping) or is_record(batch)
+    return is_collection and not hasattr(type(batch), "to")
 
 
 def _copy_of(batch: Any) -> Any:
@@ -121,7 +125,7 @@ def _with_nested_part(batch: Any, key: Any, value: Any, in_place: bool) -> Any:
     first, *rest = key
     if rest:
         inner = _read(batch, first)
-        value = with_part(inner, rest, value, in_place=in_place)
+        value = with_part(inner, rest, value, in_place=in_place and _is_made_by_transfer(batch))
         if value is inner:
             return batch
     return with_part(batch, first, value, in_place=in_place)

@@ -140,6 +140,16 @@ _FOUND: list[tuple[str, Any, Any]] = [
     ("a namespace", lambda x, y: SimpleNamespace(image=x, label=y), lambda batch: (batch.image, batch.label)),
     ("an object", Thing, lambda batch: (batch.image, batch.label)),
     (
+        "a dict in an object",
+        lambda x, y: SimpleNamespace(data={"image": x}, label=[y]),
+        lambda batch: (batch.data["image"], *batch.label),
+    ),
+    (
+        "a dict in an encoding",
+        lambda x, y: Encoding({"data": {"image": x}, "label": [y]}),
+        lambda batch: (batch["data"]["image"], *batch["label"]),
+    ),
+    (
         "an object in a dict",
         lambda x, y: {"data": Thing(x, y)},
         lambda batch: (batch["data"].image, batch["data"].label),
