@@ -7,7 +7,8 @@ from lightning_comixup.method.random import GeneratorLike
 from lightning_comixup.method.saliency import LossFunction, compute_saliency
 from lightning_comixup.planning import LabelingReport, NonFiniteSaliencyError
 from lightning_comixup.plotting.mixed_batch import plot_mixed_batch
-from lightning_comixup.soft_targets.losses import LossKind, Reduction
+from lightning_comixup.soft_targets.integer_losses import PerSampleLoss
+from lightning_comixup.soft_targets.loss_checks import LossKind, Reduction
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
 from lightning_comixup.training.callback import CoMixup
 from lightning_comixup.training.config import AveragedKeys, BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
@@ -28,6 +29,7 @@ __all__ = [
     "MixedBatch",
     "NonFiniteSaliencyError",
     "OnNonfinite",
+    "PerSampleLoss",
     "Reduction",
     "SaliencyFunction",
     "SoftTargetAccuracy",

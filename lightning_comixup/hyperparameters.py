@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from lightning_comixup.validation import check_choice, check_count, check_flag, check_number
+from lightning_comixup.validation import check_choice, check_count, check_flag, check_number, check_positive
 
 Thresholding = Literal["hard", "soft"]
 Solver = Literal["descent", "pygco"]
@@ -47,12 +47,12 @@ class Hyperparameters:
         for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
             check_count(name, getattr(self, name), advice=_ADVICE[name])
             object.__setattr__(self, name, int(getattr(self, name)))
-        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "compatibility_weight", "alpha"):
+        for name in ("smoothness", "diversity", "penalty_threshold", "prior_weight", "compatibility_weight"):
             highest = 1.0 if name == "compatibility_weight" else math.inf
             check_number(name, getattr(self, name), lowest=0.0, highest=highest, advice=_ADVICE[name])
             object.__setattr__(self, name, float(getattr(self, name)))
-        if self.alpha == 0:
-            raise ValueError("alpha must be above 0, found 0. For no prior at all set prior_weight=0.")
+        check_positive("alpha", self.alpha, advice=f"{_ADVICE['alpha']} For no prior at all set prior_weight=0.")
+        object.__setattr__(self, "alpha", float(self.alpha))
         check_choice("thresholding", self.thresholding, get_args(Thresholding), advice=_ADVICE["thresholding"])
         check_choice("solver", self.solver, get_args(Solver), advice=_ADVICE["solver"])
         check_flag("resolve_duplicates", self.resolve_duplicates, advice=_ADVICE["resolve_duplicates"])

@@ -68,7 +68,7 @@ def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> No
 
 
 def check_number(name: str, value: object, *, lowest: float, highest: float = math.inf, advice: str) -> None:
-    """Check that `value` is a finite number between two bounds, both included.
+    """Check that `value` is a finite number between two bounds, both included; `advice` ends the error message.
 
     Raises:
         TypeError: If it is not a number.
@@ -81,6 +81,19 @@ def check_number(name: str, value: object, *, lowest: float, highest: float = ma
     bounds = f"at least {lowest:g}" if highest == math.inf else f"from {lowest:g} to {highest:g}"
     error = ValueError if is_number else TypeError
     raise error(f"{name} must be a finite number, {bounds}, found {value!r}. {advice}")
+
+
+def check_positive(name: str, value: object, *, advice: str) -> None:
+    """Check that `value` is a finite number above 0; `advice` ends the error message.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is not finite, 0 or negative.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 < _as_float(value) <= sys.float_info.max:
+        error = ValueError if is_number else TypeError
+        raise error(f"{name} must be a finite number above 0, found {value!r}. {advice}")
 
 
 def _as_float(value: Any) -> float:

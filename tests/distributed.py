@@ -141,7 +141,8 @@ class _KeepState(CoMixup):
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_end(trainer, pl_module)
         pl_module.final = _final_state(trainer, pl_module)
-        own = {"mass": pl_module.accuracy.mass.clone(), "samples": pl_module.accuracy.samples.clone()}
+        # The metric counts mass in units of 2**-28.
+        own = {"mass": pl_module.accuracy.mass * 2.0**-28, "samples": pl_module.accuracy.samples.clone()}
         pl_module.accuracies = {**own, "of_all_ranks": pl_module.accuracy.compute()}
 
 

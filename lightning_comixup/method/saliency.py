@@ -13,6 +13,7 @@ from lightning_comixup.method.differentiation import (
     eval_mode,
     require_gradient,
 )
+from lightning_comixup.method.half_precision import computes_in_half, scaled_class_gradient, scaled_gradient
 from lightning_comixup.soft_targets.losses import soft_target_loss
 from lightning_comixup.validation import check_function, check_inputs, widen
 
@@ -27,7 +28,9 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
     """Return the saliency of a batch: sqrt(mean over channels of (∂loss/∂input)²), section 3 of the paper.
 
     The module runs once forwards and backwards in eval mode. Its mode, its parameters' gradients and the inputs stay as
-    they are. The pass runs under the current autocast context, if there is one.
+    they are. The pass runs under the current autocast context, if there is one. In float16 the loss is scaled and the
+    saliency divided by the scale, so that small gradients do not vanish: each sample's for cross-entropy, all alike for
+    a `loss_fn`, which then should compute in float32 itself.
 
     Args:
         module: Maps inputs to logits.
@@ -55,8 +58,15 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
     leaf, copy = differentiable_copy(inputs)
     with eval_mode(module), torch.enable_grad():
         logits = module(copy)
-        loss = soft_target_loss(logits, targets, "ce") if loss_fn is None else loss_fn(logits, targets)
+        is_half = computes_in_half(logits, inputs)
+        if loss_fn is None and is_half:
+            gradient, scale = scaled_class_gradient(module, logits, targets, leaf)
+            return saliency_of_gradient(gradient) / scale.view(-1, *[1] * (inputs.ndim - 2))
+        loss = soft_target_loss(logits, targets) if loss_fn is None else loss_fn(logits, targets)
         check_clean_loss(loss)
+        if is_half:
+            gradient, scale = scaled_gradient(loss, logits, leaf)
+            return saliency_of_gradient(gradient) / scale
         (gradient,) = torch.autograd.grad(loss, [leaf], allow_unused=True)
     return saliency_of_gradient(require_gradient(gradient))
 

@@ -1,54 +1,86 @@
-"""Losses for integer and for soft targets.
-
-Values on a device are read only once a loss has failed: reading them waits for the device.
-"""
+"""Losses for integer and for soft targets."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lightning_comixup.soft_targets.integer_losses import PerSampleLoss, losses_by_class
+from lightning_comixup.soft_targets.loss_checks import (
+    LossKind,
+    Reduction,
+    check_index,
+    check_kind,
+    check_logits,
+    check_options,
+    check_own_loss,
+    check_reduction,
+    check_targets,
+    raise_cause,
+)
 from lightning_comixup.soft_targets.targets import flatten_labels
-from lightning_comixup.validation import check_choice, check_class_targets, check_device, check_number, widen
+from lightning_comixup.validation import widen
 
-LossKind = Literal["ce", "bce"]
-Reduction = Literal["mean", "sum", "none"]
+# PyTorch's cross-entropy always ignores some index, by default -100. This one is no target: the lowest integer of
+# 32 bits, since some devices compare no more of them.
+_NOTHING = torch.iinfo(torch.int32).min
+
+
+class _Options(NamedTuple):
+    kind: LossKind
+    label_smoothing: float = 0.0
+    class_weights: Tensor | None = None  # in the logits' precision
+    ignore_index: int | None = None
+    reduction: Reduction = "mean"
 
 
 def soft_target_loss(
     logits: Tensor,
     targets: Tensor,
-    kind: LossKind,
+    kind: LossKind | None = None,
     *,
     label_smoothing: float = 0.0,
     class_weights: Tensor | None = None,
+    ignore_index: int | None = None,
+    loss_fn: PerSampleLoss | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Return the loss of logits against integer or soft targets, in float32 or wider.
 
     Args:
-        logits: (B, K).
+        logits: (B, K); with `loss_fn` (B, D), what it takes.
         targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
         kind: "ce": cross-entropy (the authors on ImageNet); "bce": binary cross-entropy of the softmax, averaged over
-            the classes (the authors on CIFAR and Tiny-ImageNet).
+            the classes (the authors on CIFAR and Tiny-ImageNet). None: "ce".
         label_smoothing: Share ε of each target that is spread evenly over the classes.
-        class_weights: (K,) weight of each class's term.
-        reduction: "mean" or "sum" over the batch, or "none": (B,). As in PyTorch the mean with `class_weights` and
-            integer targets divides by the targets' weights, with class probabilities by the batch size.
+        class_weights: (K,) weight of each class's term. As in PyTorch, the mean of "ce" then divides by the targets'
+            weights; unlike in PyTorch for class probabilities too, so that one-hot rows and integers agree.
+        ignore_index: Integer target of samples that do not count. None: every sample counts. With it a row of zeros
+            does not count either, and the mean divides by the sum of the targets; where nothing counts it is 0.
+        loss_fn: A loss that takes integers only, in place of the kinds, see `losses_by_class`.
+        reduction: "mean" or "sum" over the batch, or "none": (B,).
 
     Raises:
         TypeError: If logits are not a floating tensor, targets not a tensor, or an option has the wrong type.
         ValueError: If shapes, dtypes or devices do not fit, an integer is not a class or an option is out of its range.
     """
-    _check_logits(logits)
+    check_reduction(reduction)
+    ignored = check_index(ignore_index)
     targets = flatten_labels(targets)
-    _check_targets(targets, logits)
-    _check_options(kind, label_smoothing, class_weights, reduction, logits.shape[1])
-    return _loss(logits, targets, kind, label_smoothing, class_weights, reduction)
+    if loss_fn is not None:
+        check_own_loss(loss_fn, logits, targets, kind, label_smoothing, class_weights)
+        losses = losses_by_class(loss_fn, logits, targets, ignored)
+        return _reduce(losses, targets, ignored, reduction)
+    check_logits(logits)
+    check_targets(targets, logits)
+    kind = "ce" if kind is None else kind
+    check_kind(kind)
+    check_options(label_smoothing, class_weights, logits.shape[1])
+    return _loss(logits, targets, _Options(kind, label_smoothing, class_weights, ignored, reduction))
 
 
 def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
@@ -61,45 +93,93 @@ def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
         TypeError: See `soft_target_loss`.
         ValueError: See `soft_target_loss`.
     """
-    _check_logits(logits)
+    check_logits(logits)
     targets = flatten_labels(targets)
-    _check_targets(targets, logits)
-    _check_kind(kind)
-    loss = _loss(logits, targets, "ce", 0.0, None, "mean")
+    check_targets(targets, logits)
+    check_kind(kind)
+    loss = _loss(logits, targets, _Options("ce"))
     return loss if kind == "ce" else loss * 2 / logits.shape[1]
 
 
-def _loss(
-    logits: Tensor,
-    targets: Tensor,
-    kind: LossKind,
-    label_smoothing: float,
-    class_weights: Tensor | None,
-    reduction: Reduction,
-) -> Tensor:
+def _loss(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
     wide = widen(logits)
-    weights = None if class_weights is None else class_weights.to(wide)
+    if options.class_weights is not None:
+        options = options._replace(class_weights=options.class_weights.to(wide))
     targets = targets.to(wide.dtype) if targets.ndim == 2 else targets.long()
     try:
-        if kind == "ce":
-            return F.cross_entropy(wide, targets, weights, reduction=reduction, label_smoothing=label_smoothing)
-        return _softmax_bce(wide, targets, label_smoothing, weights, reduction)
+        if options.kind == "ce":
+            return _cross_entropy(wide, targets, options)
+        return _softmax_bce(wide, targets, options)
     except (IndexError, RuntimeError):  # PyTorch raises these for values out of range, and for much else
-        _raise_cause(wide.detach(), targets)
+        raise_cause(wide.detach(), targets, options.ignore_index)
         raise
 
 
-def _softmax_bce(
-    logits: Tensor, targets: Tensor, label_smoothing: float, class_weights: Tensor | None, reduction: Reduction
-) -> Tensor:
-    rows = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1]).to(logits.dtype)
-    if label_smoothing > 0:
-        rows = rows * (1 - label_smoothing) + label_smoothing / logits.shape[1]
+def _cross_entropy(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
+    _, smoothing, weights, ignored, reduction = options
+    is_soft = targets.ndim == 2
+    divides = reduction == "mean" and (ignored is not None or (is_soft and weights is not None))
+    mass = _mass(targets, ignored, weights) if divides else None
+    if is_soft and ignored is not None and smoothing > 0:  # PyTorch would smooth rows of zeros as well
+        targets = targets * (1 - smoothing) + targets.sum(1, keepdim=True) * (smoothing / logits.shape[1])
+        smoothing = 0.0
+    loss = F.cross_entropy(
+        logits,
+        targets,
+        weights,
+        ignore_index=_NOTHING if ignored is None or is_soft else ignored,
+        reduction=reduction if mass is None else "sum",
+        label_smoothing=smoothing,
+    )
+    return loss if mass is None else _divide(loss, mass)
+
+
+def _softmax_bce(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
+    _, smoothing, weights, ignored, reduction = options
+    rows, mass = (targets, None) if ignored is None else _normalise(targets, ignored)
+    rows = rows if rows.ndim == 2 else F.one_hot(rows, logits.shape[1]).to(logits.dtype)
+    if smoothing > 0:
+        rows = rows * (1 - smoothing) + smoothing / logits.shape[1]
     with without_autocast(logits.device):  # autocast refuses this function, which is unsafe in half precision
-        if reduction == "mean":
-            return F.binary_cross_entropy(logits.softmax(1), rows, class_weights)
-        losses = F.binary_cross_entropy(logits.softmax(1), rows, class_weights, reduction="none").mean(1)
-    return losses.sum() if reduction == "sum" else losses
+        if reduction == "mean" and mass is None:
+            return F.binary_cross_entropy(logits.softmax(1), rows, weights)
+        losses = F.binary_cross_entropy(logits.softmax(1), rows, weights, reduction="none").mean(1)
+    return _reduce(losses if mass is None else losses * mass, targets, ignored, reduction)
+
+
+def _normalise(targets: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Return targets of which each has the mass 1, and the mass (B,) that they had: 0 for those that do not count.
+
+    The binary cross-entropy of a target of less mass would count the rest as classes that the sample is not.
+    """
+    if targets.ndim == 2:
+        mass = targets.sum(1)
+        return _divide(targets, mass.unsqueeze(1)), mass
+    counts = targets.ne(ignore_index)
+    return targets.masked_fill(~counts, 0), counts
+
+
+def _reduce(losses: Tensor, targets: Tensor, ignore_index: int | None, reduction: Reduction) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return losses.sum()
+    return losses.mean() if ignore_index is None else _divide(losses.sum(), _mass(targets, ignore_index, None))
+
+
+def _mass(targets: Tensor, ignore_index: int | None, weights: Tensor | None) -> Tensor:
+    """Return the sum of the targets that count, each class by its weight."""
+    if targets.ndim == 2:  # no matrix product, whose precision PyTorch may be told to lower
+        return (widen(targets) if weights is None else targets * weights).sum()
+    assert ignore_index is not None
+    targets = targets.long()
+    counts = targets.ne(ignore_index)
+    return counts.sum() if weights is None else (weights[targets.masked_fill(~counts, 0)] * counts).sum()
+
+
+def _divide(values: Tensor, mass: Tensor) -> Tensor:
+    """Return values / mass; where nothing counts the values, which are 0."""
+    return values / torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -107,76 +187,3 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
-
-
-def _check_logits(logits: Tensor) -> None:
-    """Check that logits are floating (B, K) with at least two classes."""
-    remedy = (
-        "Pass the logits alone; where module(inputs) gives more, override comixup_clean_loss(inputs, targets) of "
-        "CoMixupMixin, or give compute_saliency a loss_fn."
-    )
-    if not isinstance(logits, Tensor):
-        raise TypeError(f"logits must be a tensor (B, K), found {type(logits).__name__}. {remedy}")
-    if logits.ndim != 2:
-        raise ValueError(f"logits must be a tensor (B, K), found shape {tuple(logits.shape)}. {remedy}")
-    if not logits.is_floating_point():
-        raise TypeError(f"logits must be floating, found {logits.dtype}: no gradient would pass. {remedy}")
-    if logits.shape[1] < 2:
-        raise ValueError(
-            f"logits must have at least two classes, found shape {tuple(logits.shape)}: the loss would be constant. "
-            "For a single logit give (B, 1) targets with CoMixup(linear_targets=True), and override comixup_clean_loss."
-        )
-
-
-def _check_targets(targets: Tensor, logits: Tensor) -> None:
-    """Check that targets are integers or class probabilities for logits (B, K), on their device."""
-    check_class_targets(targets)
-    if targets.shape not in ((len(logits),), logits.shape):
-        raise ValueError(
-            f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}. Give the "
-            "module as many outputs as there are classes, and num_classes, if any, the same number."
-        )
-    check_device("targets", targets, logits, "logits")
-
-
-def _check_kind(kind: str) -> None:
-    advice = "Set comixup_loss_kind, or pass kind, to one of them."
-    check_choice("The loss kind", kind, get_args(LossKind), advice=advice)
-
-
-def _check_options(
-    kind: str, label_smoothing: float, class_weights: Tensor | None, reduction: str, classes: int
-) -> None:
-    _check_kind(kind)
-    check_number("label_smoothing", label_smoothing, lowest=0.0, highest=1.0, advice="Use 0 for none.")
-    check_choice("reduction", reduction, get_args(Reduction), advice='Use "none" for one loss per sample.')
-    if class_weights is None:
-        return
-    remedy = "Make it once, by `torch.tensor([...])` with one weight per class."
-    if not isinstance(class_weights, Tensor):
-        raise TypeError(f"class_weights must be a tensor (K,), found {type(class_weights).__name__}. {remedy}")
-    if class_weights.shape != (classes,):
-        raise ValueError(f"class_weights must be (K,) = ({classes},), found {tuple(class_weights.shape)}. {remedy}")
-
-
-def _raise_cause(logits: Tensor, targets: Tensor) -> None:
-    """Raise an error that names the values that made a loss fail, if any did."""
-    if not bool(logits.isfinite().all()):
-        raise ValueError(
-            "logits must be finite, found NaN or infinity. Lower the learning rate, or find the cause with "
-            "torch.autograd.set_detect_anomaly."
-        )
-    if targets.numel() == 0:
-        return
-    lowest, highest = (bound.item() for bound in torch.aminmax(targets))
-    classes = logits.shape[1]
-    if targets.ndim == 1 and not (lowest >= 0 and highest < classes):
-        raise ValueError(
-            f"Integer targets must lie in [0, {classes}) for {classes} logits, found {lowest} to {highest}. Give the "
-            "module one output per class, or leave out samples without a class."
-        )
-    if targets.ndim == 2 and not (lowest >= 0 and highest <= 1):
-        raise ValueError(
-            f'Soft targets must lie in [0, 1] for the loss kind "bce", found {lowest:.4g} to {highest:.4g}. Normalise '
-            "their rows."
-        )

@@ -256,14 +256,22 @@ class CoMixup(pl.Callback):
         """Leave the strategy as it was."""
         self._release()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the seed: with it a resumed run draws what an uninterrupted one draws."""
-        return {"seed": self.seed}
+    # Not `state_dict` and `load_state_dict`: a Trainer refuses two callbacks of a class that has them, before
+    # `check_single` can explain it.
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Save the seed: with it a resumed run draws what an uninterrupted one draws."""
+        states = checkpoint["callbacks"]
+        states[self.state_key] = states.get(self.state_key, {}) | {"seed": self.seed}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Restore the seed of the run that is resumed, if it had one."""
-        if state_dict["seed"] is not None:
-            self.seed = state_dict["seed"]
+        seed = checkpoint["callbacks"].get(self.state_key, {}).get("seed")
+        if seed is not None:
+            self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the state of the run, and the attributes that Lightning adds, out of copies and pickles."""

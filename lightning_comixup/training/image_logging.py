@@ -32,17 +32,15 @@ class ImageLogger:
             folder: Folder of the pictures; None: to the loggers, or to the run's folder if no logger takes them.
 
         Raises:
-            ValueError: If `every` is below 1.
+            ValueError: If `every` is below 1, or the folder cannot be one.
             TypeError: If a value has the wrong type.
             ImportError: If pictures are wanted and matplotlib is not installed.
         """
         if every is not None:
             check_count("log_images_every", every, advice="Leave it None for no pictures.")
             require_matplotlib()
-        if folder is not None and not isinstance(folder, str | Path):
-            raise TypeError(f"images_folder must be a path, found {folder!r}. Leave it None for the loggers.")
         self._every = every
-        self._folder = folder
+        self._folder = None if folder is None else _check_folder(folder)
         self._due = 0  # the number of the batch from which on the next picture is due
 
     def restart(self) -> None:
@@ -79,6 +77,25 @@ class ImageLogger:
         folders = [logger.log_dir or logger.save_dir for logger in trainer.loggers]
         found = next((folder for folder in folders if folder), trainer.default_root_dir)
         return Path(found) / _NAME / _file(batches)
+
+
+def _check_folder(folder: str | Path) -> Path:
+    """Return the path of a folder with a leading ~ expanded; check that no file is in its place."""
+    advice = "Leave it None for the loggers."
+    if not isinstance(folder, str | Path):
+        raise TypeError(f"images_folder must be a path, found {folder!r}. {advice}")
+    try:
+        path = Path(folder).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"images_folder must begin with the home of a user that exists, found {str(folder)!r}. {advice}"
+        ) from error
+    existing = next((part for part in (path, *path.parents) if part.exists()), path)
+    if existing.is_file():
+        raise ValueError(
+            f"images_folder must be a folder, found the file {str(existing)!r}. Name another one. {advice}"
+        )
+    return path
 
 
 def _file(batches: int) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from lightning_comixup.soft_targets.losses import LossKind, Reduction, clean_loss, soft_target_loss
+from lightning_comixup.soft_targets.integer_losses import PerSampleLoss
+from lightning_comixup.soft_targets.loss_checks import LossKind, Reduction
+from lightning_comixup.soft_targets.losses import clean_loss, soft_target_loss
 
 
 class CoMixupMixin:
@@ -31,17 +33,28 @@ class CoMixupMixin:
         *,
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
+        ignore_index: int | None = None,
+        loss_fn: PerSampleLoss | None = None,
         reduction: Reduction = "mean",
     ) -> Tensor:
         """Return the loss for mixed and for clean batches alike; use it in training, validation and test steps.
 
         Args:
-            logits: (B, K), any floating dtype.
+            logits: (B, K), any floating dtype; with a `loss_fn` (B, D), such as embeddings for a margin loss.
             targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
             kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
                 the softmax averaged over batch and classes. None: `comixup_loss_kind`.
             label_smoothing: Share of each target that is spread evenly over the classes.
-            class_weights: (K,) weight of each class.
+            class_weights: (K,) weight of each class. The mean of "ce" divides by the weights of the targets, those of
+                each class by its share: one-hot rows and integers have the same loss. (PyTorch divides the loss of
+                class probabilities by B.)
+            ignore_index: Integer target of samples that do not count, such as PyTorch's -100. None: it is an error.
+                With it the mean divides by the sum of the targets that count, and a row of zeros does not count. If
+                nothing counts, the loss is 0.
+            loss_fn: A loss that takes only integer targets, in place of the kinds: a focal loss, a margin loss. It maps
+                (logits, integers) of n samples to n losses, `reduction="none"`. For (B, K) targets it is called once
+                for every class that a sample has a share of, and averaged by the shares; to find these, or
+                samples to ignore, waits for the device once.
             reduction: "mean", "sum", or "none" for one loss per sample.
 
         Returns:
@@ -52,12 +65,15 @@ class CoMixupMixin:
             ValueError: If shapes, dtypes or devices do not fit, an integer is not a class (on a GPU with PyTorch's
                 own error), or an option is out of its range.
         """
+        default = None if loss_fn is not None else self.comixup_loss_kind
         return soft_target_loss(
             logits,
             targets,
-            self.comixup_loss_kind if kind is None else kind,
+            default if kind is None else kind,
             label_smoothing=label_smoothing,
             class_weights=class_weights,
+            ignore_index=ignore_index,
+            loss_fn=loss_fn,
             reduction=reduction,
         )
 

@@ -19,7 +19,7 @@ def _row(name: str, value: Any, error: type[Exception], rule: str, remedy: str, 
 _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 
 _COUNTS = {"partition_size": 20, "compatibility_window": 8, "compatibility_stride": 1, "sweeps": 4, "restarts": 1}
-_NUMBERS = {"alpha": 2.0, "smoothness": 0.32, "diversity": 1.0, "penalty_threshold": 0.83, "prior_weight": 0.05}
+_NUMBERS = {"smoothness": 0.32, "diversity": 1.0, "penalty_threshold": 0.83, "prior_weight": 0.05}
 
 # Of every function that takes hyper-parameters.
 HYPERPARAMETERS = [
@@ -46,7 +46,14 @@ HYPERPARAMETERS = [
             (_INFINITE, ValueError),
         ]
     ),
-    _row("alpha", 0, ValueError, "alpha must be above 0", "set prior_weight=0."),
+    *(
+        _row("alpha", value, error, "alpha must be a finite number above 0", "set prior_weight=0.")
+        for error, values in [
+            (TypeError, (None, "2", True, 1j, torch.tensor(2.0))),
+            (ValueError, (0, 0.0, -1, _NAN, _INFINITE, 10**400)),
+        ]
+        for value in values
+    ),
     _row("compatibility_weight", 1.5, ValueError, "must be a finite number, from 0 to 1", "default, 0.001."),
     _row("compatibility_weight", "0", TypeError, "must be a finite number, from 0 to 1", "default, 0.001."),
     *(
@@ -116,6 +123,18 @@ SETTINGS = [
     _row("log_images_every", 0, ValueError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
     _row("log_images_every", 2.5, TypeError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
     _row("images_folder", 3, TypeError, "images_folder must be a path", "Leave it None for the loggers."),
+    _row(
+        "images_folder",
+        __file__,
+        ValueError,
+        "images_folder must be a folder",
+        "Name another",
+        f"the file {__file__!r}",
+    ),
+    _row(
+        "images_folder", f"{__file__}/a/b", ValueError, "must be a folder", "for the loggers.", f"the file {__file__!r}"
+    ),
+    _row("images_folder", "~nobody-here/x", ValueError, "must begin with the home of a user", "for the loggers."),
     _row("on_nonfinite", "ignore", ValueError, "on_nonfinite must be one of 'raise', 'skip'", '"skip" to go on'),
     _row("clean_gradient", "adjoint", ValueError, "clean_gradient must be one of 'grad', 'backward'", 'Use "grad"'),
     _row("manual_optimization", None, TypeError, "manual_optimization must be True or False", "Use True if the module"),

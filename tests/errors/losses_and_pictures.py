@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from lightning_comixup import MixedBatch
 from tests.errors.table import Row, right_arguments
@@ -24,6 +26,8 @@ def _loss(error: type[Exception], rule: str, found: str, remedy: str, **changes:
     return Row("comixup_loss", changes, error, rule, found, remedy)
 
 
+_ALONE = "loss_fn must come without kind, label_smoothing and class_weights"
+_EACH = nn.CrossEntropyLoss(reduction="none")
 _WEIGHTS = "`torch.tensor([...])`"
 
 LOSSES = [
@@ -51,6 +55,29 @@ LOSSES = [
     _loss(ValueError, "reduction must be one of", "'avg'", "per sample.", reduction="avg", kind="bce"),
     _loss(TypeError, "class_weights must be a tensor (K,)", "list", _WEIGHTS, class_weights=[1.0] * 4),
     _loss(ValueError, "class_weights must be (K,) = (4,)", "(3,)", _WEIGHTS, class_weights=torch.ones(3)),
+    _loss(ValueError, "must lie in [0, 4)", "-100 to 0", "by ignore_index.", targets=-100 * (_Y > 0).long()),
+    _loss(
+        ValueError, "must lie in [0, 4)", "-100 to 0", "by ignore_index.", targets=-100 * (_Y > 0).long(), kind="bce"
+    ),
+    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "by ignore_index.", targets=-_Y, ignore_index=-3),
+    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "by ignore_index.", targets=-_Y, ignore_index=-3, kind="bce"),
+    _loss(TypeError, "ignore_index must be an integer", "'-100'", "ignore nothing.", ignore_index="-100"),
+    _loss(TypeError, "ignore_index must be an integer", "True", "ignore nothing.", ignore_index=True),
+    _loss(ValueError, "ignore_index must be an integer that fits", str(2**63), "often -100.", ignore_index=2**63),
+    _loss(
+        TypeError, "loss_fn must be a function of (logits, integer targets)", "'focal'", "instance.", loss_fn="focal"
+    ),
+    _loss(TypeError, "loss_fn must be a function", "<class", "make an instance.", loss_fn=nn.CrossEntropyLoss),
+    _loss(ValueError, _ALONE, "kind as well", "Let loss_fn", loss_fn=_EACH, kind="ce"),
+    _loss(ValueError, _ALONE, "label_smoothing as well", "Let loss_fn", loss_fn=_EACH, label_smoothing=0.1),
+    _loss(ValueError, _ALONE, "class_weights as well", "Let loss_fn", loss_fn=_EACH, class_weights=torch.ones(4)),
+    _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy),
+    _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy, targets=_L),
+    _loss(TypeError, "must return a floating tensor", "NoneType", '"none"', loss_fn=lambda logits, targets: None),
+    _loss(TypeError, "must return a floating tensor", "torch.int64", '"none"', loss_fn=lambda logits, targets: targets),
+    _loss(TypeError, _LOGITS, "NoneType", "Pass the logits alone", logits=None, loss_fn=_EACH),
+    _loss(ValueError, "targets must have one row per row", "(2,) for (4, 4)", "batch.", targets=_Y[:2], loss_fn=_EACH),
+    _loss(ValueError, "must be on the device of the logits", "cpu", "Move it", logits=_L.to("meta"), loss_fn=_EACH),
     _row(
         "comixup_clean_loss",
         {"targets": _Y[:, None].float()},
@@ -62,13 +89,35 @@ LOSSES = [
     _row("comixup_clean_loss", {"targets": None}, TypeError, "targets must be a tensor", "NoneType", "`torch.tensor`"),
 ]
 
-_BOTH = "preds must be (B, K) and target (B,) or (B, K)"
+_BOTH = "preds must be (B, K), or (B,) integer classes, and target (B,) or (B, K)"
 
 METRIC = [
     _row("SoftTargetAccuracy", {"preds": [[1.0]]}, TypeError, "preds must be a tensor", "list", "Pass the logits"),
-    _row("SoftTargetAccuracy", {"preds": _L[0]}, ValueError, _BOTH, "(4,) and (4,)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[0]}, ValueError, _BOTH, "(4,) of torch.float32 and (4,)", "same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[:, :2], "target": _L}, ValueError, _BOTH, "(4, 2)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _L[None]}, ValueError, _BOTH, "(1, 4, 4)", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": _Y[:2]}, ValueError, _BOTH, "(2,) of torch.int64", "of the same batch"),
+    _row("SoftTargetAccuracy", {"preds": 2 * _Y, "target": _L}, ValueError, "must lie in [0, 4)", "0 to 6", "a column"),
+    _row("SoftTargetAccuracy", {"top_k": 0}, ValueError, "top_k must be an integer of at least 1", "0", "Use 1 for"),
+    _row("SoftTargetAccuracy", {"top_k": 1.0}, TypeError, "top_k must be an integer", "1.0", "Use 1 for"),
+    _row("SoftTargetAccuracy", {"top_k": 5}, ValueError, "must have at least top_k = 5 columns", "(4, 4)", "lower"),
+    _row(
+        "SoftTargetAccuracy",
+        {"top_k": 2, "preds": _Y},
+        ValueError,
+        "must have at least top_k = 2 columns",
+        "(4,)",
+        "lower",
+    ),
     _row("SoftTargetAccuracy", {"target": None}, TypeError, "target must be a tensor", "NoneType", "`torch.tensor`"),
-    _row("SoftTargetAccuracy", {"target": _Y[:2]}, ValueError, _BOTH, "(4, 4) and (2,)", "of the same batch"),
+    _row(
+        "SoftTargetAccuracy",
+        {"target": _Y[:2]},
+        ValueError,
+        _BOTH,
+        "(4, 4) of torch.float32 and (2,)",
+        "of the same batch",
+    ),
     _row("SoftTargetAccuracy", {"target": _L[0]}, ValueError, f"target {_CLASSES}", "shape (4,) of", "`.long()`"),
     _row(
         "SoftTargetAccuracy",

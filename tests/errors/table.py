@@ -59,8 +59,8 @@ class Changed(nn.Module):
         return self.change(super().forward(inputs))
 
 
-def _count(preds: Any, target: Any) -> None:
-    SoftTargetAccuracy().update(preds, target)
+def _count(preds: Any, target: Any, top_k: Any = 1) -> None:
+    SoftTargetAccuracy(top_k).update(preds, target)
 
 
 CALLS: dict[str, Callable[..., Any]] = {

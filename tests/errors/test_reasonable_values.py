@@ -22,9 +22,11 @@ from tests.errors.table import CALLS, right_arguments
         ("comixup_batch", {"inputs": torch.rand(4, 3, 8, 8, requires_grad=True)}),
         ("comixup_batch", {"targets": torch.arange(4).to(torch.uint16)}),
         ("compute_saliency", {"targets": torch.arange(4, dtype=torch.int16)}),
-        ("comixup_loss", {"targets": torch.tensor([0, 1, -100, 3])}),  # PyTorch's index to leave out
+        ("comixup_loss", {"targets": torch.tensor([0, 1, -100, 3]), "ignore_index": np.int64(-100)}),
+        ("comixup_loss", {"targets": torch.arange(4).to(torch.uint16), "ignore_index": 2, "kind": "bce"}),
         ("comixup_loss", {"label_smoothing": 0, "class_weights": torch.ones(4, dtype=torch.int64)}),
         ("SoftTargetAccuracy", {"target": torch.arange(4).to(torch.uint16)}),
+        ("SoftTargetAccuracy", {"preds": torch.arange(4).to(torch.uint8), "top_k": np.int64(1)}),
         ("plot_mixed_batch", {"class_names": np.array(list("abcd")), "rows": np.int64(2)}),
     ],
 )

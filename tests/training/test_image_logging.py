@@ -121,6 +121,13 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
     assert not logger.calls
 
 
+def test_a_folder_below_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # the home of Windows
+    fit(Tiny(), CoMixup(seed=0, log_images_every=100, images_folder="~/pictures"))
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["batch_0000000.png"]
+
+
 def test_the_next_mixed_batch_is_drawn_where_the_one_due_is_not_mixed(tmp_path: Path) -> None:
     module = Tiny()
     fit(module, CoMixup(seed=0, start_epoch=1, log_images_every=3), root=tmp_path, max_epochs=3)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from lightning_comixup import CoMixup
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition
-from tests.tiny import Listed, Tiny, fit, make_data, make_trainer
+from tests.tiny import Listed, Tiny, fit, make_data, make_loader, make_trainer
 
 
 def _first(rank: int, epoch: int, batch_idx: int, seed: int = 0) -> tuple[float, float, float]:
@@ -77,3 +77,27 @@ def test_the_state_is_plain_and_loads_as_weights_only(tmp_path: Path) -> None:
     trainer.save_checkpoint(tmp_path / "run.ckpt")
     states = torch.load(tmp_path / "run.ckpt", weights_only=True)["callbacks"]
     assert states["CoMixup"] == {"seed": 3}
+
+
+def test_a_state_of_a_subclass_is_kept(tmp_path: Path) -> None:
+    class Counting(CoMixup):
+        count = 1
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"count": self.count}
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            self.count = state_dict["count"] + 1
+
+    fit(Tiny(), Counting(seed=3), max_epochs=1).save_checkpoint(tmp_path / "run.ckpt")
+    resumed = Counting(seed=4)
+    make_trainer(resumed).fit(Tiny(), make_loader(), ckpt_path=str(tmp_path / "run.ckpt"))
+    assert (resumed.seed, resumed.count) == (3, 2)
+
+
+def test_a_checkpoint_without_the_callback_leaves_the_seed_as_it_is(tmp_path: Path) -> None:
+    trainer = fit(Tiny(), ModelCheckpoint(tmp_path), max_epochs=1, enable_checkpointing=True)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    callback = CoMixup(seed=4)
+    make_trainer(callback).fit(Tiny(), make_loader(), ckpt_path=str(tmp_path / "run.ckpt"))
+    assert callback.seed == 4

@@ -1,0 +1,79 @@
+"""The saliency in float16, where the small gradients of a confident network would vanish.
+
+The gradient at the logits is scaled to a size that float16 represents well, and the saliency is divided by the same
+scale in float32. Scales are powers of two, so that neither rounds.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lightning_comixup.method.differentiation import require_gradient
+from lightning_comixup.soft_targets.losses import soft_target_loss
+from lightning_comixup.validation import widen
+
+# The scaled gradient's largest value at the logits is from this power of two to twice it: layers may lessen it by 2**18
+# until digits get lost, and enlarge it by 2**11 until it overflows. Heuristic; a loss scaler starts far higher.
+_EXPONENT = 4
+# The smallest number above 0 in float16: the least that a gradient measured there counts as.
+_LOWEST = 2.0**-24
+# The largest power of two in float16: a scale that a loss in float16 can pass on.
+_HIGHEST = 2.0**15
+
+
+def computes_in_half(outputs: object, inputs: Tensor) -> bool:
+    """Whether a module's pass from inputs to outputs goes through float16, in which gradients below 2**-24 vanish."""
+    if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
+        return False
+    if torch.float16 in (outputs.dtype, inputs.dtype):
+        return True
+    device = inputs.device.type
+    has_autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return has_autocast and torch.get_autocast_dtype(device) == torch.float16
+
+
+def scaled_class_gradient(module: nn.Module, logits: Tensor, targets: Tensor, leaf: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient of the cross-entropy at the leaf times a scale of each sample, and the scales (B,).
+
+    The loss is differentiated in float32 down to the logits. Each sample has a scale of its own: the gradient of a
+    confident one may be millions of times smaller than another's.
+    """
+    wide = widen(logits.detach()).requires_grad_()
+    (at_logits,) = torch.autograd.grad(soft_target_loss(wide, targets), [wide])
+    largest = at_logits.abs().amax(1)
+    if _mixes_samples(module):
+        largest = largest.max().expand_as(largest)
+    scales = _scale(largest)
+    at_logits = (at_logits * scales.unsqueeze(1)).to(logits.dtype)
+    if not logits.requires_grad:
+        require_gradient(None)
+    (gradient,) = torch.autograd.grad([logits], [leaf], [at_logits], allow_unused=True)
+    return require_gradient(gradient), scales
+
+
+def scaled_gradient(loss: Tensor, logits: Tensor, leaf: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient of a loss at the leaf times a scale, and the scale (): a loss of the user's knows no samples.
+
+    A loss that does not depend on the logits, only on other outputs of the module, is not scaled.
+    """
+    scale = torch.ones((), device=leaf.device)
+    if logits.requires_grad:
+        (at_logits,) = torch.autograd.grad(loss, [logits], retain_graph=True, allow_unused=True)
+        if at_logits is not None:
+            scale = _scale(widen(at_logits).abs().max().clamp(min=_LOWEST))
+    if loss.dtype == torch.float16:
+        scale = scale.clamp(max=_HIGHEST)
+    (gradient,) = torch.autograd.grad(loss * scale, [leaf], allow_unused=True)
+    return require_gradient(gradient), scale
+
+
+def _scale(largest: Tensor) -> Tensor:
+    exponents = torch.log2(largest.clamp(min=torch.finfo(torch.float32).tiny)).floor()
+    return torch.exp2(_EXPONENT - exponents).clamp(max=2.0**100)
+
+
+def _mixes_samples(module: nn.Module) -> bool:
+    """Whether a sample's gradient depends on the losses of others, which then need the same scale."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return any(isinstance(part, kinds) and part.running_mean is None for part in module.modules())
