@@ -37,6 +37,7 @@ _VALUES: dict[str, Any] = {
     "resolve_duplicates": False,
     "solver": "pygco",
     "clean_weight": 0.5,
+    "clean_loss": "forward",
     "prob": 0.5,
     "start_epoch": 1,
     "stop_epoch": 3,
@@ -126,7 +127,7 @@ def _callback(cli: LightningCLI) -> CoMixup:
     return callback
 
 
-_OF_THE_RUN = ("_image_logger", "_replacement", "_reader")
+_OF_THE_RUN = ("_image_logger", "_replacement", "_reader", "_run")
 
 
 def _state(callback: CoMixup) -> dict[str, Any]:

@@ -22,7 +22,10 @@ class TargetKind(NamedTuple):
 
 
 def find_target_kinds(
-    targets: Sequence[Tensor], calls: Sequence[Sequence[LossCall]], config: MixingConfig
+    targets: Sequence[Tensor],
+    calls: Sequence[Sequence[LossCall]],
+    config: MixingConfig,
+    outputs: int | None = None,
 ) -> tuple[TargetKind, ...]:
     """Decide what the targets of a batch, and each part of `also_average`, are.
 
@@ -30,11 +33,14 @@ def find_target_kinds(
         targets: Of a clean batch, then the parts of `also_average`.
         calls: The uses of each that were seen.
         config: What the user gave.
+        outputs: Width of the module's output; the number of classes where no use of the targets shows it.
 
     Raises:
         ValueError: See `find_target_kind`.
     """
     first = find_target_kind(targets[0], calls[0], config.num_classes, config.linear_targets)
+    if not first.linear and first.num_classes is None and not targets[0].is_floating_point() and outputs != 1:
+        first = TargetKind(False, outputs)
     return (first, *map(_kind_of_averaged, targets[1:], calls[1:], config.average_classes))
 
 
