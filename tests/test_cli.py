@@ -47,6 +47,7 @@ _VALUES: dict[str, Any] = {
     "also_mix": ["depth", ["data", 1]],
     "also_average": ["weight"],
     "linear_targets": True,
+    "ignore_index": -1,
     "saliency": "tests.test_cli.squares",
     "seed": 7,
     "log": False,

@@ -84,6 +84,7 @@ class CoMixup(pl.Callback):
         also_mix: Sequence[BatchKey] = (),
         also_average: AveragedKeys = (),
         linear_targets: bool | None = None,
+        ignore_index: int | None = None,
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
         log: bool = True,
@@ -131,6 +132,8 @@ class CoMixup(pl.Callback):
                 mapping of keys to numbers of classes, for further labels: `{"coarse_label": 20, "weight": None}`.
             linear_targets: Whether targets are numbers of any shape (B, ...), averaged by the mixing weights:
                 multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
+            ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
+                targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
             saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
@@ -175,6 +178,7 @@ class CoMixup(pl.Callback):
             also_average=averaged,
             average_classes=average_classes,
             linear_targets=linear_targets,
+            ignore_index=ignore_index,
             saliency=saliency,
             clean_gradient=clean_gradient,
             on_nonfinite=on_nonfinite,

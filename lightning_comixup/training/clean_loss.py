@@ -17,6 +17,7 @@ from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig, is_pair
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_clean_pass
+from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
 from lightning_comixup.training.mixin import CoMixupMixin
@@ -75,7 +76,8 @@ def compute_clean_loss(
     source = find_source(module, config)
     with ExitStack() as stack:
         outputs = stack.enter_context(_outputs_of(module))
-        watches = _start_watching(stack, module, targets) if run.target_kinds is None else []
+        is_first = run.target_kinds is None and can_watch(module, is_compiled=is_compiled(module))
+        watches = _start_watching(stack, inputs, targets, config) if is_first else []
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
@@ -129,11 +131,12 @@ def _lent(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[A
             with_part(clean.batch, input_key, clean.parts.inputs, in_place=True)
 
 
-def _start_watching(stack: ExitStack, module: pl.LightningModule, targets: Sequence[Tensor]) -> list[LossWatch]:
-    """Watch the uses of each target, unless the module hides its calls."""
-    if not can_watch(module, is_compiled=is_compiled(module)):
-        return []
+def _start_watching(
+    stack: ExitStack, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
+) -> list[LossWatch]:
+    """Watch what a step does with its inputs, and the uses of each target."""
     stack.enter_context(uncompiled())
+    stack.enter_context(LayoutWatch(inputs, config.channel_dim))
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 

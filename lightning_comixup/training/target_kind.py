@@ -19,6 +19,7 @@ class TargetKind(NamedTuple):
 
     linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
     num_classes: int | None  # K; None for linear targets, and where nothing shows it
+    ignored: int | None = None  # an integer that is no class
 
 
 def find_target_kinds(
@@ -40,7 +41,9 @@ def find_target_kinds(
     """
     first = find_target_kind(targets[0], calls[0], config.num_classes, config.linear_targets)
     if not first.linear and first.num_classes is None and not targets[0].is_floating_point() and outputs != 1:
-        first = TargetKind(False, outputs)
+        first = first._replace(num_classes=outputs)
+    if config.ignore_index is not None:
+        first = first._replace(ignored=config.ignore_index)
     return (first, *map(_kind_of_averaged, targets[1:], calls[1:], config.average_classes))
 
 
@@ -80,14 +83,16 @@ def find_target_kind(
         )
     if linear:
         return TargetKind(True, None)
+    ignored = {call.ignored for call in calls if call.ignored is not None}
+    alone = next(iter(ignored)) if len(ignored) == 1 else None
     if num_classes is None:
-        return TargetKind(False, _one_of(classes, calls))
+        return TargetKind(False, _one_of(classes, calls), alone)
     if classes and num_classes not in classes:
         raise ValueError(
             f"num_classes must be the number of the module's logits, {min(classes)}, found {num_classes}. Leave "
             "num_classes out, or give the module as many outputs."
         )
-    return TargetKind(False, num_classes)
+    return TargetKind(False, num_classes, alone)
 
 
 def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:
@@ -121,4 +126,4 @@ def target_values(targets: Tensor, kind: TargetKind) -> TargetRows:
         return TargetRows(targets if targets.is_floating_point() else targets.float(), None)
     labels = flatten_labels(targets)
     check_class_targets(labels)
-    return target_rows(labels, kind.num_classes)
+    return target_rows(labels, kind.num_classes, ignore_index=kind.ignored)

@@ -116,6 +116,7 @@ SETTINGS = [
     _twice({"target_key": 1, "also_average": [1]}, "1 twice"),
     _twice({"target_key": ["a", "b"], "also_average": {"a": {"b": 3}}}, "('a', 'b') twice"),
     _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "or leave it out."),
+    _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None for that of the loss."),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
     _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
