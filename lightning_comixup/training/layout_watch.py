@@ -62,8 +62,8 @@ class LayoutWatch(TorchFunctionMode):
         remedy = None if found is None else found - len(self._shape) if found == len(self._shape) - 1 else found
         raise ValueError(
             "channel_dim must say where the inputs have their channels, found 1, but for inputs of shape "
-            f"{self._shape} {name} at {users_line()} takes {where} for them: pass CoMixup(channel_dim={remedy}). If dimension 1 is "
-            f"right all the same, pass CoMixup(channel_dim={1 - len(self._shape)})."
+            f"{self._shape} {name} at {users_line()} takes {where} for them: pass CoMixup(channel_dim={remedy}). "
+            f"If dimension 1 is right all the same, pass CoMixup(channel_dim={1 - len(self._shape)})."
         )
 
     def _follow(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
