@@ -31,7 +31,7 @@ _PHASES = {
     "clean pass": "training.training_step: run_clean_pass",
     "metrics": "training.metric_routing: find_metrics",
     "clean gradient": "training.clean_pass: CleanGradient trained_parameters; "
-    "training.callback: trained_parameters; training.clean_gradient.CleanGradient: add",
+    "training.current_batch: trained_parameters; training.clean_gradient.CleanGradient: add",
     "saliency": "training.clean_pass: saliency_of_gradient",
     "summary": "planning: summarize_saliency",
     "draws": "training.seeding.BatchDraws: decisions masks; planning: draw_prior draw_starts",

@@ -128,7 +128,7 @@ def _callback(cli: LightningCLI) -> CoMixup:
     return callback
 
 
-_OF_THE_RUN = ("_image_logger", "_replacement", "_reader", "_run")
+_OF_THE_RUN = ("_image_logger", "_current", "_reader", "_run")
 
 
 def _state(callback: CoMixup) -> dict[str, Any]:

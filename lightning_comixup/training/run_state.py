@@ -32,8 +32,10 @@ class RunState:
             self._said.add(message)
             rank_zero_info(message)
 
-    def note_report(self, report: LabelingReport) -> None:
-        """Keep the report on a mixed batch; say it if the solver goes on to mix nothing."""
+    def note_report(self, report: LabelingReport | None) -> None:
+        """Keep the report on a mixed batch, None if it stayed unmixed; say it if the solver goes on to mix nothing."""
+        if report is None:
+            return
         self.last_report = report
         self._unmixed_in_a_row = self._unmixed_in_a_row + 1 if report.inputs_per_output == 1 else 0
         if self._unmixed_in_a_row == _PATIENCE:

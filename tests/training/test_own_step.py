@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_comixup import CoMixup, CoMixupMixin
+from lightning_comixup.training.current_batch import CurrentBatch
+from lightning_comixup.training.training_step import MixedStep
 from tests.tiny import CLASSES, fit, is_clean_pass, largest_difference, make_data, make_loader, make_network
 
 
@@ -138,12 +140,14 @@ def test_the_saliency_is_that_of_the_own_loss() -> None:
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             return F.cross_entropy(self.network(inputs), targets, weight=torch.tensor([0.0, 1.0, 1.0, 1.0, 1.0]))
 
-    class Keeping(CoMixup):
-        def _keep(self, step: Any, module: pl.LightningModule) -> None:
-            seen.append(step.saliency)
-            super()._keep(step, module)
+    def keep(step: MixedStep, *others: Any) -> None:
+        assert step.saliency is not None
+        seen.append(step.saliency)
+        CurrentBatch.keep(callback._current, step, *others)
 
-    fit(Watching(), Keeping(seed=0), max_epochs=1)
+    callback = CoMixup(seed=0)
+    vars(callback._current)["keep"] = keep
+    fit(Watching(), callback, max_epochs=1)
     for saliency, (_, targets) in zip(seen, make_loader(), strict=True):
         assert torch.equal(saliency.flatten(1).sum(1) == 0, targets == 0)
 
