@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -15,10 +15,11 @@ from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossCall, LossWatch
+from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -77,7 +78,7 @@ def compute_clean_loss(
         outputs = stack.enter_context(_outputs_of(module))
         watches = _start_watching(stack, module, targets) if run.target_kinds is None else []
         stack.enter_context(explaining_clean_pass())
-        stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
+        stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs)
     if [target._version for target in targets] != versions:
         raise ValueError(
@@ -114,13 +115,17 @@ def _start_watching(stack: ExitStack, module: pl.LightningModule, targets: Seque
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 
-def _make_target_test(clean: CleanBatch, watches: Sequence[LossWatch]) -> Callable[[Tensor], bool]:
-    """Return a function that tells the batch's targets, and what is computed from them, among a metric's arguments.
+def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:
+    """Return what tells the batch's targets, and what is computed from them, among a metric's arguments.
 
     Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
     """
-    known = storages([*clean.labels(), *clean.unnamed_labels()])
-    return lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches)
+    targets = [*clean.labels(), *clean.unnamed_labels()]
+    known = storages(targets)
+    return TargetTests(
+        lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches),
+        lambda tensor: not watches and any(have_same_values(tensor, target) for target in targets),
+    )
 
 
 @contextmanager

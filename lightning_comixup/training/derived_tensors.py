@@ -112,6 +112,13 @@ def storages(tensors: Iterable[Tensor]) -> set[int]:
     return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
 
 
+def have_same_values(tensor: Tensor, other: Tensor) -> bool:
+    """Whether a tensor is another one in any shape and dtype, such as `labels.int()`; this waits for the device."""
+    if tensor.ndim == 0 or tensor.numel() != other.numel() or tensor.device != other.device:
+        return False
+    return torch.equal(tensor.detach().flatten(), other.detach().flatten().to(tensor.dtype))
+
+
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
     """Whether the calls of a module can be seen. Before PyTorch 2.6 those of compiled functions cannot."""
     compiled = is_compiled or any(type(part).__name__ == "OptimizedModule" for part in module.modules())
