@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -19,6 +20,7 @@ _OF_MODULES = frozenset(vars(nn.Module()))
 _FIXED = _OF_MODULES | {*ROUTED, "compute", "_defaults", "_reductions", "_persistent"}
 # How far plain lists and dicts are searched for metrics. Heuristic: a list of outputs may be long.
 _DEPTH, _LENGTH = 3, 64
+_CONTAINERS = (dict, list, tuple)
 
 
 def find_metrics(module: nn.Module) -> list[AnyMetric]:
@@ -28,29 +30,33 @@ def find_metrics(module: nn.Module) -> list[AnyMetric]:
     its submodules, which PyTorch does not register.
     """
     found: dict[int, AnyMetric] = {}
-    seen = set()
-    waiting = [module]
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, Metric | MetricCollection):
+    for part in module.modules():
+        if is_metric(part):
             found[id(part)] = part
-        elif not type(part).__module__.startswith("torch."):  # PyTorch's own have no metrics
+        elif not type(part).__module__.startswith("torch."):  # PyTorch's own classes have no lists of metrics
             for name, value in vars(part).items():
-                if name not in _OF_MODULES and isinstance(value, dict | list | tuple):
-                    waiting.extend(_metrics_in(value, _DEPTH))
-        waiting.extend(part.children())
+                if type(value) in _CONTAINERS and name not in _OF_MODULES:
+                    for metric in _metrics_in(value, _DEPTH):
+                        found |= {id(inner): inner for inner in metric.modules() if is_metric(inner)}
     return list(found.values())
+
+
+def is_metric(value: object) -> TypeGuard[AnyMetric]:
+    """Whether a value is a metric or a collection of them."""
+    return _is_class_of_metrics(type(value))  # type: ignore[arg-type]
+
+
+@cache  # a metric's class is abstract, for which `isinstance` is slow
+def _is_class_of_metrics(kind: type) -> bool:
+    return issubclass(kind, Metric | MetricCollection)
 
 
 def _metrics_in(container: Any, depth: int) -> Iterator[AnyMetric]:
     """Yield the metrics in nested lists, tuples and dicts."""
     for part in islice(container.values() if isinstance(container, dict) else container, _LENGTH):
-        if isinstance(part, Metric | MetricCollection):
+        if is_metric(part):
             yield part
-        elif depth > 1 and isinstance(part, dict | list | tuple):
+        elif depth > 1 and type(part) in _CONTAINERS:
             yield from _metrics_in(part, depth - 1)
 
 
@@ -65,7 +71,7 @@ class MetricSnapshot:
         self._parts = [
             (part, _state_of(part), {name: _copy(buffer) for name, buffer in part.named_buffers(recurse=False)})
             for part in metric.modules()
-            if isinstance(part, Metric | MetricCollection)
+            if is_metric(part)
         ]
 
     def restore(self) -> None:
