@@ -69,9 +69,9 @@ def assert_same(found: Any, expected: Any) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
-def of_batches(metric: Any, batches: list[Any]) -> Any:
+def of_batches(metric: Any, batches: list[Any], how: str = "update") -> Any:
     """Return what a metric makes of some batches alone, each a tuple of arguments."""
     metric.reset()
     for arguments in batches:
-        metric.update(*arguments)
+        getattr(metric, how)(*arguments)
     return metric.compute()
