@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
 from lightning_comixup.training.derived_tensors import tensors_in
@@ -170,13 +171,20 @@ class MetricRouting:
 
     def call(self, call: _RoutedCall, args: Any, kwargs: Any) -> Any:
         """Route a call, unless a metric makes it that is routed itself."""
-        if self._is_inside or self._route is None:
+        if self._is_inside or self._route is None or _is_routed_by_member(call.metric):
             return call.original(*args, **kwargs)
         self._is_inside = True
         try:
             return self._route(call, args, kwargs)
         finally:
             self._is_inside = False
+
+
+def _is_routed_by_member(metric: AnyMetric) -> bool:
+    """Whether a collection has a metric for the mixed batch: then its members do not all see the same one."""
+    return isinstance(metric, MetricCollection) and any(
+        isinstance(part, SoftTargetAccuracy) for part in metric.children()
+    )
 
 
 class _RoutedCall:

@@ -8,10 +8,12 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassRecall
 
 from lightning_comixup import CoMixup
 from lightning_comixup.training.metric_instances import find_metrics
-from tests.tiny import fit, is_clean_pass, make_network
+from tests.tiny import CLASSES, fit, is_clean_pass, make_network
 
 
 class Outputs(NamedTuple):
@@ -75,3 +77,52 @@ def of_batches(metric: Any, batches: list[Any], how: str = "update") -> Any:
     for arguments in batches:
         getattr(metric, how)(*arguments)
     return metric.compute()
+
+
+def micro() -> MulticlassAccuracy:
+    """Return a new accuracy over all samples."""
+    return MulticlassAccuracy(CLASSES, average="micro")
+
+
+def accuracy(batches: list[Outputs]) -> Tensor:
+    hits = torch.cat([outputs.logits.argmax(1) == outputs.labels for outputs in batches])
+    return hits.float().mean()
+
+
+class Simple(Noting):
+    """Counts hits and averages the loss."""
+
+    def build(self) -> None:
+        self.acc, self.mean = micro(), MeanMetric()
+
+    def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> Any:
+        self.acc(logits, labels)
+        self.mean(loss)
+
+    def check(self) -> None:
+        """Check the metrics of a run in which some batches may be unmixed; these have no clean pass, or are it."""
+        unmixed = [outputs for outputs in self.stepped if outputs.labels.ndim == 1]
+        assert_same(self.acc.compute(), accuracy(self.clean + unmixed))
+        assert_same(self.mean.compute(), of_batches(self.mean, [(outputs.loss,) for outputs in self.stepped]))
+
+
+class Logging(Noting):
+    """Logs in every way."""
+
+    def build(self) -> None:
+        self.by_object, self.by_value, self.updated, self.mean = micro(), micro(), micro(), MeanMetric()
+        self.group = MetricCollection({"acc": micro(), "recall": MulticlassRecall(CLASSES)}, prefix="g/")
+        self.values = self.group.clone(prefix="v/")
+
+    def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        self.log("value", self.by_value(logits, labels), on_epoch=True, batch_size=len(logits))
+        self.by_object(logits, labels)
+        self.log("object", self.by_object, on_step=True, on_epoch=True)
+        self.updated.update(logits, labels)
+        self.log("updated", self.updated, on_step=False, on_epoch=True)
+        self.log_dict(self.group, on_step=False, on_epoch=True)
+        self.group.update(logits, labels)
+        self.log_dict(self.values(logits, labels), on_step=False, on_epoch=True, batch_size=len(logits))
+        self.mean(loss)
+        self.log("mean", self.mean, on_step=False, on_epoch=True)
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)

@@ -16,6 +16,7 @@ from torchmetrics import CatMetric, ClasswiseWrapper, MeanMetric, MetricCollecti
 from torchmetrics import classification as tc
 from torchmetrics.wrappers import BootStrapper, MinMaxMetric, Running
 
+from lightning_comixup import SoftTargetAccuracy
 from tests.tiny import CLASSES, is_clean_pass
 from tests.training.metric_modules import Noting, assert_same, of_batches, train
 
@@ -270,3 +271,25 @@ def test_metrics_are_found_wherever_a_module_keeps_them() -> None:
     for metric in module.all():
         assert_same(metric.compute(), expected)
     assert all(metric.update_count <= 4 for metric in module.boot.metrics)  # a draw may be empty
+
+
+def test_the_accuracy_of_soft_targets_sees_the_mixed_batch_in_a_collection_too() -> None:
+    class Module(Noting):
+        def build(self) -> None:
+            parts = {"soft": SoftTargetAccuracy(), "again": SoftTargetAccuracy(), "acc": tc.MulticlassAccuracy(**_K)}
+            self.called, self.updated = MetricCollection(parts), MetricCollection(parts).clone()
+
+        def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+            self.called(logits, labels)
+            self.updated.update(logits, labels)
+
+    module = Module()
+    train(module)
+    soft = of_batches(SoftTargetAccuracy(), [outputs[:2] for outputs in module.stepped])
+    expected = {
+        "acc": of_batches(tc.MulticlassAccuracy(**_K), [outputs[:2] for outputs in module.clean]),
+        "again": soft,
+        "soft": soft,
+    }
+    assert_same(module.called.compute(), expected)
+    assert_same(module.updated.compute(), expected)

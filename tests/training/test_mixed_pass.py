@@ -11,71 +11,23 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanMetric, MeanSquaredError, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassRecall
+from torchmetrics import MeanSquaredError
+from torchmetrics.classification import MulticlassRecall
 
 from lightning_comixup import CoMixup, CoMixupMixin
 from tests.tiny import CLASSES, ResumableLoader, is_clean_pass, make_trainer
-from tests.training.metric_modules import Noting, Outputs, assert_same, of_batches, train
-
-
-def _micro() -> MulticlassAccuracy:
-    return MulticlassAccuracy(CLASSES, average="micro")
-
-
-def _accuracy(batches: list[Outputs]) -> Tensor:
-    hits = torch.cat([outputs.logits.argmax(1) == outputs.labels for outputs in batches])
-    return hits.float().mean()
-
-
-class Simple(Noting):
-    """Counts hits and averages the loss."""
-
-    def build(self) -> None:
-        self.acc, self.mean = _micro(), MeanMetric()
-
-    def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> Any:
-        self.acc(logits, labels)
-        self.mean(loss)
-
-    def check(self) -> None:
-        """Check the metrics of a run in which some batches may be unmixed; these have no clean pass, or are it."""
-        unmixed = [outputs for outputs in self.stepped if outputs.labels.ndim == 1]
-        assert_same(self.acc.compute(), _accuracy(self.clean + unmixed))
-        assert_same(self.mean.compute(), of_batches(self.mean, [(outputs.loss,) for outputs in self.stepped]))
-
-
-class Logging(Noting):
-    """Logs in every way."""
-
-    def build(self) -> None:
-        self.by_object, self.by_value, self.updated, self.mean = _micro(), _micro(), _micro(), MeanMetric()
-        self.group = MetricCollection({"acc": _micro(), "recall": MulticlassRecall(CLASSES)}, prefix="g/")
-        self.values = self.group.clone(prefix="v/")
-
-    def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
-        self.log("value", self.by_value(logits, labels), on_epoch=True, batch_size=len(logits))
-        self.by_object(logits, labels)
-        self.log("object", self.by_object, on_step=True, on_epoch=True)
-        self.updated.update(logits, labels)
-        self.log("updated", self.updated, on_step=False, on_epoch=True)
-        self.log_dict(self.group, on_step=False, on_epoch=True)
-        self.group.update(logits, labels)
-        self.log_dict(self.values(logits, labels), on_step=False, on_epoch=True, batch_size=len(logits))
-        self.mean(loss)
-        self.log("mean", self.mean, on_step=False, on_epoch=True)
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=1)
+from tests.training.metric_modules import Logging, Noting, Outputs, Simple, accuracy, assert_same, of_batches, train
 
 
 def test_what_is_logged() -> None:
     module = Logging()
     logged = train(module).callback_metrics
-    expected = _accuracy(module.clean)
+    expected = accuracy(module.clean)
     for name in ("object_epoch", "updated", "g/acc"):
         assert_same(logged[name], expected)
     for name in ("value_epoch", "v/acc"):  # Lightning's mean over the batches
         torch.testing.assert_close(logged[name], expected)
-    assert_same(logged["object_step"], _accuracy(module.clean[-1:]))
+    assert_same(logged["object_step"], accuracy(module.clean[-1:]))
     assert_same(logged["g/recall"], of_batches(MulticlassRecall(CLASSES), [o[:2] for o in module.clean]))
     losses = torch.stack([outputs.loss for outputs in module.stepped])
     torch.testing.assert_close(logged["mean"], losses.mean())
@@ -120,7 +72,7 @@ def test_a_batch_that_a_step_leaves_out_counts_once() -> None:
 
     module = Module()
     train(module)
-    assert_same(module.acc.compute(), _accuracy(module.clean))
+    assert_same(module.acc.compute(), accuracy(module.clean))
     assert len(module.clean) == 4
 
 
@@ -132,7 +84,7 @@ def test_a_metric_that_is_called_later_and_with_cast_labels() -> None:
 
     module = Module()
     train(module, max_epochs=2)
-    assert_same(module.acc.compute(), _accuracy(module.clean[4:]))
+    assert_same(module.acc.compute(), accuracy(module.clean[4:]))
 
 
 def test_a_metric_that_is_called_more_often_in_one_pass() -> None:
@@ -231,7 +183,7 @@ def test_without_a_clean_pass_targets_are_dominant_classes(
     train(module, CoMixup(seed=0, **mixing))
     assert not module.clean
     dominant = [Outputs(logits, labels.argmax(1), loss) for logits, labels, loss in module.stepped]
-    assert_same(module.acc.compute(), _accuracy(dominant))
+    assert_same(module.acc.compute(), accuracy(dominant))
     assert_same(module.mean.compute(), of_batches(module.mean, [(outputs.loss,) for outputs in module.stepped]))
 
 
