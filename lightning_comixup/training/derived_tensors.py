@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
@@ -98,6 +98,15 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, list | tuple):
         for part in value:
             yield from tensors_in(part)
+
+
+def map_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Return a value with each tensor in it replaced."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if type(value) is dict:
+        return {name: map_tensors(part, function) for name, part in value.items()}
+    return type(value)(map_tensors(part, function) for part in value) if type(value) in (list, tuple) else value
 
 
 def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
-from lightning_comixup.training.derived_tensors import tensors_in
+from lightning_comixup.training.derived_tensors import map_tensors, tensors_in
 from lightning_comixup.training.metric_instances import ROUTED, AnyMetric, MetricSnapshot, find_metrics
 
 TensorTest = Callable[[Tensor], bool]
@@ -248,12 +248,3 @@ def _without_trace(call: _RoutedCall, args: Any, kwargs: Any) -> Any:
         return call.original(*args, **kwargs)
     finally:
         snapshot.restore()
-
-
-def map_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """Return a value with each tensor in it replaced."""
-    if isinstance(value, Tensor):
-        return function(value)
-    if type(value) is dict:
-        return {name: map_tensors(part, function) for name, part in value.items()}
-    return type(value)(map_tensors(part, function) for part in value) if type(value) in (list, tuple) else value

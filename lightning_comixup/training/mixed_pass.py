@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 from torch import Tensor
 
-from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, have_same_values, map_tensors, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_mixed_targets
 from lightning_comixup.training.lightning_internals import is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
-from lightning_comixup.training.metric_routing import TargetTests, map_tensors
+from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import TargetWatch
 

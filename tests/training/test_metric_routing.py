@@ -4,116 +4,28 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-import torchmetrics
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchmetrics import CatMetric, ClasswiseWrapper, MeanMetric, MetricCollection, MetricTracker, SumMetric
+from torchmetrics import CatMetric, MeanMetric, MetricCollection, MetricTracker, SumMetric
 from torchmetrics import classification as tc
-from torchmetrics.wrappers import BootStrapper, MinMaxMetric, Running
+from torchmetrics.wrappers import BootStrapper, Running
 
 from lightning_comixup import SoftTargetAccuracy
 from tests.tiny import CLASSES, is_clean_pass
+from tests.training.metric_kinds import KINDS, K
 from tests.training.metric_modules import Noting, assert_same, of_batches, train
-
-_K: dict[str, Any] = {"num_classes": CLASSES}
-_L: dict[str, Any] = {"num_labels": CLASSES}
-_TASK: dict[str, Any] = {"task": "multiclass", **_K}
-_GRADED = ("Accuracy", "F1Score", "Precision", "Recall", "Specificity", "JaccardIndex", "StatScores", "FBetaScore")
-_CURVES = ("AUROC", "AveragePrecision")
-
-
-def _multiclass() -> dict[str, Any]:
-    beta = {"FBetaScore": {"beta": 0.5}}
-    averaged = {
-        f"{name} {average}": getattr(tc, f"Multiclass{name}")(**_K, average=average, **beta.get(name, {}))
-        for name in _GRADED
-        for average in ("micro", "macro")
-    }
-    return averaged | {
-        **{name: getattr(tc, f"Multiclass{name}")(**_K) for name in _CURVES},
-        "binned AUROC": tc.MulticlassAUROC(**_K, thresholds=20),
-        "top 2": tc.MulticlassAccuracy(**_K, top_k=2, average="micro"),
-        "calibration": tc.MulticlassCalibrationError(**_K),
-        "confusion": tc.MulticlassConfusionMatrix(**_K),
-        "kappa": tc.MulticlassCohenKappa(**_K),
-        "correlation": tc.MulticlassMatthewsCorrCoef(**_K),
-        "hinge": tc.MulticlassHingeLoss(**_K),
-        "task accuracy": torchmetrics.Accuracy(**_TASK),
-        "task F1": torchmetrics.F1Score(**_TASK, average="weighted"),
-        "by class": ClasswiseWrapper(tc.MulticlassAccuracy(**_K, average=None)),
-        "extremes": MinMaxMetric(tc.MulticlassAccuracy(**_K)),
-        "window": Running(tc.MulticlassAccuracy(**_K), window=2),
-        "group": MetricCollection([tc.MulticlassAccuracy(**_K), tc.MulticlassF1Score(**_K)], prefix="a_").clone("b_"),
-        "no group": MetricCollection(
-            {"acc": tc.MulticlassAccuracy(**_K), "area": tc.MulticlassAUROC(**_K)}, compute_groups=False
-        ),
-        "nested": MetricCollection(
-            {"in": MetricCollection([tc.MulticlassRecall(**_K), tc.MulticlassPrecision(**_K)]), "top": tc.Dice(**_K)}
-            if hasattr(tc, "Dice")
-            else {"in": MetricCollection([tc.MulticlassRecall(**_K), tc.MulticlassPrecision(**_K)])}
-        ),
-    }
-
-
-def _graded() -> dict[str, Any]:
-    return {name: metric for name, metric in _multiclass().items() if "cro" in name}
-
-
-def _classes() -> dict[str, Any]:
-    """Metrics of predicted classes."""
-    graded = {name: getattr(tc, f"Multiclass{name}")(**_K, average="micro") for name in _GRADED[:-1]}
-    return graded | {"exact": torchmetrics.ExactMatch(**_TASK), "kappa": tc.MulticlassCohenKappa(**_K)}
-
-
-def _binary() -> dict[str, Any]:
-    names = (*_GRADED[:-1], *_CURVES, "CalibrationError", "ConfusionMatrix", "CohenKappa", "MatthewsCorrCoef")
-    return {name: getattr(tc, f"Binary{name}")() for name in (*names, "HingeLoss")}
-
-
-def _multilabel() -> dict[str, Any]:
-    names = (*_GRADED[:-1], *_CURVES, "ConfusionMatrix", "ExactMatch", "MatthewsCorrCoef", "RankingLoss")
-    return {name: getattr(tc, f"Multilabel{name}")(**_L) for name in names}
-
-
-def _regression() -> dict[str, Any]:
-    names = ("MeanSquaredError", "MeanAbsoluteError", "R2Score", "PearsonCorrCoef", "ExplainedVariance")
-    return {name: getattr(torchmetrics, name)() for name in names}
-
-
-Prepare = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-# Metrics, and what a step makes of logits and labels for them; the labels are rows in the mixed pass.
-_KINDS: dict[str, tuple[Callable[[], dict[str, Any]], Prepare]] = {
-    "logits": (_multiclass, lambda logits, labels: (logits, labels)),
-    "probabilities": (_multiclass, lambda logits, labels: (logits.softmax(1), labels)),
-    "detached, cast": (_graded, lambda logits, labels: (logits.detach(), labels.int())),
-    "classes": (_classes, lambda logits, labels: (logits.argmax(1), labels.squeeze())),
-    "classes by row": (_classes, lambda logits, labels: (logits.argmax(1)[:, None], labels.view(len(labels), -1))),
-    "binary": (_binary, lambda logits, labels: (logits[:, 0].sigmoid(), _is_zero(labels))),
-    "multilabel": (_multilabel, lambda logits, labels: (logits.sigmoid(), _one_hot(labels))),
-    "regression": (_regression, lambda logits, labels: (logits[:, 0], labels.float() if labels.ndim == 1 else labels)),
-}
-
-
-def _one_hot(labels: Tensor) -> Tensor:
-    return F.one_hot(labels, CLASSES) if labels.ndim == 1 else labels
-
-
-def _is_zero(labels: Tensor) -> Tensor:
-    return labels == 0 if labels.ndim == 1 else labels[:, 0]
 
 
 @pytest.mark.filterwarnings(
     "ignore:No (positive|negative) samples", "ignore:The variance of predictions", "ignore:Average precision score"
 )
 @pytest.mark.parametrize("how", ["forward", "update"])
-@pytest.mark.parametrize("kind", list(_KINDS))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_every_metric_of_targets_is_that_of_the_clean_batches(kind: str, how: str) -> None:
-    build, prepare = _KINDS[kind]
+    build, prepare = KINDS[kind]
 
     class Module(Noting):
         def build(self) -> None:
@@ -161,8 +73,8 @@ def test_metrics_of_other_things_are_those_of_the_mixed_batches() -> None:
 def test_resets_within_a_step_happen_once_and_lose_nothing() -> None:
     class Module(Noting):
         def build(self) -> None:
-            self.ending, self.beginning = tc.MulticlassAccuracy(**_K), tc.MulticlassAccuracy(**_K)
-            self.mean, self.group = MeanMetric(), MetricCollection([tc.MulticlassRecall(**_K)])
+            self.ending, self.beginning = tc.MulticlassAccuracy(**K), tc.MulticlassAccuracy(**K)
+            self.mean, self.group = MeanMetric(), MetricCollection([tc.MulticlassRecall(**K)])
             self.values: list[Any] = []
 
         def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
@@ -209,7 +121,7 @@ def test_a_running_mean_may_be_part_of_the_loss(window: int | None) -> None:
 def test_a_metric_of_labels_in_the_loss_is_refused() -> None:
     class Module(Noting):
         def build(self) -> None:
-            self.hinge = tc.MulticlassHingeLoss(**_K)
+            self.hinge = tc.MulticlassHingeLoss(**K)
 
         def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
             return loss + self.hinge(logits, labels)
@@ -221,7 +133,10 @@ def test_a_metric_of_labels_in_the_loss_is_refused() -> None:
 def test_metrics_that_a_step_copies_are_metrics_of_their_own() -> None:
     class Module(Noting):
         def build(self) -> None:
-            self.acc, self.group = tc.MulticlassAccuracy(**_K), MetricCollection([tc.MulticlassRecall(**_K)])
+            self.acc, self.group = (
+                tc.MulticlassAccuracy(**K),
+                MetricCollection([tc.MulticlassRecall(**K)]),
+            )
             self.kept: list[Any] = []
 
         def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
@@ -248,14 +163,17 @@ def test_metrics_are_found_wherever_a_module_keeps_them() -> None:
     class Module(Noting):
         def build(self) -> None:
             self.part = nn.Sequential()
-            self.part.acc = tc.MulticlassAccuracy(**_K)
+            self.part.acc = tc.MulticlassAccuracy(**K)
             holder = type("Holder", (nn.Module,), {})()
-            holder.listed = [tc.MulticlassAccuracy(**_K)]
+            holder.listed = [tc.MulticlassAccuracy(**K)]
             self.holder = holder
-            self.by_stage = {"train": {"acc": tc.MulticlassAccuracy(**_K)}, "lists": [(tc.MulticlassAccuracy(**_K),)]}
-            self.tracker = MetricTracker(tc.MulticlassAccuracy(**_K))
+            self.by_stage = {
+                "train": {"acc": tc.MulticlassAccuracy(**K)},
+                "lists": [(tc.MulticlassAccuracy(**K),)],
+            }
+            self.tracker = MetricTracker(tc.MulticlassAccuracy(**K))
             self.tracker.increment()
-            self.boot: Any = BootStrapper(tc.MulticlassAccuracy(**_K), num_bootstraps=3)
+            self.boot: Any = BootStrapper(tc.MulticlassAccuracy(**K), num_bootstraps=3)
 
         def all(self) -> list[Any]:
             stages: Any = self.by_stage
@@ -276,7 +194,11 @@ def test_metrics_are_found_wherever_a_module_keeps_them() -> None:
 def test_the_accuracy_of_soft_targets_sees_the_mixed_batch_in_a_collection_too() -> None:
     class Module(Noting):
         def build(self) -> None:
-            parts = {"soft": SoftTargetAccuracy(), "again": SoftTargetAccuracy(), "acc": tc.MulticlassAccuracy(**_K)}
+            parts: dict[str, Any] = {
+                "soft": SoftTargetAccuracy(),
+                "again": SoftTargetAccuracy(),
+                "acc": tc.MulticlassAccuracy(**K),
+            }
             self.called, self.updated = MetricCollection(parts), MetricCollection(parts).clone()
 
         def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
@@ -287,7 +209,7 @@ def test_the_accuracy_of_soft_targets_sees_the_mixed_batch_in_a_collection_too()
     train(module)
     soft = of_batches(SoftTargetAccuracy(), [outputs[:2] for outputs in module.stepped])
     expected = {
-        "acc": of_batches(tc.MulticlassAccuracy(**_K), [outputs[:2] for outputs in module.clean]),
+        "acc": of_batches(tc.MulticlassAccuracy(**K), [outputs[:2] for outputs in module.clean]),
         "again": soft,
         "soft": soft,
     }
