@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -15,11 +15,12 @@ from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig, is_pair
-from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -79,7 +80,7 @@ def compute_clean_loss(
         is_first = run.target_kinds is None and can_watch(module, is_compiled=is_compiled(module))
         watches = _start_watching(stack, inputs, targets, config) if is_first else []
         stack.enter_context(explaining_clean_pass())
-        stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
+        stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
     if [target._version for target in targets] != versions:
         raise ValueError(
@@ -140,13 +141,17 @@ def _start_watching(
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 
-def _make_target_test(clean: CleanBatch, watches: Sequence[LossWatch]) -> Callable[[Tensor], bool]:
-    """Return a function that tells the batch's targets, and what is computed from them, among a metric's arguments.
+def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:
+    """Return what tells the batch's targets, and what is computed from them, among a metric's arguments.
 
     Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
     """
-    known = storages([*clean.labels(), *clean.unnamed_labels()])
-    return lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches)
+    targets = [*clean.labels(), *clean.unnamed_labels()]
+    known = storages(targets)
+    return TargetTests(
+        lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches),
+        lambda tensor: not watches and any(have_same_values(tensor, target) for target in targets),
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
@@ -100,6 +100,15 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(part)
 
 
+def map_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Return a value with each tensor in it replaced."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if type(value) is dict:
+        return {name: map_tensors(part, function) for name, part in value.items()}
+    return type(value)(map_tensors(part, function) for part in value) if type(value) in (list, tuple) else value
+
+
 def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
     """Return an argument that may be given by position or by name; None if it is not given."""
     return args[position] if len(args) > position else kwargs.get(name)
@@ -110,6 +119,13 @@ def storages(tensors: Iterable[Tensor]) -> set[int]:
     # Other classes of tensors, such as shards, may have no memory of their own.
     plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
     return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
+
+
+def have_same_values(tensor: Tensor, other: Tensor) -> bool:
+    """Whether a tensor is another one in any shape and dtype, such as `labels.int()`; this waits for the device."""
+    if tensor.ndim == 0 or tensor.numel() != other.numel() or tensor.device != other.device:
+        return False
+    return torch.equal(tensor.detach().flatten(), other.detach().flatten().to(tensor.dtype))
 
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:

@@ -7,172 +7,244 @@ step. A mean of the loss, on the other hand, belongs to the mixed batch, on whic
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
+import torch
 from torch import Tensor
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import MetricCollection
 
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
-from lightning_comixup.training.derived_tensors import tensors_in
+from lightning_comixup.training.derived_tensors import map_tensors, tensors_in
+from lightning_comixup.training.metric_instances import ROUTED, AnyMetric, MetricSnapshot, find_metrics
 
-AnyMetric = Metric | MetricCollection
-_CALLS = ("forward", "update")
+TensorTest = Callable[[Tensor], bool]
+
+
+class TargetTests(NamedTuple):
+    """How the targets of a pass are told among the arguments of a metric."""
+
+    is_target: TensorTest  # one of them, a view of one, or, in a step that is watched, computed from them
+    has_their_values: TensorTest  # for a metric that is called for the first time; it waits for the device
+
+    def found_in(self, arguments: Any, *, by_value: bool) -> bool:
+        """Whether the arguments of a call contain targets."""
+        tensors = list(tensors_in(arguments))
+        return any(map(self.is_target, tensors)) or (by_value and any(map(self.has_their_values, tensors)))
 
 
 class MetricRouting:
     """Routes the calls of a module's metrics during the two passes of a mixed step.
 
-    Metrics are told apart by identity: torchmetrics overload `==`. Only instances are wrapped, and only during a pass.
+    Metrics are told apart by identity: torchmetrics overload `==`. Only instances are changed, and only during a pass.
     """
 
     def __init__(self) -> None:
         """Start with nothing known about any metric."""
-        # By the metric's number; the metric is kept, so that no other gets its number.
-        self._takes_targets: dict[int, tuple[AnyMetric, bool]] = {}
-        self._scratch: dict[int, Any] = {}
-        self._returned: defaultdict[int, deque[Any]] = defaultdict(deque)
-        self._is_inside = False  # a metric that calls others: these follow it
-        self._wrappers: list[tuple[AnyMetric, dict[str, Any], dict[str, Any]]] = []  # metric, its own calls, wrappers
+        # By the metric's number; each call keeps its metric, so that no other gets that number.
+        self._calls: dict[int, list[_RoutedCall]] = {}
+        self._takes_targets: dict[int, bool] = {}
+        self._returned: defaultdict[int, deque[Any]] = defaultdict(deque)  # by the clean pass
+        self._snapshots: dict[int, MetricSnapshot] = {}  # of the clean pass
+        self._called: dict[int, AnyMetric] = {}  # in the clean pass
+        self._was_reset: set[int] = set()  # by the clean pass
+        self._is_inside = False  # a metric that calls others, or itself: these calls follow the first
+        self._route: Callable[[_RoutedCall, Any, Any], Any] | None = None  # of the pass that runs
 
     @contextmanager
-    def clean_pass(self, module: pl.LightningModule, is_target: Callable[[Tensor], bool]) -> Iterator[None]:
+    def clean_pass(self, module: pl.LightningModule, tests: TargetTests) -> Iterator[None]:
         """Let calls with targets through, and leave no trace of others.
 
         Args:
             module: The module.
-            is_target: Whether a tensor is one of the batch's targets, or computed from them.
+            tests: Tell the batch's targets.
         """
-        self._returned.clear()
+        self.forget_step()
 
-        def route(metric: AnyMetric, name: str, original: Any, args: Any, kwargs: Any) -> Any:
-            if self._sees_clean(metric, is_target, args, kwargs):
-                value = original(*args, **kwargs)
-                self._returned[id(metric)].append(value)
-                return value
-            return None if name == "update" else self._without_trace(metric, args, kwargs)
+        def route(call: _RoutedCall, args: Any, kwargs: Any) -> Any:
+            if call.name == "reset":
+                return self._reset_in_clean_pass(call)
+            number = id(call.metric)
+            sees_clean = self._sees_clean(call.metric, tests, (args, kwargs))
+            self._called[number] = call.metric
+            if not sees_clean and number not in self._snapshots:
+                self._snapshots[number] = MetricSnapshot(call.metric)
+            value = call.original(*args, **kwargs)
+            if sees_clean:
+                self._returned[number].append(map_tensors(value, _without_graph))
+            return value
 
-        with self._wrapped(module, route):
-            yield
+        try:
+            with self._routed(module, route):
+                yield
+        finally:
+            for snapshot in reversed(self._snapshots.values()):
+                snapshot.restore()
+            self._snapshots, self._called = {}, {}
 
     @contextmanager
     def mixed_pass(
-        self, module: pl.LightningModule, is_target: Callable[[Tensor], bool], dominant: Callable[[Tensor], Tensor]
+        self,
+        module: pl.LightningModule,
+        tests: TargetTests,
+        dominant: Callable[[Any], Any],
+        *,
+        takes_mixed: bool,
     ) -> Iterator[None]:
         """Answer calls with targets by what the clean pass returned, and let others through.
 
         Args:
             module: The module.
-            is_target: Whether a tensor is one of the mixed targets.
-            dominant: Where there was no call in the clean pass, replaces mixed targets by those of each output's
-                dominant class or input.
+            tests: Tell the mixed targets.
+            dominant: Where there was no call in the clean pass, replaces mixed targets among arguments by those of each
+                output's dominant class or input.
+            takes_mixed: Whether metrics make sense of the mixed targets, which are numbers as the clean ones are: then
+                a value that the loss may be made of is that of the mixed batch.
         """
 
-        def route(metric: AnyMetric, name: str, original: Any, args: Any, kwargs: Any) -> Any:
-            if not self._sees_clean(metric, is_target, args, kwargs):
-                return original(*args, **kwargs)
-            returned = self._returned[id(metric)]
+        def route(call: _RoutedCall, args: Any, kwargs: Any) -> Any:
+            number = id(call.metric)
+            if call.name == "reset":
+                if number in self._was_reset:
+                    return self._was_reset.discard(number)
+                return call.original()
+            if not self._sees_clean(call.metric, tests, (args, kwargs)):
+                return call.original(*args, **kwargs)
+            returned = self._returned[number]
             if not returned:
-                return original(*_replace(args, dominant), **_replace(kwargs, dominant))
-            if len(returned) > 1:  # a step may call a metric more often than in the clean pass
-                return returned.popleft()
-            return returned[0]
+                args, kwargs = dominant((args, kwargs))
+                return call.original(*args, **kwargs)
+            # A step may call a metric more often than in the clean pass.
+            value = returned.popleft() if len(returned) > 1 else returned[0]
+            if takes_mixed and torch.is_grad_enabled() and any(part.requires_grad for part in tensors_in(value)):
+                return _without_trace(call, args, kwargs)
+            return map_tensors(value, _refuse_backward)
 
-        with self._wrapped(module, route):
+        with self._routed(module, route):
             yield
 
-    def _sees_clean(self, metric: AnyMetric, is_target: Callable[[Tensor], bool], args: Any, kwargs: Any) -> bool:
+    def forget_step(self) -> None:
+        """Forget what the clean pass of the step before returned."""
+        self._returned.clear()
+        self._was_reset.clear()
+
+    def _sees_clean(self, metric: AnyMetric, tests: TargetTests, arguments: Any) -> bool:
         """Whether a metric is one that is given targets. What it was given once decides from then on."""
         if isinstance(metric, SoftTargetAccuracy):  # made for mixed targets
             return False
-        known = id(metric) in self._takes_targets and self._takes_targets[id(metric)][1]
-        found = known or any(is_target(tensor) for tensor in tensors_in((args, kwargs)))
-        self._takes_targets[id(metric)] = (metric, found)
-        return found
+        known = self._takes_targets.get(id(metric))
+        if not known:
+            self._takes_targets[id(metric)] = tests.found_in(arguments, by_value=known is None)
+        return self._takes_targets[id(metric)]
 
-    def _without_trace(self, metric: AnyMetric, args: Any, kwargs: Any) -> Any:
-        """Return what a metric returns for a batch, from an empty copy of it."""
-        if id(metric) not in self._scratch:
-            own, self._wrappers = self._wrappers, []
-            try:
-                _set_calls([(wrapped, earlier) for wrapped, earlier, _ in own])
-                self._scratch[id(metric)] = _empty_copy(metric)
-            finally:
-                _set_calls([(wrapped, calls) for wrapped, _, calls in own])
-                self._wrappers = own
-        return self._scratch[id(metric)](*args, **kwargs)
+    def _reset_in_clean_pass(self, call: _RoutedCall) -> None:
+        """Reset a metric once in the two passes: here if it begins to collect anew, in the mixed pass if it ends."""
+        metric = call.metric
+        around = [number for number, called in self._called.items() if any(part is metric for part in called.modules())]
+        if around and not any(number in self._snapshots for number in around):
+            return  # the mixed pass may still log its value
+        call.original()
+        if not around:
+            self._was_reset.add(id(metric))
 
     @contextmanager
-    def _wrapped(self, module: pl.LightningModule, route: Callable[..., Any]) -> Iterator[None]:
-        """Wrap the calls of every metric. `update` is an attribute of each metric already: the old one comes back."""
-        self._wrappers = [
-            (
-                metric,
-                {name: vars(metric)[name] for name in _CALLS if name in vars(metric)},
-                {name: self._wrap(metric, name, route) for name in _CALLS},
-            )
-            for metric in find_metrics(module)
-        ]
+    def _routed(self, module: pl.LightningModule, route: Callable[[_RoutedCall, Any, Any], Any]) -> Iterator[None]:
+        """Replace methods of every metric. `update` is an attribute of each already: the old one comes back."""
+        calls = [call for metric in find_metrics(module) for call in self._calls_of(metric)]
         try:
-            _set_calls([(metric, calls) for metric, _, calls in self._wrappers])
+            self._route = route
+            for call in calls:
+                call.install()
             yield
         finally:
-            _set_calls([(metric, earlier) for metric, earlier, _ in self._wrappers])
-            self._wrappers = []
+            for call in calls:
+                call.remove()
+            self._route = None
 
-    def _wrap(self, metric: AnyMetric, name: str, route: Callable[..., Any]) -> Callable[..., Any]:
-        original = getattr(metric, name)
+    def _calls_of(self, metric: AnyMetric) -> list[_RoutedCall]:
+        if id(metric) not in self._calls:
+            self._calls[id(metric)] = [_RoutedCall(self, metric, name) for name in ROUTED]
+        return self._calls[id(metric)]
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self._is_inside:
-                return original(*args, **kwargs)
-            self._is_inside = True
-            try:
-                return route(metric, name, original, args, kwargs)
-            finally:
-                self._is_inside = False
-
-        return call
-
-
-def find_metrics(module: pl.LightningModule) -> list[AnyMetric]:
-    """Return the module's metrics, each once; also those in lists and dicts, which a module does not register."""
-    found = {id(part): part for part in module.modules() if isinstance(part, Metric | MetricCollection)}
-    for value in vars(module).values():
-        parts = value.values() if isinstance(value, Mapping) else value
-        if isinstance(parts, list | tuple | type({}.values())):
-            found |= {id(part): part for part in parts if isinstance(part, Metric | MetricCollection)}
-    return list(found.values())
+    def call(self, call: _RoutedCall, args: Any, kwargs: Any) -> Any:
+        """Route a call, unless a metric makes it that is routed itself."""
+        if self._is_inside or self._route is None or _is_routed_by_member(call.metric):
+            return call.original(*args, **kwargs)
+        self._is_inside = True
+        try:
+            return self._route(call, args, kwargs)
+        finally:
+            self._is_inside = False
 
 
-def _set_calls(calls: list[tuple[AnyMetric, dict[str, Any]]]) -> None:
-    """Give each metric these calls as attributes, in place of any that it has."""
-    for metric, attributes in calls:
-        for name in _CALLS:
-            vars(metric).pop(name, None)
-        vars(metric).update(attributes)
+def _is_routed_by_member(metric: AnyMetric) -> bool:
+    """Whether a collection has a metric for the mixed batch: then its members do not all see the same one."""
+    return isinstance(metric, MetricCollection) and any(
+        isinstance(part, SoftTargetAccuracy) for part in metric.children()
+    )
 
 
-def _empty_copy(metric: AnyMetric) -> Any:
-    """Return a copy of a metric as it was before its first batch; what it has collected is not copied."""
-    memo: dict[int, Any] = {}
-    for part in metric.modules():
-        if isinstance(part, Metric):
-            for state in part.metric_state.values():
-                memo[id(state)] = [] if isinstance(state, list) else state.detach().clone()
-    duplicate = copy.deepcopy(metric, memo)
-    duplicate.reset()
-    return duplicate
+class _RoutedCall:
+    """Takes the place of one method of one metric. It is made once: a compiled step depends on which one it is."""
+
+    def __init__(self, routing: MetricRouting, metric: AnyMetric, name: str) -> None:
+        self._routing, self.metric, self.name = routing, metric, name
+        self.original: Callable[..., Any] = getattr(metric, name)
+        self._earlier: dict[str, Any] = {}
+
+    def install(self) -> None:
+        own = vars(self.metric)
+        if own.get(self.name) is not self:
+            self.original = getattr(self.metric, self.name)
+            self._earlier = {self.name: own[self.name]} if self.name in own else {}
+            own[self.name] = self
+
+    def remove(self) -> None:
+        own = vars(self.metric)
+        if own.get(self.name) is self:
+            del own[self.name]
+            own.update(self._earlier)
+        self._earlier = {}
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._routing.call(self, args, kwargs)
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as the method itself: a step may copy a metric."""
+        return getattr, (self.metric, self.name)
 
 
-def _replace(value: Any, replacement: Callable[[Tensor], Tensor]) -> Any:
-    """Return arguments with each tensor replaced."""
-    if isinstance(value, Tensor):
-        return replacement(value)
-    if isinstance(value, dict):
-        return {name: _replace(part, replacement) for name, part in value.items()}
-    return type(value)(_replace(part, replacement) for part in value) if type(value) in (list, tuple) else value
+class _RefusedBackward(torch.autograd.Function):
+    """The identity, without a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError(
+            "A metric that is given class labels must not be part of the loss, found that it is: it sees the clean "
+            "batch, while the loss is that of the mixed one. Compute the loss by a function that takes class "
+            "probabilities, such as torch's cross_entropy."
+        )
+
+
+def _without_graph(value: Tensor) -> Tensor:
+    return value.detach().requires_grad_() if value.requires_grad else value
+
+
+def _refuse_backward(value: Tensor) -> Tensor:
+    return _RefusedBackward.apply(value) if value.requires_grad else value  # type: ignore[no-untyped-call]
+
+
+def _without_trace(call: _RoutedCall, args: Any, kwargs: Any) -> Any:
+    snapshot = MetricSnapshot(call.metric)
+    try:
+        return call.original(*args, **kwargs)
+    finally:
+        snapshot.restore()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -10,10 +10,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, have_same_values, map_tensors, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_mixed_targets
 from lightning_comixup.training.lightning_internals import is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import TargetWatch
 
@@ -34,17 +35,46 @@ class MixedTargets(NamedTuple):
         """Whether a tensor is one of them, or a view of one."""
         return bool(storages([tensor]) & storages([*self.mixed, *self.labels]))
 
-    def dominant(self, tensor: Tensor) -> Tensor:
-        """Replace mixed targets by those of each output's dominant class or input; other tensors stay."""
-        for clean, mixed in zip(self.clean, self.mixed, strict=True):
-            if tensor.shape == mixed.shape and storages([tensor]) & storages([mixed]):
-                taken = clean if self.dominant_input is None else clean[self.dominant_input]
-                if clean.shape == mixed.shape:
-                    return taken
-                classes = mixed.argmax(1).to(clean.dtype).view(clean.shape)
-                has_class = (mixed.amax(1) > 0).view(clean.shape)
-                return torch.where(has_class, classes, taken)  # labels that became rows
-        return tensor
+    def have_values_of(self, tensor: Tensor) -> bool:
+        """Whether one of them has a tensor's values, cast or reshaped; this waits for the device."""
+        return any(have_same_values(tensor, target) for target in [*self.mixed, *self.labels])
+
+    def dominant(self, arguments: Any) -> tuple[Any, bool]:
+        """Replace mixed targets by those of each output's dominant class or input; other tensors stay.
+
+        Returns:
+            The arguments, and whether a target was among them.
+        """
+        for is_one in (_share_memory, have_same_values):  # the second waits for the device
+            replaced, found = self._replaced(arguments, is_one)
+            if found:
+                return replaced, True
+        return arguments, False
+
+    def _replaced(self, arguments: Any, is_one: Callable[[Tensor, Tensor], bool]) -> tuple[Any, bool]:
+        found = []
+
+        def replace(tensor: Tensor) -> Tensor:
+            for index, mixed in enumerate(self.mixed):
+                if tensor.shape == mixed.shape and is_one(tensor, mixed):
+                    found.append(index)
+                    return self._dominant_targets(index)
+            return tensor
+
+        return map_tensors(arguments, replace), bool(found)
+
+    def _dominant_targets(self, index: int) -> Tensor:
+        clean, mixed = self.clean[index], self.mixed[index]
+        taken = clean if self.dominant_input is None else clean[self.dominant_input]
+        if clean.shape == mixed.shape:
+            return taken
+        classes = mixed.argmax(1).to(clean.dtype).view(clean.shape)  # labels that became rows
+        has_class = (mixed.amax(1) > 0).view(clean.shape)
+        return torch.where(has_class, classes, taken)
+
+
+def _share_memory(tensor: Tensor, other: Tensor) -> bool:
+    return bool(storages([tensor]) & storages([other]))
 
 
 @contextmanager
@@ -85,16 +115,20 @@ def _routed_metrics(
     def is_target(tensor: Tensor) -> bool:
         return targets.contain(tensor) or (watch is not None and watch.is_derived(tensor))
 
-    def dominant(tensor: Tensor) -> Tensor:
-        replaced = targets.dominant(tensor)
-        if replaced is not tensor:
+    def has_their_values(tensor: Tensor) -> bool:
+        return watch is None and targets.have_values_of(tensor)
+
+    def dominant(arguments: Any) -> Any:
+        replaced, is_replaced = targets.dominant(arguments)
+        if is_replaced:
             run.say(
                 "CoMixup: metrics get the dominant class or input of each mixed sample for a target, so they measure "
                 "mixed batches: the clean pass does not call training_step."
             )
         return replaced
 
-    return run.metrics.mixed_pass(module, is_target, dominant)
+    tests = TargetTests(is_target, has_their_values)
+    return run.metrics.mixed_pass(module, tests, dominant, takes_mixed=not targets.has_classes())
 
 
 @contextmanager

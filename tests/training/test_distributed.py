@@ -12,10 +12,12 @@ import pytest
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_comixup import CoMixup
 from tests.distributed import CASES, EPOCHS, RANKS, Case, Distributed
-from tests.tiny import largest_difference, make_trainer
+from tests.tiny import largest_difference, make_data, make_trainer
+from tests.training.metric_modules import Logging, Outputs, accuracy, assert_same
 
 # The order of a few sums differs.
 _LARGEST = {torch.float64: 1e-15, torch.float32: 1e-7}
@@ -142,3 +144,37 @@ def test_two_spawned_processes_are_one(tmp_path: Path, monkeypatch: pytest.Monke
     )
     trainer.fit(_Saved(case, tmp_path))
     _check(case, [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)])
+
+
+class _OnTwoRanks(Logging):
+    """Leaves what each rank saw and logged in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def train_dataloader(self) -> Any:
+        inputs, targets = make_data(47)
+        rank = self.global_rank
+        return DataLoader(TensorDataset(inputs[rank::2], targets[rank::2]), batch_size=10)
+
+    def on_train_end(self) -> None:
+        notes = [[tuple(outputs) for outputs in notes] for notes in (self.clean, self.stepped)]
+        logged = {name: value.clone() for name, value in self.trainer.callback_metrics.items()}
+        torch.save({"notes": notes, "logged": logged}, self.folder / f"rank{self.global_rank}.pt")
+
+
+@pytest.mark.slow
+def test_the_metrics_of_two_ranks_are_those_of_all_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT"):  # of an earlier run in this process
+        monkeypatch.delenv(name, raising=False)
+    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn")
+    settings: dict[str, Any] = {"strategy": strategy, "devices": 2, "use_distributed_sampler": False}
+    make_trainer(CoMixup(seed=0, log=False), max_epochs=1, **settings).fit(_OnTwoRanks(tmp_path))
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    clean, mixed = ([Outputs(*o) for rank in ranks for o in rank["notes"][part]] for part in (0, 1))
+    assert sum(len(outputs.logits) for outputs in clean) == 47
+    for rank in ranks:
+        for name in ("object_epoch", "updated", "g/acc"):
+            assert_same(rank["logged"][name], accuracy(clean))
+        torch.testing.assert_close(rank["logged"]["mean"], torch.stack([outputs.loss for outputs in mixed]).mean())
