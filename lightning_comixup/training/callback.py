@@ -97,8 +97,8 @@ class CoMixup(pl.Callback):
         """Check and keep the options.
 
         Args:
-            num_classes: Number K of classes. None: that of soft targets, or of the losses that the clean pass calls, or of
-                the module's output.
+            num_classes: Number K of classes. None: that of soft targets, of the losses that the clean pass calls, or
+                else of the module's output.
             alpha: Concentration α of the Dirichlet prior, above 0.
             grid_size: Cells along each side of the label grid, a tuple for sides of their own; "random": a power of two
                 up to 16, drawn for each batch (the authors' -1).
