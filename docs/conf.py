@@ -40,13 +40,16 @@ nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 
 # Aliases of types, which Sphinx leaves as they are written; the API page describes them by their full names.
 _ALIASES = (
+    "AveragedKeys",
     "BatchKey",
     "CleanGradientMethod",
+    "CleanLoss",
     "GeneratorLike",
     "GridSize",
     "LossFunction",
     "LossKind",
     "OnNonfinite",
+    "PerSampleLoss",
     "Reduction",
     "SaliencyFunction",
     "Solver",

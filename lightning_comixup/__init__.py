@@ -11,13 +11,21 @@ from lightning_comixup.soft_targets.integer_losses import PerSampleLoss
 from lightning_comixup.soft_targets.loss_checks import LossKind, Reduction
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
 from lightning_comixup.training.callback import CoMixup
-from lightning_comixup.training.config import AveragedKeys, BatchKey, CleanGradientMethod, OnNonfinite, SaliencyFunction
+from lightning_comixup.training.config import (
+    AveragedKeys,
+    BatchKey,
+    CleanGradientMethod,
+    CleanLoss,
+    OnNonfinite,
+    SaliencyFunction,
+)
 from lightning_comixup.training.mixin import CoMixupMixin
 
 __all__ = [
     "AveragedKeys",
     "BatchKey",
     "CleanGradientMethod",
+    "CleanLoss",
     "CoMixup",
     "CoMixupMixin",
     "GeneratorLike",

@@ -42,9 +42,9 @@ _Default = Hyperparameters  # which has each default, written once
 class CoMixup(pl.Callback):
     """Replace each training batch by its Co-Mixup: `Trainer(callbacks=[CoMixup()])`.
 
-    Before each step, one forward and backward of the module on the clean batch gives the saliency and, with
-    clean_weight > 0, a clean gradient to which the step's own backward adds. Then the batch's inputs and targets are
-    replaced, the targets by (B, K) class probabilities.
+    Before each step, one forward and backward of the module's own `training_step` on the clean batch gives the saliency
+    and, with clean_weight > 0, a clean gradient to which the step's backward adds. Then the batch's inputs and targets
+    are replaced, the targets by (B, K) class probabilities, or by averages of targets that are numbers.
 
     Source: Kim, Choo, Jeong, Song, "Co-Mixup: Saliency Guided Joint Mixup with Supermodular Diversity", ICLR 2021.
     """
@@ -92,7 +92,8 @@ class CoMixup(pl.Callback):
         """Check and keep the options.
 
         Args:
-            num_classes: Number K of classes. None: that of soft targets, or of the losses that the clean pass calls.
+            num_classes: Number K of classes. None: that of soft targets, of the losses that the clean pass calls, or
+                else of the module's output.
             alpha: Concentration α of the Dirichlet prior, above 0.
             grid_size: Cells along each side of the label grid, a tuple for sides of their own; "random": a power of two
                 up to 16, drawn for each batch (the authors' -1).
@@ -111,9 +112,9 @@ class CoMixup(pl.Callback):
             solver: "descent", or "pygco" for the authors' graph cuts (extra `pygco`).
             clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
             clean_loss: What the clean pass differentiates. "training_step": the module's own step on the clean batch,
-                with its logging muted; "forward": `comixup_clean_loss` of the mixin, or the cross-entropy of
-                module(inputs); "auto": an overridden `comixup_clean_loss`, or the clean loss that goes with
-                `comixup_loss_kind = "bce"`, else the module's own step (with manual optimization "forward").
+                with its logging muted; "forward": a `comixup_clean_loss` of the module's own, or else the
+                cross-entropy of module(inputs), times 2/K with `comixup_loss_kind = "bce"`; "auto": "forward" if there
+                is such a method, with "bce" and with manual optimization, else "training_step".
             prob: Share of the batches that are mixed; all ranks mix the same ones.
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
@@ -129,7 +130,8 @@ class CoMixup(pl.Callback):
                 multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
             ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
                 targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
-            saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
+            saliency: A function (module, inputs, targets) to the saliency (B, *spatial). What it changes in gradients,
+                modes and `requires_grad` is undone. None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
             log_images_every: Draw a mixed batch once in this many batches (extra `plot`). None: no pictures.

@@ -78,7 +78,10 @@ class CoMixupMixin:
         )
 
     def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss that the clean pass differentiates; override it for other heads or losses.
+        """Return the loss that the clean pass differentiates; override it for another than that of `training_step`.
+
+        If it is overridden the clean pass calls it, otherwise `training_step`. This default is for the loss kind "bce",
+        manual optimization and `CoMixup(clean_loss="forward")`.
 
         Args:
             inputs: The clean inputs; the loss must depend on this tensor.
