@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lightning_comixup import CoMixup
-from tests.tiny import ResumableLoader, Tiny, make_trainer
+from tests.tiny import ResumableLoader, Tiny, is_clean_pass, make_trainer
 
 EPOCHS, BATCHES = 3, 10
 _SAMPLES = 58  # the last batch of an epoch is smaller
@@ -33,6 +33,8 @@ class Noting(Tiny):
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         loss = super().training_step(batch, batch_idx)
+        if is_clean_pass(self):
+            return loss
         step = self.trainer.current_epoch * BATCHES + batch_idx
         if step == self._kill_in:
             os.kill(os.getpid(), signal.SIGKILL)
