@@ -18,9 +18,12 @@ _LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 # Functions that change the shape, the dtype or the device, but no value; a cast to integers may.
 RESHAPING = (
     *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
-    *("detach", "clone", "contiguous", "cpu", "cuda"),
+    *("detach", "clone", "contiguous", "cpu", "cuda", "expand", "repeat", "repeat_interleave"),
 )
-CASTS = ("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16")
+CASTS = (
+    *("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16"),
+    *("tensor", "as_tensor", "asarray", "new_tensor"),
+)
 # Frames of these packages are not a user's: the ones that a call passes through on its way.
 _PASSED_THROUGH = (
     "torch",
@@ -107,9 +110,18 @@ def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name:
 
 def storages(tensors: Iterable[Tensor]) -> set[int]:
     """Return the addresses of the memory that tensors, or views of them, are in."""
-    # Other classes of tensors, such as shards, may have no memory of their own.
-    plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
-    return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
+    return {_address(tensor) for tensor in tensors} - {0}
+
+
+def _address(tensor: Tensor) -> int:
+    """Return the address of a tensor's memory; 0 if it has none."""
+    # Other classes of tensors, such as shards, may have no memory of their own; those within torch.func refuse to say.
+    if type(tensor) is not Tensor or tensor.layout != torch.strided:
+        return 0
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except NotImplementedError:
+        return 0
 
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
