@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +40,10 @@ class DerivedTensors(TorchFunctionMode):
 
     A batch's targets reach losses and metrics as views, in another dtype, or one-hot: all of these are derived. What is
     computed from targets and predictions together, such as a loss, is not. Calls of PyTorch's functions that get a
-    derived tensor are shown to `before_call` and `after_call`.
+    derived tensor are shown to `before_call` and `after_call`, and those of `always_shown` whatever they get.
     """
+
+    always_shown: ClassVar[Sequence[str]] = ()
 
     def __init__(self, roots: Iterable[Tensor]) -> None:
         """Start with the roots alone."""
@@ -59,14 +61,14 @@ class DerivedTensors(TorchFunctionMode):
         kwargs = kwargs or {}
         given = list(tensors_in((args, kwargs)))
         found = [tensor for tensor in given if self.is_derived(tensor)]
-        if not found:
-            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
+        if not found and name not in self.always_shown:
+            return func(*args, **kwargs)
         self.before_call(name, args, kwargs)
         result = func(*args, **kwargs)
-        if len(found) == len(given) or (name in _LIKE and self.is_derived(given[0])):
+        if found and (len(found) == len(given) or (name in _LIKE and self.is_derived(given[0]))):
             self._note_results(name, given[0], list(tensors_in(result)))
-        self.after_call(name, found, result)
+        self.after_call(name, args, found, result)
         return result
 
     def _note_results(self, name: str, source: Tensor, results: list[Tensor]) -> None:
@@ -87,7 +89,7 @@ class DerivedTensors(TorchFunctionMode):
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See a call that gets a derived tensor, before it runs."""
 
-    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
+    def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
         """See its result."""
 
 

@@ -29,6 +29,10 @@ class MixedTargets(NamedTuple):
         """Whether labels became rows of class probabilities."""
         return self.clean[0].shape != self.mixed[0].shape
 
+    def are_mixed(self) -> bool:
+        """Whether the step's targets differ in kind from those of the clean batch: not if it is left out."""
+        return self.dominant_input is not None or self.has_classes()
+
     def contain(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of them, or a view of one."""
         return bool(storages([tensor]) & storages([*self.mixed, *self.labels]))
@@ -59,14 +63,17 @@ def mixed_pass(
     watch = losses = None
     with ExitStack() as stack:
         stack.enter_context(explaining_mixed_targets(have_classes=targets.has_classes()))
-        if not run.has_watched_step and can_watch(module, is_compiled=is_compiled(module)):
+        if not run.has_watched_step and targets.are_mixed() and can_watch(module, is_compiled=is_compiled(module)):
             stack.enter_context(uncompiled())
             stack.enter_context(_keeping_problem_types(module))
-            watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=targets.has_classes()))
+            binary_rows = any(kind.binary_rows for kind in run.target_kinds or ())
+            watch = stack.enter_context(
+                TargetWatch(targets.mixed, are_classes=targets.has_classes(), binary_rows=binary_rows)
+            )
             losses = stack.enter_context(LossWatch(targets.mixed[0]))
         stack.enter_context(_routed_metrics(module, targets, run, watch))
         yield
-    run.has_watched_step = True
+    run.has_watched_step |= targets.are_mixed()
     for note in watch.notes if watch else ():
         run.say(note)
     if losses is not None and expects_cross_entropy:

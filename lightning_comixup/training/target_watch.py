@@ -55,7 +55,7 @@ _COUNTS = ("one_hot", "bincount", "histc", "unique", "unique_consecutive", "_ret
 _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
-_ASSERTED = ("all", "any", "__bool__")
+_ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
 class TargetWatch(DerivedTensors):
@@ -94,7 +94,7 @@ class TargetWatch(DerivedTensors):
         if name in _COUNTS:
             raise self._error("must not be counted", name, _AS_ROWS)
         if name in _TO_INTEGER:
-            raise self._error("must not be cast to integers", name, _AS_INTEGERS)
+            raise self._error("must not be taken for integers", name, _AS_INTEGERS)
         if name in _INTEGER_LOSSES:
             raise self._error("must not go into a loss of integers", name, _AS_LOSS)
         if name in _INDEXED_BY and any(self._is_soft(index) for index in _indices(name, args, kwargs)):
@@ -106,28 +106,32 @@ class TargetWatch(DerivedTensors):
         if self._are_classes and name in (*_BY_ELEMENT, *_ORDERINGS):
             self._check_elements(name, args)
 
-    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
+    def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
         """Note results that make no sense: a cast to integers, a comparison with a class. They must not be used."""
         if not isinstance(result, Tensor):
             return
         if name in CASTS and not result.is_floating_point() and any(map(_is_floating, derived)):
-            self._senseless[id(result)] = result, f"a cast at {users_line()}"
+            self._senseless[id(result)] = result, f"a cast to integers at {users_line()}"
+        elif self._are_classes and name in _ORDERINGS and self._is_against_class(args):
+            self._senseless[id(result)] = result, f"a comparison with a class at {users_line()}"
         elif name in RESHAPING or name in CASTS:
             origin = [self._senseless[id(tensor)][1] for tensor in derived if id(tensor) in self._senseless]
             self._senseless |= {id(result): (result, found) for found in origin}
+
+    def _is_against_class(self, args: tuple[Any, ...]) -> bool:
+        """Whether an ordering compares targets with an integer that probabilities never reach."""
+        return self.has_same_values(args[0]) and isinstance(args[1], int) and args[1] > 1
 
     def _is_soft(self, tensor: object) -> bool:
         return self.is_derived(tensor) and _is_floating(tensor)
 
     def _check_senseless(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for the use of a senseless result; one that only a metric gets does no harm."""
-        tensors = _indices(name, args, kwargs) if name == "__getitem__" else tensors_in((args, kwargs))
-        if name in RESHAPING and name != "__getitem__":  # a metric may get them through these
+        tensors = _indices(name, args, kwargs) if name == "__getitem__" else list(tensors_in((args, kwargs)))
+        if name in _ASSERTED or (name in RESHAPING and name != "__getitem__"):  # a metric may get them through these
             return
-        for tensor in tensors:
-            if id(tensor) in self._senseless:
-                found = f"{self._senseless[id(tensor)][1]}, whose result is used"
-                raise self._error("must not be cast to integers", found, _AS_INTEGERS)
+        for _, found in (self._senseless[id(tensor)] for tensor in tensors if id(tensor) in self._senseless):
+            raise self._error("must not be taken for integers", f"{found}, whose result is used", _AS_INTEGERS)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
         """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
