@@ -18,7 +18,7 @@ from lightning_comixup.solvers.dispatch import warm_up
 from lightning_comixup.training.batch_reader import BatchReader, CleanBatch
 from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
-from lightning_comixup.training.clean_loss import find_source
+from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import (
     AveragedKeys,
     BatchKey,
@@ -288,13 +288,12 @@ class CoMixup(pl.Callback):
         self.clean_targets = flatten_labels(step.clean.parts.targets)
         if step.plan is not None:
             self._run.note_report(step.plan.report)
-        takes_cross_entropy = self._config.clean_loss == "auto" and find_source(module, self._config) == "forward"
         prepare = partial(
             mixed_pass,
             module,
             step.targets,
             self._run,
-            expects_cross_entropy=takes_cross_entropy and not module.automatic_optimization,
+            expects_cross_entropy=assumes_cross_entropy(module, self._config),
         )
         self._replacement.replace(step.clean.batch, step.batch, prepare)
 

@@ -46,10 +46,19 @@ def find_source(module: pl.LightningModule, config: MixingConfig) -> CleanLossSo
         return "training_step"
     if has_own_clean_loss(module):
         return "comixup_clean_loss"
-    is_authors = isinstance(module, CoMixupMixin) and module.comixup_loss_kind == "bce"
-    if config.clean_loss == "forward" or is_authors or not module.automatic_optimization:
+    if config.clean_loss == "forward" or _has_authors_loss(module) or not module.automatic_optimization:
         return "forward"
     return "training_step"
+
+
+def assumes_cross_entropy(module: pl.LightningModule, config: MixingConfig) -> bool:
+    """Whether the clean pass takes the step's loss for the plain cross-entropy, because it cannot call the step."""
+    is_manual = config.clean_loss == "auto" and not module.automatic_optimization
+    return is_manual and not _has_authors_loss(module) and find_source(module, config) == "forward"
+
+
+def _has_authors_loss(module: Any) -> bool:
+    return isinstance(module, CoMixupMixin) and module.comixup_loss_kind == "bce"
 
 
 def has_own_clean_loss(module: Any) -> bool:
