@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.soft_targets.targets import flatten_labels
-from lightning_comixup.training.derived_tensors import DerivedTensors, argument
+from lightning_comixup.training.derived_tensors import DerivedTensors, argument, tensors_in
 
 # PyTorch's losses by what their targets are. Those of class indices have logits (B, K, ...).
 CLASS_LOSSES = ("cross_entropy", "nll_loss", "multi_margin_loss")
@@ -89,6 +89,9 @@ class LossWatch(DerivedTensors):
     def _note_indexing(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         source = argument(args, kwargs, 0, "input")
         if not isinstance(source, Tensor) or self.is_derived(source):
+            return
+        indices = [part for part in tensors_in((args[1:], kwargs)) if self.is_derived(part)]
+        if all(part.dtype == torch.bool for part in indices):  # a mask
             return
         if source.ndim == 2 and len(source) == len(self._targets):  # of one row for each sample
             self._others.append(LossCall(name, source.shape[1], False, adjusted=True))
