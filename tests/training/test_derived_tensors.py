@@ -105,7 +105,8 @@ def test_the_line_of_a_user() -> None:
 
 def test_modules_that_hide_their_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = nn.Linear(2, 2)
-    compiled: Any = nn.Sequential(torch.compile(plain, backend="aot_eager"))  # type: ignore[arg-type]
+    part: Any = torch.compile(plain, backend="aot_eager")
+    compiled = nn.Sequential(part)
     assert can_watch(plain, is_compiled=False)
     monkeypatch.delattr(torch.compiler, "set_stance", raising=False)
     assert can_watch(plain, is_compiled=False)

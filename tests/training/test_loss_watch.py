@@ -30,6 +30,9 @@ class _ByHand(torch.autograd.Function):
         return -logits.log_softmax(1)[range(len(logits)), targets].mean()
 
 
+_by_hand: Any = _ByHand.apply
+
+
 def _of_a_script(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits, targets)
 
@@ -62,7 +65,7 @@ _CASES: dict[str, tuple[Loss, Tensor, TargetKind]] = {
     "gather": (lambda z, y: z.gather(1, y[:, None]), _LABELS, _CLASSES),
     "an index": (lambda z, y: z.log_softmax(1)[range(_SIZE), y], _LABELS, _CLASSES),
     "one_hot": (lambda z, y: (z.log_softmax(1) * F.one_hot(y, CLASSES)).sum(), _LABELS, _CLASSES),
-    "autograd.Function": (lambda z, y: _ByHand.apply(z, y), _LABELS, _CLASSES),
+    "autograd.Function": (_by_hand, _LABELS, _CLASSES),
     "two heads": (lambda z, y: F.cross_entropy(z, y) + F.cross_entropy(-z, y), _LABELS, _CLASSES),
     "contrastive beside": (
         lambda z, y: (
