@@ -15,7 +15,7 @@ from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig, is_pair
-from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled, versions
 from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
@@ -80,7 +80,7 @@ def compute_clean_loss(
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
     """
     targets = clean.labels()
-    versions = [target._version for target in targets]
+    earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
         outputs = stack.enter_context(_outputs_of(module))
@@ -88,7 +88,7 @@ def compute_clean_loss(
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
-    if [target._version for target in targets] != versions:
+    if versions(targets) != earlier:
         raise ValueError(
             "training_step must not change the batch's targets in place, found that it does: the clean and the mixed "
             "step would see different ones. Copy them first, by `targets.clone()`."

@@ -126,6 +126,11 @@ def _address(tensor: Tensor) -> int:
         return 0
 
 
+def versions(tensors: Iterable[Tensor]) -> list[int]:
+    """Return numbers that grow with every change in place; tensors made in inference mode have none."""
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
+
+
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
     """Whether the calls of a module can be seen. Before PyTorch 2.6 those of compiled functions cannot."""
     compiled = is_compiled or any(type(part).__name__ == "OptimizedModule" for part in module.modules())

@@ -13,6 +13,7 @@ from torch import Tensor
 from lightning_comixup.method.channels import channels_first
 from lightning_comixup.training.clean_gradient import cleared_gradients
 from lightning_comixup.training.config import SaliencyFunction
+from lightning_comixup.training.derived_tensors import versions
 from lightning_comixup.validation import check_device, check_saliency
 
 
@@ -34,10 +35,10 @@ def call_users_saliency(
         TypeError: If it does not return a dense floating tensor.
         ValueError: If that has another shape or device, or the function changes the batch.
     """
-    versions = _versions(inputs, targets)
+    earlier = versions([inputs, targets])
     with _restored(module), trainer.precision_plugin.forward_context(), torch.enable_grad():
         found = saliency(module, inputs, targets)
-    if _versions(inputs, targets) != versions:
+    if versions([inputs, targets]) != earlier:
         raise ValueError(
             "A saliency function must not change the batch in place, found that it does: the changed inputs or targets "
             "would be mixed. Copy them first, by `inputs.clone()`."
@@ -75,8 +76,3 @@ def _find_hooks(parts: list[torch.nn.Module], parameters: list[torch.nn.Paramete
     hooks = [getattr(part, name) for part in parts for name in of_modules]
     hooks += [getattr(parameter, name) or {} for parameter in parameters for name in of_parameters]
     return [tuple(found) for found in hooks]
-
-
-def _versions(*tensors: Tensor) -> list[int]:
-    """Return numbers that change with every change in place; tensors of inference mode have none."""
-    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]

@@ -187,6 +187,11 @@ def test_parameters_that_no_optimizer_of_the_trainer_holds(kind: type[Manual]) -
     assert largest_difference(module, start) == 0
 
 
+def test_a_backward_of_the_clean_loss_steps_nothing() -> None:
+    with pytest.raises(RuntimeError, match=r"no post-accumulate-grad hooks.*found 6 that do"):
+        fit(InTheBackward(), CoMixup(seed=0, manual_optimization=True, clean_gradient="backward"))
+
+
 class WithATensor(Tiny):
     """A tensor that requires a gradient and is no parameter."""
 
@@ -207,6 +212,8 @@ def test_a_tensor_that_is_no_parameter_is_refused_unless_an_optimizer_holds_it()
     message = r"must be parameters of the module or of its optimizers.*shape \(5,\).*nn\.Parameter"
     with pytest.raises(RuntimeError, match=message):
         fit(WithATensor())
+    with pytest.raises(RuntimeError, match=message):
+        fit(WithATensor(), CoMixup(seed=0, clean_gradient="backward"))
     fit(WithATensor(), CoMixup(seed=0, clean_weight=0), max_epochs=1)
 
     module, start = WithAKnownTensor(), WithAKnownTensor()

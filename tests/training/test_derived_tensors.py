@@ -14,6 +14,7 @@ from lightning_comixup.training.derived_tensors import (
     storages,
     tensors_in,
     users_line,
+    versions,
 )
 from tests.training.planted import last_line
 
@@ -77,6 +78,15 @@ def test_tensors_without_memory_of_their_own() -> None:
     assert doubled.tolist() == [0, 2, 4]
     assert slope.tolist() == [0, 1, 2]
     assert watch.is_derived(root)
+
+
+def test_versions() -> None:
+    tensor = torch.zeros(2)
+    with torch.inference_mode():
+        earlier = versions([tensor, torch.zeros(2)])
+    tensor.add_(1)
+    assert versions([tensor, tensor])[0] > earlier[0]
+    assert earlier[1] == 0
 
 
 def test_tensors_in_containers() -> None:
