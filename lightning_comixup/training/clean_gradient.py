@@ -125,7 +125,7 @@ def check_hooks(parameters: Sequence[nn.Parameter]) -> None:
     Raises:
         RuntimeError: If a hook waits for the gradient of a parameter: it may step an optimizer.
     """
-    found = sum(bool(parameter._post_accumulate_grad_hooks) for parameter in parameters)
+    found = sum(bool(getattr(parameter, "_post_accumulate_grad_hooks", None)) for parameter in parameters)
     if found:
         raise RuntimeError(
             f"Parameters must have no post-accumulate-grad hooks if the clean pass runs a backward, found {found} that "
