@@ -119,6 +119,21 @@ def check_leaves(loss: Tensor, known: Sequence[Tensor]) -> None:
             )
 
 
+def check_hooks(parameters: Sequence[nn.Parameter]) -> None:
+    """Check that a backward of the clean loss alone sets nothing off.
+
+    Raises:
+        RuntimeError: If a hook waits for the gradient of a parameter: it may step an optimizer.
+    """
+    found = sum(bool(getattr(parameter, "_post_accumulate_grad_hooks", None)) for parameter in parameters)
+    if found:
+        raise RuntimeError(
+            f"Parameters must have no post-accumulate-grad hooks if the clean pass runs a backward, found {found} that "
+            "do: a hook that steps an optimizer would step it twice. Leave clean_gradient and the module's backward at "
+            "their defaults, or use clean_weight=0."
+        )
+
+
 def check_consumed(gradient: CleanGradient, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
     """Check that a backward consumed the clean gradient, unless the step was meant to have none.
 

@@ -15,7 +15,7 @@ from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig, is_pair
-from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled, versions
 from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
@@ -48,10 +48,21 @@ def find_source(module: pl.LightningModule, config: MixingConfig) -> CleanLossSo
         return "training_step"
     if has_own_clean_loss(module):
         return "comixup_clean_loss"
-    is_authors = isinstance(module, CoMixupMixin) and module.comixup_loss_kind == "bce"
-    if config.clean_loss == "forward" or is_authors or not module.automatic_optimization:
+    if config.clean_loss == "forward" or _has_authors_loss(module) or not module.automatic_optimization:
         return "forward"
     return "training_step"
+
+
+def assumes_cross_entropy(module: pl.LightningModule, config: MixingConfig) -> bool:
+    """Whether the clean pass takes the step's loss for the plain cross-entropy, because it cannot call the step."""
+    if config.clean_weight == 0:  # the saliency alone comes from it, if anything does
+        return False
+    is_manual = config.clean_loss == "auto" and not module.automatic_optimization
+    return is_manual and not _has_authors_loss(module) and find_source(module, config) == "forward"
+
+
+def _has_authors_loss(module: Any) -> bool:
+    return isinstance(module, CoMixupMixin) and module.comixup_loss_kind == "bce"
 
 
 def has_own_clean_loss(module: Any) -> bool:
@@ -73,7 +84,7 @@ def compute_clean_loss(
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
     """
     targets = clean.labels()
-    versions = [target._version for target in targets]
+    earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
         outputs = stack.enter_context(_outputs_of(module))
@@ -82,7 +93,7 @@ def compute_clean_loss(
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
-    if [target._version for target in targets] != versions:
+    if versions(targets) != earlier:
         raise ValueError(
             "training_step must not change the batch's targets in place, found that it does: the clean and the mixed "
             "step would see different ones. Copy them first, by `targets.clone()`."

@@ -21,6 +21,7 @@ from lightning_comixup.method.saliency import saliency_of_gradient
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_gradient import (
     CleanGradient,
+    check_hooks,
     check_leaves,
     check_reached,
     cleared_gradients,
@@ -76,8 +77,9 @@ def run_clean_pass(
         check_clean_loss(found.loss)
         # Only now: a step may freeze or thaw layers.
         parameters = trained_parameters(trainer, module) if weight > 0 else []
-        if run.target_kinds is None and parameters and not backward:
+        if run.target_kinds is None and parameters and not shards_in_place(trainer.strategy):
             check_leaves(found.loss, [leaf, *parameters])
+            check_hooks(parameters if backward else [])
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, found.loss, weight or 1.0)
         sources = [*([leaf] if with_saliency else []), *parameters]

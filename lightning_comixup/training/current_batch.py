@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
-from lightning_comixup.training.clean_loss import find_source
+from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.mixed_pass import mixed_pass
 from lightning_comixup.training.run_state import RunState
@@ -36,9 +36,8 @@ class CurrentBatch:
         """Keep what a mixed step leaves for the hooks after it."""
         self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
         self.clean_targets = flatten_labels(step.clean.parts.targets)
-        took_cross_entropy = config.clean_loss == "auto" and find_source(module, config) == "forward"
-        expects = took_cross_entropy and not module.automatic_optimization
-        prepare = partial(mixed_pass, module, step.targets, run, expects_cross_entropy=expects)
+        assumed = assumes_cross_entropy(module, config)
+        prepare = partial(mixed_pass, module, step.targets, run, expects_cross_entropy=assumed)
         self._replacement.replace(step.clean.batch, step.batch, prepare)
 
     def add_clean_gradient(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,12 @@ _LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 # Functions that change the shape, the dtype or the device, but no value; a cast to integers may.
 RESHAPING = (
     *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
-    *("detach", "clone", "contiguous", "cpu", "cuda"),
+    *("detach", "clone", "contiguous", "cpu", "cuda", "expand", "repeat", "repeat_interleave"),
 )
-CASTS = ("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16")
+CASTS = (
+    *("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16"),
+    *("tensor", "as_tensor", "asarray", "new_tensor"),
+)
 # Frames of these packages are not a user's: the ones that a call passes through on its way.
 _PASSED_THROUGH = (
     "torch",
@@ -37,8 +40,10 @@ class DerivedTensors(TorchFunctionMode):
 
     A batch's targets reach losses and metrics as views, in another dtype, or one-hot: all of these are derived. What is
     computed from targets and predictions together, such as a loss, is not. Calls of PyTorch's functions that get a
-    derived tensor are shown to `before_call` and `after_call`.
+    derived tensor are shown to `before_call` and `after_call`, and those of `always_shown` whatever they get.
     """
+
+    always_shown: ClassVar[Sequence[str]] = ()
 
     def __init__(self, roots: Iterable[Tensor]) -> None:
         """Start with the roots alone."""
@@ -56,14 +61,14 @@ class DerivedTensors(TorchFunctionMode):
         kwargs = kwargs or {}
         given = list(tensors_in((args, kwargs)))
         found = [tensor for tensor in given if self.is_derived(tensor)]
-        if not found:
-            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
+        if not found and name not in self.always_shown:
+            return func(*args, **kwargs)
         self.before_call(name, args, kwargs)
         result = func(*args, **kwargs)
-        if len(found) == len(given) or (name in _LIKE and self.is_derived(given[0])):
+        if found and (len(found) == len(given) or (name in _LIKE and self.is_derived(given[0]))):
             self._note_results(name, given[0], list(tensors_in(result)))
-        self.after_call(name, found, result)
+        self.after_call(name, args, found, result)
         return result
 
     def _note_results(self, name: str, source: Tensor, results: list[Tensor]) -> None:
@@ -84,7 +89,7 @@ class DerivedTensors(TorchFunctionMode):
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See a call that gets a derived tensor, before it runs."""
 
-    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
+    def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
         """See its result."""
 
 
@@ -116,9 +121,23 @@ def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name:
 
 def storages(tensors: Iterable[Tensor]) -> set[int]:
     """Return the addresses of the memory that tensors, or views of them, are in."""
-    # Other classes of tensors, such as shards, may have no memory of their own.
-    plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
-    return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
+    return {_address(tensor) for tensor in tensors} - {0}
+
+
+def _address(tensor: Tensor) -> int:
+    """Return the address of a tensor's memory; 0 if it has none."""
+    # Other classes of tensors, such as shards, may have no memory of their own; those within torch.func refuse to say.
+    if type(tensor) is not Tensor or tensor.layout != torch.strided:
+        return 0
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except NotImplementedError:
+        return 0
+
+
+def versions(tensors: Iterable[Tensor]) -> list[int]:
+    """Return numbers that grow with every change in place; tensors made in inference mode have none."""
+    return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def have_same_values(tensor: Tensor, other: Tensor) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-from lightning_comixup.training.derived_tensors import DerivedTensors, argument
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.derived_tensors import DerivedTensors, argument, tensors_in
 
 # PyTorch's losses by what their targets are. Those of class indices have logits (B, K, ...).
 CLASS_LOSSES = ("cross_entropy", "nll_loss", "multi_margin_loss")
+BINARY_LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 NUMBER_LOSSES = (
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
+    *BINARY_LOSSES,
     "mse_loss",
     "l1_loss",
     "smooth_l1_loss",
@@ -25,7 +27,9 @@ NUMBER_LOSSES = (
     "multilabel_soft_margin_loss",
 )
 # Where losses that a project wrote itself use the targets as indices: the number of classes can be read off these too.
-_INDEXING = ("one_hot", "gather", "scatter", "scatter_", "__getitem__")
+_INDEXING = ("gather", "__getitem__")
+# Where they use them as numbers: labels of samples against the samples' predictions.
+_BY_ELEMENT = ("sub", "rsub", "subtract", "mul", "multiply")
 
 
 class LossCall(NamedTuple):
@@ -40,6 +44,8 @@ class LossCall(NamedTuple):
 
 class LossWatch(DerivedTensors):
     """Notes how the step on the clean batch uses the targets."""
+
+    always_shown = NUMBER_LOSSES  # they may get rows that `scatter_` or an identity matrix made of the labels
 
     def __init__(self, targets: Tensor) -> None:
         """Watch the uses of one batch's targets."""
@@ -59,32 +65,51 @@ class LossWatch(DerivedTensors):
             self._note_loss(name, args, kwargs)
         elif name in _INDEXING:
             self._note_indexing(name, args, kwargs)
+        elif name in _BY_ELEMENT and self._has_predictions(args):
+            self._others.append(LossCall(f"arithmetic ({name})", None, True, adjusted=True))
 
-    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
+    def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
         """Note the classes of one-hot targets."""
         if name == "one_hot":
             self._others.append(LossCall(name, result.shape[-1], False))
 
     def _note_loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
-        if not self.is_derived(targets) or not isinstance(logits, Tensor):
+        if not isinstance(targets, Tensor) or not isinstance(logits, Tensor):
             return
-        is_one_hot = targets.numel() > self._targets.numel()
-        adjusted = _is_adjusted(name, kwargs, args)
-        if name in CLASS_LOSSES and not targets.is_floating_point():
+        if name in NUMBER_LOSSES and self._are_rows_of_labels(targets):
+            self._losses.append(LossCall(name, targets.shape[1], False, adjusted=True))
+        elif not self.is_derived(targets):
+            return
+        elif name in CLASS_LOSSES:
             classes = logits.shape[1] if logits.ndim > 1 else None
+            adjusted = _is_adjusted(name, kwargs, args)
             self._losses.append(LossCall(name, classes, False, _ignored(name, kwargs), adjusted))
-        elif name in CLASS_LOSSES or is_one_hot:
-            self._losses.append(LossCall(name, targets.shape[-1], False, adjusted=adjusted))
         elif self.has_same_values(targets) or self._targets.is_floating_point():  # not `targets == 3` of labels
             self._losses.append(LossCall(name, None, True, adjusted=True))
 
     def _note_indexing(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         source = argument(args, kwargs, 0, "input")
-        if name == "one_hot" or not isinstance(source, Tensor) or self.is_derived(source):
+        if not isinstance(source, Tensor) or self.is_derived(source):
+            return
+        indices = [part for part in tensors_in((args[1:], kwargs)) if self.is_derived(part)]
+        if all(part.dtype == torch.bool for part in indices):  # a mask
             return
         if source.ndim == 2 and len(source) == len(self._targets):  # of one row for each sample
             self._others.append(LossCall(name, source.shape[1], False, adjusted=True))
+
+    def _are_rows_of_labels(self, rows: Tensor) -> bool:
+        """Whether rows are the one-hot or smoothed ones of integer labels, however they were made."""
+        labels = flatten_labels(self._targets)
+        if labels.is_floating_point() or labels.ndim != 1 or rows.ndim != 2 or len(rows) != len(labels):
+            return False
+        return rows.shape[1] > 1 and torch.equal(rows.detach().float().argmax(1), labels.to(rows.device, torch.int64))
+
+    def _has_predictions(self, args: tuple[Any, ...]) -> bool:
+        """Whether a call gets integer labels and a prediction for each."""
+        labels = [part for part in args if self.has_same_values(part) and not part.is_floating_point()]
+        others = [part for part in args if isinstance(part, Tensor) and part.requires_grad and part.is_floating_point()]
+        return bool(labels and others) and labels[0].shape == others[0].shape == self._targets.shape
 
 
 def _ignored(name: str, kwargs: dict[str, Any]) -> int | None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lightning_comixup.training.derived_tensors import can_watch, have_same_values, map_tensors, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_mixed_targets
 from lightning_comixup.training.lightning_internals import is_compiled
-from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.loss_watch import CLASS_LOSSES, NUMBER_LOSSES, LossWatch
 from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import TargetWatch
@@ -30,6 +30,10 @@ class MixedTargets(NamedTuple):
     def has_classes(self) -> bool:
         """Whether labels became rows of class probabilities."""
         return self.clean[0].shape != self.mixed[0].shape
+
+    def are_mixed(self) -> bool:
+        """Whether the step's targets differ in kind from those of the clean batch: not if it is left out."""
+        return self.dominant_input is not None or self.has_classes()
 
     def contain(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of them, or a view of one."""
@@ -93,14 +97,17 @@ def mixed_pass(
     watch = losses = None
     with ExitStack() as stack:
         stack.enter_context(explaining_mixed_targets(have_classes=targets.has_classes()))
-        if not run.has_watched_step and can_watch(module, is_compiled=is_compiled(module)):
+        if not run.has_watched_step and targets.are_mixed() and can_watch(module, is_compiled=is_compiled(module)):
             stack.enter_context(uncompiled())
             stack.enter_context(_keeping_problem_types(module))
-            watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=targets.has_classes()))
+            binary_rows = any(kind.binary_rows for kind in run.target_kinds or ())
+            watch = stack.enter_context(
+                TargetWatch(targets.mixed, are_classes=targets.has_classes(), binary_rows=binary_rows)
+            )
             losses = stack.enter_context(LossWatch(targets.mixed[0]))
         stack.enter_context(_routed_metrics(module, targets, run, watch))
         yield
-    run.has_watched_step = True
+    run.has_watched_step |= targets.are_mixed()
     for note in watch.notes if watch else ():
         run.say(note)
     if losses is not None and expects_cross_entropy:
@@ -151,10 +158,12 @@ def _check_cross_entropy(losses: LossWatch) -> None:
     Raises:
         ValueError: If it is another.
     """
-    others = [call.function for call in losses.calls if call.adjusted]
-    if others:
+    calls = [call for call in losses.calls if call.function in CLASS_LOSSES + NUMBER_LOSSES]
+    others = [call.function for call in calls if call.adjusted]
+    if others or not calls:
+        found = f"{others[0]} with other arguments or targets" if others else "no loss of PyTorch's"
         raise ValueError(
             "With manual optimization the clean pass differentiates the plain cross-entropy of module(inputs), which "
-            f"must be the loss of training_step too, found {others[0]} with other arguments or targets. Inherit from "
+            f"must be the loss of training_step too, found {found}. Inherit from "
             "CoMixupMixin and override comixup_clean_loss(inputs, targets), or pass CoMixup(clean_weight=0)."
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_comixup.soft_targets.targets import TargetRows, flatten_labels, target_rows
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.loss_watch import LossCall
+from lightning_comixup.training.loss_watch import BINARY_LOSSES, LossCall
 from lightning_comixup.validation import check_class_targets
 
 
@@ -20,6 +20,7 @@ class TargetKind(NamedTuple):
     linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
     num_classes: int | None  # K; None for linear targets, and where nothing shows it
     ignored: int | None = None  # an integer that is no class
+    binary_rows: bool = False  # whether a binary cross-entropy takes the one-hot rows of labels
 
 
 def find_target_kinds(
@@ -51,11 +52,15 @@ def _kind_of_averaged(part: Tensor, calls: Sequence[LossCall], num_classes: int 
     """Decide what a part of `also_average` is: floating numbers and flags are averaged as they are."""
     if part.is_floating_point() or part.dtype == torch.bool:
         return TargetKind(part.is_floating_point(), None)
-    return find_target_kind(part, calls, num_classes, None)
+    return find_target_kind(part, calls, num_classes, None, "the number of classes in also_average")
 
 
 def find_target_kind(
-    targets: Tensor, calls: Sequence[LossCall], num_classes: int | None, linear_targets: bool | None
+    targets: Tensor,
+    calls: Sequence[LossCall],
+    num_classes: int | None,
+    linear_targets: bool | None,
+    name: str = "num_classes",
 ) -> TargetKind:
     """Decide whether targets are classes or numbers, and how many classes there are.
 
@@ -64,6 +69,7 @@ def find_target_kind(
         calls: The uses of the targets that were seen.
         num_classes: As the user gave it.
         linear_targets: As the user gave it.
+        name: Of the argument that gives `num_classes`.
 
     Raises:
         ValueError: If what the user gave and what was seen disagree, or several uses do.
@@ -85,14 +91,15 @@ def find_target_kind(
         return TargetKind(True, None)
     ignored = {call.ignored for call in calls if call.ignored is not None}
     alone = next(iter(ignored)) if len(ignored) == 1 else None
+    binary_rows = any(call.function in BINARY_LOSSES and not call.linear for call in calls)
     if num_classes is None:
-        return TargetKind(False, _one_of(classes, calls), alone)
+        return TargetKind(False, _one_of(classes, calls), alone, binary_rows)
     if classes and num_classes not in classes:
         raise ValueError(
-            f"num_classes must be the number of the module's logits, {min(classes)}, found {num_classes}. Leave "
-            "num_classes out, or give the module as many outputs."
+            f"{name} must be the number of the module's logits, {min(classes)}, found {num_classes} and "
+            f"{_name_calls(calls)}. Leave {name} out, or give the module as many outputs."
         )
-    return TargetKind(False, num_classes, alone)
+    return TargetKind(False, num_classes, alone, binary_rows)
 
 
 def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:

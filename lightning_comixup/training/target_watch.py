@@ -17,16 +17,22 @@ from lightning_comixup.training.derived_tensors import (
     tensors_in,
     users_line,
 )
+from lightning_comixup.training.loss_watch import BINARY_LOSSES, NUMBER_LOSSES
 
 _AS_INTEGERS = (
-    "take `targets if targets.ndim == 1 else targets.argmax(1)`, which does for clean batches as well, or the metric "
+    "take `targets if targets.ndim == 1 else targets.argmax(1)`, which works for clean batches too, or the metric "
     "SoftTargetAccuracy"
 )
 _AS_LOSS = (
     "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which take class "
     "probabilities; for a loss that only takes integers `self.comixup_loss(logits, targets, loss_fn=...)`"
 )
-_AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K)`, which does for clean batches as well"
+_AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K)`, which works for clean batches too"
+# For targets that are numbers, whatever the misuse.
+_AS_NUMBERS = (
+    "take a loss of floating targets or a threshold such as `targets > 0.5`, or move what needs the original targets "
+    "to the validation step"
+)
 _REPLACEABLE = (
     "for a model of transformers that computes its loss itself "
     "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`"
@@ -37,44 +43,48 @@ _WEIGHTS = (
     "class_weights=...) of CoMixupMixin divides both by the weights."
 )
 _INTEGER_LOSSES = ("nll_loss", "multi_margin_loss", "multilabel_margin_loss")
-_BINARY_LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 _COMPARISONS = ("eq", "__eq__", "ne", "__ne__", "isin", "equal")
-_INDEXED_BY = (
-    *("gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_select", "take", "embedding"),
-    *("__getitem__", "__setitem__"),
+_ORDERINGS = ("lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal")
+_BY_ELEMENT = ("sub", "add", "mul", "div", "rsub", "subtract", "multiply", "divide", "true_divide")
+_WITH_SOURCE = (
+    *("__setitem__", "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
+    *("index_add", "index_add_", "index_copy", "index_copy_", "index_fill", "index_fill_", "index_put", "index_put_"),
 )
-_COUNTS = ("one_hot", "bincount")
-_CASTS = (*CASTS, "__int__", "__index__")
+_INDEXED_BY = ("gather", "index_select", "take", "take_along_dim", "embedding", "__getitem__", *_WITH_SOURCE)
+_COUNTS = ("one_hot", "bincount", "histc", "unique", "unique_consecutive", "_return_output")
+_TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
+_ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
 class TargetWatch(DerivedTensors):
     """Raises an error where a step takes mixed targets for integers."""
 
-    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool) -> None:
+    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, binary_rows: bool = False) -> None:
         """Watch the uses of the targets of a mixed batch.
 
         Args:
             targets: Its mixed targets.
             are_classes: Whether they are rows of class probabilities whose origin are integers.
+            binary_rows: Whether the step's binary cross-entropy takes one-hot rows of a clean batch.
         """
         super().__init__(targets)
-        self._are_classes = are_classes
+        self._are_classes, self._binary_rows = are_classes, binary_rows
         self.notes: list[str] = []  # on what is right but not what it was on the clean batch
-        self._truncated: dict[int, tuple[Tensor, str]] = {}  # what a cast made, and where
+        self._senseless: dict[int, tuple[Tensor, str]] = {}  # results that must not be used, and what they are
 
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise the error of a wrong use.
 
-        What a step makes of the targets by `argmax`, a comparison or the like is its own and may be used in any way.
+        What a step makes of the targets by `argmax`, a threshold or the like is its own and may be used in any way.
 
         Raises:
             ValueError: If the call takes the targets for integers.
         """
         if is_called_by_us():
             return
-        self._check_truncated(name, args, kwargs)
+        self._check_senseless(name, args, kwargs)
         if any(self._is_soft(tensor) for tensor in tensors_in((args, kwargs))):
             self._check_use(name, args, kwargs)
 
@@ -83,48 +93,71 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not be compared with integers", name, _AS_INTEGERS)
         if name in _COUNTS:
             raise self._error("must not be counted", name, _AS_ROWS)
+        if name in _TO_INTEGER:
+            raise self._error("must not be taken for integers", name, _AS_INTEGERS)
         if name in _INTEGER_LOSSES:
             raise self._error("must not go into a loss of integers", name, _AS_LOSS)
         if name in _INDEXED_BY and any(self._is_soft(index) for index in _indices(name, args, kwargs)):
             raise self._error("must not be an index", name, _AS_LOSS)
         if self._are_classes and name in _TO_NUMPY:
             raise self._error("must not be passed on as integers", name, _AS_INTEGERS)
-        if self._are_classes and name in ("cross_entropy", *_BINARY_LOSSES):
+        if self._are_classes and name in ("cross_entropy", *NUMBER_LOSSES):
             self._check_loss(name, args, kwargs)
+        if self._are_classes and name in (*_BY_ELEMENT, *_ORDERINGS):
+            self._check_elements(name, args)
 
-    def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
-        """Note a cast to integers: an error once it is used."""
-        if name in _CASTS and not _is_floating(result) and any(tensor.is_floating_point() for tensor in derived):
-            if not isinstance(result, Tensor):
-                raise self._error("must not be cast to integers", name, _AS_INTEGERS)
-            self._truncated[id(result)] = result, users_line()
-        elif name in (*RESHAPING, "to") and isinstance(result, Tensor):
-            origin = [self._truncated[id(tensor)][1] for tensor in derived if id(tensor) in self._truncated]
-            self._truncated |= {id(result): (result, line) for line in origin}
+    def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
+        """Note results that make no sense: a cast to integers, a comparison with a class. They must not be used."""
+        if not isinstance(result, Tensor):
+            return
+        if name in CASTS and not result.is_floating_point() and any(map(_is_floating, derived)):
+            self._senseless[id(result)] = result, f"a cast to integers at {users_line()}"
+        elif self._are_classes and name in _ORDERINGS and self._is_against_class(args):
+            self._senseless[id(result)] = result, f"a comparison with a class at {users_line()}"
+        elif name in RESHAPING or name in CASTS:
+            origin = [self._senseless[id(tensor)][1] for tensor in derived if id(tensor) in self._senseless]
+            self._senseless |= {id(result): (result, found) for found in origin}
+
+    def _is_against_class(self, args: tuple[Any, ...]) -> bool:
+        """Whether an ordering compares targets with an integer that probabilities never reach."""
+        return self.has_same_values(args[0]) and isinstance(args[1], int) and args[1] > 1
 
     def _is_soft(self, tensor: object) -> bool:
         return self.is_derived(tensor) and _is_floating(tensor)
 
-    def _check_truncated(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise an error for the use of truncated targets; a cast that only a metric gets does no harm."""
-        if name in RESHAPING:  # a metric may get them through these
+    def _check_senseless(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise an error for the use of a senseless result; one that only a metric gets does no harm."""
+        tensors = _indices(name, args, kwargs) if name == "__getitem__" else list(tensors_in((args, kwargs)))
+        if name in _ASSERTED or (name in RESHAPING and name != "__getitem__"):  # a metric may get them through these
             return
-        for tensor in tensors_in((args, kwargs)):
-            if id(tensor) in self._truncated:
-                raise self._error("must not be cast to integers", self._truncated[id(tensor)][1], _AS_INTEGERS)
+        for _, found in (self._senseless[id(tensor)] for tensor in tensors if id(tensor) in self._senseless):
+            raise self._error("must not be taken for integers", f"{found}, whose result is used", _AS_INTEGERS)
+
+    def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
+        """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
+        rows = [tensor for tensor in args if self.has_same_values(tensor)]
+        others = [tensor for tensor in args if isinstance(tensor, Tensor) and not self.is_derived(tensor)]
+        for tensor in others if rows and rows[0].ndim == 2 else ():
+            if tensor.shape != rows[0].shape[:1]:
+                continue
+            is_prediction = tensor.requires_grad and not tensor.is_leaf
+            if is_prediction or (not tensor.is_floating_point() and name not in ("mul", "multiply")):
+                raise self._error("must not be computed with as one number for each sample", name, _AS_INTEGERS)
 
     def _check_loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for class probabilities that were flattened, or taken for several labels at once."""
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not self._is_soft(targets):
             return
-        if name in _BINARY_LOSSES:
+        if name in BINARY_LOSSES and targets.ndim > 1 and not self._binary_rows:
             raise self._error("must not be taken for several labels at once", name, f"{_AS_LOSS}; {_REPLACEABLE}")
-        if logits.shape != targets.shape:
+        if logits.shape != targets.shape or (name == "cross_entropy" and targets.ndim < 2):
             found = f"{name} of logits {tuple(logits.shape)} and targets {tuple(targets.shape)}"
             raise self._error(
                 "must have the shape of the logits and not be flattened", found, f"{_AS_LOSS}; {_REPLACEABLE}"
             )
+        if name != "cross_entropy":
+            return
         if not self.has_same_values(targets) and not _sum_to_one(targets):
             raise self._error("must still sum to 1 in a loss", f"{name} of what was computed from them", _AS_LOSS)
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
@@ -132,9 +165,10 @@ class TargetWatch(DerivedTensors):
 
     def _error(self, rule: str, found: str, remedy: str) -> ValueError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
+        advice = remedy if self._are_classes else _AS_NUMBERS
         # Not a TypeError: `==` would take one for "not implemented".
         return ValueError(
-            f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. Where they are used, {remedy}."
+            f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. Where they are used, {advice}."
         )
 
 
@@ -144,8 +178,7 @@ def _indices(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[T
         return list(tensors_in(kwargs["index"]))
     if name == "embedding":  # the only one whose index comes first
         return list(tensors_in(argument(args, kwargs, 0, "input")))
-    with_source = name in ("__setitem__", "scatter", "scatter_", "scatter_add", "scatter_add_")
-    return list(tensors_in(args[1:-1] if with_source else args[1:]))
+    return list(tensors_in(args[1:-1] if name in _WITH_SOURCE else args[1:]))
 
 
 def _sum_to_one(rows: Tensor) -> bool:

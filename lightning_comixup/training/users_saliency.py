@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from lightning_comixup.method.channels import channels_first
 from lightning_comixup.training.clean_gradient import cleared_gradients
 from lightning_comixup.training.config import SaliencyFunction
+from lightning_comixup.training.derived_tensors import versions
 from lightning_comixup.validation import check_device, check_saliency
 
 
@@ -31,10 +33,16 @@ def call_users_saliency(
     Raises:
         RuntimeError: If it leaves hooks behind.
         TypeError: If it does not return a dense floating tensor.
-        ValueError: If that has another shape or device.
+        ValueError: If that has another shape or device, or the function changes the batch.
     """
+    earlier = versions([inputs, targets])
     with _restored(module), trainer.precision_plugin.forward_context(), torch.enable_grad():
         found = saliency(module, inputs, targets)
+    if versions([inputs, targets]) != earlier:
+        raise ValueError(
+            "A saliency function must not change the batch in place, found that it does: the changed inputs or targets "
+            "would be mixed. Copy them first, by `inputs.clone()`."
+        )
     check_saliency(found, channels_first(inputs, channel_dim))
     check_device("saliency", found, inputs)
     return found.detach()
@@ -45,7 +53,7 @@ def _restored(module: pl.LightningModule) -> Iterator[None]:
     """Restore gradients, modes and `requires_grad` of a module."""
     parts, parameters = list(module.modules()), list(module.parameters())
     modes, required = [part.training for part in parts], [parameter.requires_grad for parameter in parameters]
-    hooks = _count_hooks(parts)
+    hooks = _find_hooks(parts, parameters)
     try:
         with cleared_gradients(parameters):
             yield
@@ -54,12 +62,17 @@ def _restored(module: pl.LightningModule) -> Iterator[None]:
             part.training = training
         for parameter, requires in zip(parameters, required, strict=True):
             parameter.requires_grad_(requires)
-    if _count_hooks(parts) != hooks:
+    if _find_hooks(parts, parameters) != hooks:
         raise RuntimeError(
-            "A saliency function must remove the hooks that it adds to the module, found some left: each step would "
-            "add more. Call `.remove()` on what `register_forward_hook` returns."
+            "A saliency function must remove the hooks that it adds to the module or its parameters, found some left: "
+            "each step would add more. Call `.remove()` on what `register_forward_hook` and the like return."
         )
 
 
-def _count_hooks(parts: list[torch.nn.Module]) -> int:
-    return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks) for part in parts)
+def _find_hooks(parts: list[torch.nn.Module], parameters: list[torch.nn.Parameter]) -> list[tuple[Any, ...]]:
+    """Return the numbers of all hooks; a hook that replaces another has a number of its own."""
+    of_modules = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    of_parameters = ("_backward_hooks", "_post_accumulate_grad_hooks")  # None where there are none
+    hooks = [getattr(part, name) for part in parts for name in of_modules]
+    hooks += [getattr(parameter, name) or {} for parameter in parameters for name in of_parameters]
+    return [tuple(found) for found in hooks]

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lightning_comixup.training.derived_tensors import (
+    DerivedTensors,
+    argument,
+    can_watch,
+    is_called_by_us,
+    storages,
+    tensors_in,
+    users_line,
+    versions,
+)
+from tests.training.planted import last_line
+
+
+def test_what_is_computed_from_roots_alone_is_derived() -> None:
+    root, other = torch.arange(6.0).view(2, 3), torch.ones(2, 3)
+    with DerivedTensors([root]) as watch:
+        derived = [
+            root[0],
+            root.T,
+            root + 1,
+            root.long().flatten(),
+            root.argmax(1),
+            *root.unbind(),
+            root.type_as(other),
+        ]
+        mixed = [root + other, other, torch.ones(3), other[:, root.argmax(1)]]
+    assert all(watch.is_derived(tensor) for tensor in (root, *derived))
+    assert not any(watch.is_derived(tensor) for tensor in mixed)
+    assert watch.is_derived(root[:, 1:])  # a view that was made elsewhere
+    assert not watch.is_derived(3)
+
+
+def test_which_tensors_have_the_values_of_a_root() -> None:
+    root = torch.tensor([0, 2, 1])
+    with DerivedTensors([root]) as watch:
+        same = [
+            root.float(),
+            root[:, None].repeat(1, 2),
+            root.unsqueeze(1).expand(3, 4),
+            root.double().clone().view(3, 1),
+        ]
+        others = [root + 1, root == 1, (root > 1).float(), root.float().mean()]
+    assert all(watch.has_same_values(tensor) for tensor in (root, *same))
+    assert not any(watch.has_same_values(tensor) for tensor in others)
+
+
+def test_calls_are_shown_with_what_they_get() -> None:
+    class Noting(DerivedTensors):
+        always_shown = ("relu",)
+
+        def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            calls.append(name)
+
+    calls: list[str] = []
+    root, other = torch.ones(3), torch.ones(3)
+    with Noting([root]):
+        torch.tanh(other)
+        torch.relu(other)
+        torch.add(root, other)
+    assert calls == ["relu", "add"]
+
+
+def test_tensors_without_memory_of_their_own() -> None:
+    root = torch.arange(3.0)
+    sparse = torch.eye(3).to_sparse()
+    assert storages([sparse, torch.empty(0)]) == set()
+    with DerivedTensors([root]) as watch:
+        doubled = torch.vmap(lambda row: row * 2)(root)
+        slope = torch.func.grad(lambda x: (x * root).sum())(torch.ones(3))
+    assert doubled.tolist() == [0, 2, 4]
+    assert slope.tolist() == [0, 1, 2]
+    assert watch.is_derived(root)
+
+
+def test_versions() -> None:
+    tensor = torch.zeros(2)
+    with torch.inference_mode():
+        earlier = versions([tensor, torch.zeros(2)])
+    tensor.add_(1)
+    assert versions([tensor, tensor])[0] > earlier[0]
+    assert earlier[1] == 0
+
+
+def test_tensors_in_containers() -> None:
+    first, second = torch.ones(1), torch.zeros(1)
+    assert list(tensors_in(({"a": first}, [(second, 3)], "text", None))) == [first, second]
+    assert argument((1, 2), {}, 1, "target") == 2
+    assert argument((1,), {"target": 2}, 1, "target") == 2
+    assert argument((1,), {}, 1, "target") is None
+
+
+class _Failing(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.nn.functional.linear(inputs, torch.ones(7, 7))
+
+
+def test_the_line_of_a_user() -> None:
+    def here() -> str:
+        return users_line()
+
+    assert here() == last_line(here)
+    with pytest.raises(RuntimeError) as raised:
+        _Failing()(torch.ones(2, 3))
+    assert users_line(raised.value) == last_line(_Failing.forward)
+    assert not is_called_by_us()
+
+
+def test_modules_that_hide_their_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = nn.Linear(2, 2)
+    part: Any = torch.compile(plain, backend="aot_eager")
+    compiled = nn.Sequential(part)
+    assert can_watch(plain, is_compiled=False)
+    monkeypatch.delattr(torch.compiler, "set_stance", raising=False)
+    assert can_watch(plain, is_compiled=False)
+    assert not can_watch(plain, is_compiled=True)
+    assert not can_watch(compiled, is_compiled=False)
