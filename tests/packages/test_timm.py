@@ -67,7 +67,7 @@ VIT: dict[str, Any] = {
     **{"name": "vit_tiny_patch16_224", "img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2},
     "drop_path_rate": 0.2,
 }
-RESNET: dict[str, Any] = {"name": "resnet18", "drop_path_rate": 0.2}
+RESNET: dict[str, Any] = {"name": "test_resnet", "drop_path_rate": 0.2}
 
 
 def make_client(module: type[Lit], criterion: Any, network: dict[str, Any]) -> Client:
