@@ -13,8 +13,8 @@ _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here."
 )
-# Losses and metrics that want integers raise these; the errors of PyTorch and torchmetrics do not name the cause.
-_ERRORS_OF_TARGETS = (IndexError, RuntimeError, TypeError, ValueError)
+# Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
+_ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
     "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
     "comixup_loss of CoMixupMixin and torch's cross_entropy take them, for a loss that only takes integers "
