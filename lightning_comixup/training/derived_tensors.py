@@ -107,9 +107,13 @@ def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name:
 
 def storages(tensors: Iterable[Tensor]) -> set[int]:
     """Return the addresses of the memory that tensors, or views of them, are in."""
-    # Other classes of tensors, such as shards, may have no memory of their own.
-    plain = [tensor for tensor in tensors if type(tensor) is Tensor and tensor.layout == torch.strided]
-    return {tensor.untyped_storage().data_ptr() for tensor in plain} - {0}
+    dense = [tensor for tensor in tensors if _has_memory(tensor) and tensor.layout == torch.strided]
+    return {tensor.untyped_storage().data_ptr() for tensor in dense} - {0}
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own. Classes that replace PyTorch's operators, such as shards, may not."""
+    return type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__
 
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
