@@ -29,7 +29,8 @@ _AS_LOSS = (
 _AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K)`, which does for clean batches as well"
 _REPLACEABLE = (
     "for a model of transformers that computes its loss itself "
-    "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`"
+    "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`, or, "
+    "if that changes nothing, `torch.nn.functional.cross_entropy(outputs.logits, targets)` in the step"
 )
 _WEIGHTS = (
     "CoMixup: torch's weighted cross-entropy divides by the weights of integer targets, but by the batch size for "
