@@ -16,6 +16,8 @@ from tests.packages.checking import refusal, train_as_by_hand
 
 benchmarking = pytest.importorskip("lightly.utils.benchmarking")
 heads = pytest.importorskip("lightly.models.modules.heads")
+FinetuneBase: Any = benchmarking.FinetuneClassifier
+LinearBase: Any = benchmarking.LinearClassifier
 SIZES: dict[str, Any] = {"batch_size_per_device": 10, "feature_dim": 96, "num_classes": CLASSES, "topk": (1, 2)}
 
 
@@ -27,11 +29,11 @@ class Plain:
         return torch.optim.SGD(list(parameters), lr=0.05, momentum=0.9)
 
 
-class Finetune(Plain, benchmarking.FinetuneClassifier):  # type: ignore[misc]
+class Finetune(Plain, FinetuneBase):  # type: ignore[misc]
     """All of the network is trained."""
 
 
-class Linear(Plain, benchmarking.LinearClassifier):  # type: ignore[misc]
+class Linear(Plain, LinearBase):  # type: ignore[misc]
     """The head alone is trained."""
 
 

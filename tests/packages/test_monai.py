@@ -82,7 +82,9 @@ class Transformer(Classifier):
     def __init__(self, criterion: nn.Module) -> None:
         super().__init__(criterion)
         sizes: dict[str, Any] = {"hidden_size": 24, "mlp_dim": 32, "num_layers": 2, "num_heads": 2}
-        self.net = nets.ViT(1, (8, 8, 8), (4, 4, 4), **sizes, classification=True, num_classes=CLASSES, dropout_rate=0.1)
+        self.net = nets.ViT(
+            1, (8, 8, 8), (4, 4, 4), **sizes, classification=True, num_classes=CLASSES, dropout_rate=0.1
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.net(x)[0]
@@ -117,7 +119,9 @@ def make_loader(labels: Tensor, *, meta_labels: bool = False) -> Any:
         for index in range(SIZE)
     ]
     pipeline = transforms.Compose([transforms.NormalizeIntensityd(keys="image")])
-    return data.DataLoader(data.Dataset(items, pipeline), batch_size=10, num_workers=0, generator=torch.Generator().manual_seed(5))
+    return data.DataLoader(
+        data.Dataset(items, pipeline), batch_size=10, num_workers=0, generator=torch.Generator().manual_seed(5)
+    )
 
 
 def make_client(

@@ -63,10 +63,8 @@ class LossOfRows(Lit):
         return loss
 
 
-VIT: dict[str, Any] = {
-    **{"name": "vit_tiny_patch16_224", "img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2},
-    "drop_path_rate": 0.2,
-}
+SIZES: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}
+VIT: dict[str, Any] = {"name": "vit_tiny_patch16_224", "drop_path_rate": 0.2, **SIZES}
 RESNET: dict[str, Any] = {"name": "test_resnet", "drop_path_rate": 0.2}
 
 

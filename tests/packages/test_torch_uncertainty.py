@@ -19,6 +19,7 @@ losses = pytest.importorskip("torch_uncertainty.losses")
 methods = pytest.importorskip("torch_uncertainty.methods")
 transforms = pytest.importorskip("torch_uncertainty.transforms")
 layers = pytest.importorskip("torch_uncertainty.layers")
+Base: Any = routines.ClassificationRoutine
 
 
 def make_routine(
@@ -26,7 +27,7 @@ def make_routine(
 ) -> Any:
     model = small_network(3, classes) if network is None else network()
 
-    class Routine(routines.ClassificationRoutine):  # type: ignore[misc]
+    class Routine(Base):  # type: ignore[misc]
         """An optimizer for whichever copy of the model is trained."""
 
         def configure_optimizers(self) -> Any:
@@ -41,6 +42,7 @@ def make_client(loss: Callable[[], nn.Module], **settings: Any) -> Client:
         style="",
         make_module=lambda: make_routine(loss(), **settings),
         make_loader=lambda: make_loader(make_images(channels=3, classes=max(settings.get("classes", CLASSES), 2))),
+        trainer={"limit_val_batches": 0},  # its calibration errors take seconds
     )
 
 
@@ -84,13 +86,13 @@ UNCHANGED = {
 def test_the_routine_trains_unchanged(client: Client) -> None:
     run, replay = train_as_by_hand(client)
     assert float(run.trainer.callback_metrics["train_loss"]) == pytest.approx(replay.losses[-1][1], rel=1e-6)
-    assert "val/cls/Acc" in run.trainer.callback_metrics
 
 
+MIXUP = {"mixtype": "mixup", "mixup_alpha": 1.0}
 REFUSED = {
     "focal": (make_client(lambda: losses.FocalLoss(gamma=1.0)), "comixup_loss"),
-    "evidential": (make_client(losses.DECLoss), "."),
-    "its own MixUp": (make_client(nn.CrossEntropyLoss, mixup_params={"mixtype": "mixup", "mixup_alpha": 1.0}), "one_hot"),
+    "evidential": (make_client(losses.DECLoss), "comixup_loss"),
+    "its own MixUp": (make_client(nn.CrossEntropyLoss, mixup_params=MIXUP), "must not be counted, found one_hot"),
 }
 
 
