@@ -15,10 +15,12 @@ from torch.overrides import TorchFunctionMode
 
 # Functions whose second tensor only gives a shape or a dtype.
 _LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
+# Functions that fill a tensor, such as one of zeros, by indices: so do one-hot rows come about.
+_FILLING = ("scatter", "scatter_")
 # Functions that change the shape, the dtype or the device, but no value; a cast to integers may.
 RESHAPING = (
     *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
-    *("detach", "clone", "contiguous", "cpu", "cuda"),
+    *("detach", "clone", "contiguous", "cpu", "cuda", "__deepcopy__"),
 )
 CASTS = ("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16")
 # Frames of these packages are not a user's: the ones that a call passes through on its way.
@@ -54,14 +56,17 @@ class DerivedTensors(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch, and note whether its results are derived."""
         kwargs = kwargs or {}
-        given = list(tensors_in((args, kwargs)))
+        name = getattr(func, "__name__", "")
+        # What else `deepcopy` passes on is its own record, with objects that are not complete yet.
+        shown = args[:1] if name == "__deepcopy__" else args
+        given = list(tensors_in((shown, kwargs)))
         found = [tensor for tensor in given if self.is_derived(tensor)]
         if not found:
             return func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
-        self.before_call(name, args, kwargs)
+        self.before_call(name, shown, kwargs)
         result = func(*args, **kwargs)
-        if len(found) == len(given) or (name in _LIKE and self.is_derived(given[0])):
+        first = self.is_derived(given[0])
+        if len(found) == len(given) or (name in _LIKE and first) or (name in _FILLING and not given[0].requires_grad):
             self._note_results(name, given[0], list(tensors_in(result)))
         self.after_call(name, found, result)
         return result

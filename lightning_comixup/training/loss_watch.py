@@ -11,9 +11,9 @@ from lightning_comixup.training.derived_tensors import DerivedTensors, argument
 
 # PyTorch's losses by what their targets are. Those of class indices have logits (B, K, ...).
 CLASS_LOSSES = ("cross_entropy", "nll_loss", "multi_margin_loss")
+BINARY_LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 NUMBER_LOSSES = (
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
+    *BINARY_LOSSES,
     "mse_loss",
     "l1_loss",
     "smooth_l1_loss",

@@ -62,7 +62,10 @@ def mixed_pass(
         if not run.has_watched_step and can_watch(module, is_compiled=is_compiled(module)):
             stack.enter_context(uncompiled())
             stack.enter_context(_keeping_problem_types(module))
-            watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=targets.has_classes()))
+            has_binary_loss = run.target_kinds is not None and run.target_kinds[0].has_binary_loss
+            watch = stack.enter_context(
+                TargetWatch(targets.mixed, are_classes=targets.has_classes(), has_binary_loss=has_binary_loss)
+            )
             losses = stack.enter_context(LossWatch(targets.mixed[0]))
         stack.enter_context(_routed_metrics(module, targets, run, watch))
         yield

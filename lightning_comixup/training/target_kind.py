@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_comixup.soft_targets.targets import TargetRows, flatten_labels, target_rows
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.loss_watch import LossCall
+from lightning_comixup.training.loss_watch import BINARY_LOSSES, LossCall
 from lightning_comixup.validation import check_class_targets
 
 
@@ -19,6 +19,7 @@ class TargetKind(NamedTuple):
 
     linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
     num_classes: int | None  # K; None for linear targets, and where nothing shows it
+    has_binary_loss: bool = False  # whether the step itself takes the binary cross-entropy of one-hot labels
 
 
 def find_target_kinds(
@@ -74,14 +75,15 @@ def find_target_kind(
         )
     if linear:
         return TargetKind(True, None)
+    has_binary_loss = any(call.function in BINARY_LOSSES for call in calls)
     if num_classes is None:
-        return TargetKind(False, _one_of(classes, calls))
+        return TargetKind(False, _one_of(classes, calls), has_binary_loss)
     if classes and num_classes not in classes:
         raise ValueError(
             f"num_classes must be the number of the module's logits, {min(classes)}, found {num_classes}. Leave "
             "num_classes out, or give the module as many outputs."
         )
-    return TargetKind(False, num_classes)
+    return TargetKind(False, num_classes, has_binary_loss)
 
 
 def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:

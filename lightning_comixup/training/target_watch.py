@@ -17,6 +17,7 @@ from lightning_comixup.training.derived_tensors import (
     tensors_in,
     users_line,
 )
+from lightning_comixup.training.loss_watch import BINARY_LOSSES
 
 _AS_INTEGERS = (
     "take `targets if targets.ndim == 1 else targets.argmax(1)`, which does for clean batches as well, or the metric "
@@ -38,7 +39,6 @@ _WEIGHTS = (
     "class_weights=...) of CoMixupMixin divides both by the weights."
 )
 _INTEGER_LOSSES = ("nll_loss", "multi_margin_loss", "multilabel_margin_loss")
-_BINARY_LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 _COMPARISONS = ("eq", "__eq__", "ne", "__ne__", "isin", "equal")
 _INDEXED_BY = (
     *("gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_select", "take", "embedding"),
@@ -53,15 +53,17 @@ _TO_NUMPY = ("numpy", "tolist", "__array__")
 class TargetWatch(DerivedTensors):
     """Raises an error where a step takes mixed targets for integers."""
 
-    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool) -> None:
+    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, has_binary_loss: bool = False) -> None:
         """Watch the uses of the targets of a mixed batch.
 
         Args:
             targets: Its mixed targets.
             are_classes: Whether they are rows of class probabilities whose origin are integers.
+            has_binary_loss: Whether the step takes the binary cross-entropy of the one-hot labels of a clean batch.
         """
         super().__init__(targets)
         self._are_classes = are_classes
+        self._has_binary_loss = has_binary_loss
         self.notes: list[str] = []  # on what is right but not what it was on the clean batch
         self._truncated: dict[int, tuple[Tensor, str]] = {}  # what a cast made, and where
 
@@ -90,7 +92,7 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not be an index", name, _AS_LOSS)
         if self._are_classes and name in _TO_NUMPY:
             raise self._error("must not be passed on as integers", name, _AS_INTEGERS)
-        if self._are_classes and name in ("cross_entropy", *_BINARY_LOSSES):
+        if self._are_classes and name in ("cross_entropy", *BINARY_LOSSES):
             self._check_loss(name, args, kwargs)
 
     def after_call(self, name: str, derived: list[Tensor], result: Any) -> None:
@@ -112,20 +114,25 @@ class TargetWatch(DerivedTensors):
             return
         for tensor in tensors_in((args, kwargs)):
             if id(tensor) in self._truncated:
-                raise self._error("must not be cast to integers", self._truncated[id(tensor)][1], _AS_INTEGERS)
+                line = self._truncated[id(tensor)][1]
+                raise self._error(
+                    "must not be cast to integers", f"the cast at {line} used", f"{_AS_INTEGERS}; in a loss, {_AS_LOSS}"
+                )
 
     def _check_loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for class probabilities that were flattened, or taken for several labels at once."""
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not self._is_soft(targets):
             return
-        if name in _BINARY_LOSSES:
+        if name in BINARY_LOSSES and not self._has_binary_loss:
             raise self._error("must not be taken for several labels at once", name, f"{_AS_LOSS}; {_REPLACEABLE}")
         if logits.shape != targets.shape:
             found = f"{name} of logits {tuple(logits.shape)} and targets {tuple(targets.shape)}"
             raise self._error(
                 "must have the shape of the logits and not be flattened", found, f"{_AS_LOSS}; {_REPLACEABLE}"
             )
+        if name in BINARY_LOSSES:  # each class by itself, whatever the step makes of the rows
+            return
         if not self.has_same_values(targets) and not _sum_to_one(targets):
             raise self._error("must still sum to 1 in a loss", f"{name} of what was computed from them", _AS_LOSS)
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
