@@ -16,6 +16,7 @@ from tests.clients.data import CLASSES, make_images, make_loader
 from tests.packages.checking import LINE, refusal, train_as_by_hand
 
 timm = pytest.importorskip("timm")
+timm_data = pytest.importorskip("timm.data")
 losses = pytest.importorskip("timm.loss")
 
 
@@ -63,6 +64,13 @@ class LossOfRows(Lit):
         return loss
 
 
+class MixingLit(Lit):
+    """MixUp in the step itself."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return super().training_step(timm_data.Mixup(num_classes=CLASSES)(*batch), batch_idx)
+
+
 SIZES: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}
 VIT: dict[str, Any] = {"name": "vit_tiny_patch16_224", "drop_path_rate": 0.2, **SIZES}
 RESNET: dict[str, Any] = {"name": "test_resnet", "drop_path_rate": 0.2}
@@ -93,6 +101,24 @@ def test_a_smoothed_loss_of_integers_is_refused() -> None:
 
 def test_a_smoothed_loss_of_integers_trains_through_the_mixin() -> None:
     train_as_by_hand(make_client(LossBySample, losses.LabelSmoothingCrossEntropy, VIT))
+
+
+@pytest.mark.parametrize("settings", [{"smoothing": 0.0}, {"smoothing": 0.0, "target_threshold": 0.2}], ids=str)
+def test_its_binary_loss_of_labels_and_rows_trains_unchanged(settings: dict[str, Any]) -> None:
+    train_as_by_hand(make_client(Lit, lambda: losses.BinaryCrossEntropy(**settings), VIT))
+
+
+def test_a_loss_that_casts_to_integers_is_refused() -> None:
+    text = refusal(make_client(Lit, losses.AsymmetricLossSingleLabel, VIT))
+    assert re.search(r"must not be cast to integers, found the cast at \S*asymmetric_loss\.py:\d+ used at", text)
+    assert "in a loss, use torch's cross_entropy" in text
+
+
+def test_its_own_mixup_in_a_step_is_refused() -> None:
+    assert re.search(
+        r"must not be cast to integers, .*timm/data/mixup\.py",
+        refusal(make_client(MixingLit, nn.CrossEntropyLoss, VIT)),
+    )
 
 
 def test_a_loss_of_rows_trains_on_rows() -> None:

@@ -211,3 +211,30 @@ def test_a_loss_that_is_written_out_cannot_be_replaced(make_model: Callable[[], 
 @pytest.mark.parametrize(("make_model", "loader"), SOUNDS)
 def test_a_loss_of_the_logits_of_sound_trains(make_model: Callable[[], Any], loader: Callable[[], Any]) -> None:
     train_as_by_hand(make_client(OwnLoss, make_model, loader=loader, **SOUND))
+
+
+def as_features(samples: list[dict[str, Tensor]]) -> Any:
+    """Collate into the batch that image processors return, a mapping with a `to` of its own."""
+    return transformers.BatchFeature(torch.utils.data.default_collate(samples))
+
+
+class WholeBatch(Finetuning):
+    """The model gets all parts of the batch by their names."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        loss: Tensor = self.model(**batch).loss
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        return loss
+
+
+def test_a_batch_of_features_trains_whole() -> None:
+    images, labels = make_images(channels=3, side=32)
+    client = make_client(
+        WholeBatch,
+        lambda: with_loss_of_rows(make_vit()),
+        loader=lambda: make_loader(
+            lambda index: {"pixel_values": images[index], "labels": labels[index]}, collate_fn=as_features
+        ),
+    )
+    run, _ = train_as_by_hand(client)
+    assert all(type(step.mixed) is transformers.BatchFeature for step in run.steps)
