@@ -29,8 +29,9 @@ _PHASES = {
     "rest": "training.callback.CoMixup: on_train_batch_start on_before_backward on_train_batch_end",
     "batch": "training.batch_reader.BatchReader: read; training.training_step: _replace_parts",
     "clean pass": "training.training_step: run_clean_pass",
+    "metrics": "training.metric_routing: find_metrics",
     "clean gradient": "training.clean_pass: CleanGradient trained_parameters; "
-    "training.callback: trained_parameters; training.clean_gradient.CleanGradient: add",
+    "training.current_batch: trained_parameters; training.clean_gradient.CleanGradient: add",
     "saliency": "training.clean_pass: saliency_of_gradient",
     "summary": "planning: summarize_saliency",
     "draws": "training.seeding.BatchDraws: decisions masks; planning: draw_prior draw_starts",
@@ -38,7 +39,7 @@ _PHASES = {
     "solver": "planning: solve_groups",
     "indices": "planning: _stack_labels _count_labels _send_indices _make_report",
     "mixing": "training.training_step: mix_inputs",
-    "targets": "training.training_step: target_rows mix_targets",
+    "targets": "training.training_step: _target_rows mix_targets",
     "logging": "training.callback: should_log step_metrics",
 }
 # These compute the clean pass, the labeling and the mixed inputs, and are not the callback's own part.

@@ -37,6 +37,7 @@ _VALUES: dict[str, Any] = {
     "resolve_duplicates": False,
     "solver": "pygco",
     "clean_weight": 0.5,
+    "clean_loss": "forward",
     "prob": 0.5,
     "start_epoch": 1,
     "stop_epoch": 3,
@@ -46,6 +47,7 @@ _VALUES: dict[str, Any] = {
     "also_mix": ["depth", ["data", 1]],
     "also_average": ["weight"],
     "linear_targets": True,
+    "ignore_index": -1,
     "saliency": "tests.test_cli.squares",
     "seed": 7,
     "log": False,
@@ -126,7 +128,7 @@ def _callback(cli: LightningCLI) -> CoMixup:
     return callback
 
 
-_OF_THE_RUN = ("_image_logger", "_replacement", "_reader")
+_OF_THE_RUN = ("_image_logger", "_current", "_reader", "_run")
 
 
 def _state(callback: CoMixup) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def flatten_labels(targets: Tensor) -> Tensor:
     return targets.squeeze(1)
 
 
-def target_rows(targets: Tensor, num_classes: int | None, name: str = "targets") -> TargetRows:
+def target_rows(
+    targets: Tensor, num_classes: int | None, name: str = "targets", ignore_index: int | None = None
+) -> TargetRows:
     """Return targets as (B, K) float32 rows of class probabilities.
 
     Their values are not read here, which would wait for the device. A deferred check covers them: each integer must be
@@ -40,12 +42,13 @@ def target_rows(targets: Tensor, num_classes: int | None, name: str = "targets")
         targets: (B,) integer or (B, K) class probabilities, see `check_class_targets`.
         num_classes: K; needed for integers.
         name: Names integers in the error message.
+        ignore_index: An integer that is no class: its rows are zero, so that it is a source without a target share.
 
     Raises:
         ValueError: If `num_classes` is missing or disagrees with the targets.
     """
     if targets.ndim == 1:
-        return _rows_of_integers(targets, num_classes, name)
+        return _rows_of_integers(targets, num_classes, name, ignore_index)
     if num_classes is not None and targets.shape[1] != num_classes:
         raise ValueError(
             f"targets must have num_classes = {num_classes} columns, found shape {tuple(targets.shape)}. Leave "
@@ -61,22 +64,29 @@ def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
     return torch.eq(targets.unsqueeze(1), torch.arange(num_classes, device=targets.device), out=rows)
 
 
-def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str) -> TargetRows:
+def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str, ignore_index: int | None) -> TargetRows:
     if num_classes is None:
         raise ValueError(
             "num_classes must be given for integer targets, found None: a batch need not hold every class. Pass "
             "num_classes=K."
         )
     targets = targets.long()  # other types have no minimum, or wrap around
-    check = DeferredCheck(tuple(torch.aminmax(targets)), partial(_check_integers, num_classes, name))
+    check_values = partial(_check_integers, targets, num_classes, name, ignore_index)
+    check = DeferredCheck(tuple(torch.aminmax(targets)), check_values)
     return TargetRows(one_hot_targets(targets, num_classes), check)
 
 
-def _check_integers(num_classes: int, name: str, lowest: np.int64, highest: np.int64) -> None:
-    if lowest < 0 or highest >= num_classes:
+def _check_integers(
+    targets: Tensor, num_classes: int, name: str, ignore_index: int | None, lowest: np.int64, highest: np.int64
+) -> None:
+    if lowest >= 0 and highest < num_classes:
+        return
+    counted = targets if ignore_index is None else targets[targets != ignore_index]
+    found = counted[(counted < 0) | (counted >= num_classes)]  # only now are they read
+    if found.numel() > 0:
         raise ValueError(
-            f"Integer {name} must lie in [0, {num_classes}), found {lowest} to {highest}. Raise the number of classes, "
-            "or leave out samples without a class."
+            f"Integer {name} must lie in [0, {num_classes}), found {int(lowest)} to {int(highest)}. Raise the number "
+            "of classes, or leave out samples without a class by ignore_index."
         )
 
 

@@ -36,7 +36,7 @@ def average_rows(
     known = None if kinds[0].linear else targets.rows.shape[1]
     options = zip(config.also_average, parts, config.average_classes, kinds[1:], strict=True)
     found = [
-        _rows(part, given or kind.num_classes, known, f"{describe_key(key)} in also_average")
+        _rows(part, given or kind.num_classes, known, kind.ignored, f"{describe_key(key)} in also_average")
         if part.is_floating_point() or not kind.linear
         else TargetRows(part.float(), None)
         for key, part, given, kind in options
@@ -44,7 +44,7 @@ def average_rows(
     return [rows for rows, _ in found], combine_checks(targets.check, *(check for _, check in found))
 
 
-def _rows(part: Tensor, given: int | None, known: int | None, name: str) -> TargetRows:
+def _rows(part: Tensor, given: int | None, known: int | None, ignored: int | None, name: str) -> TargetRows:
     if part.is_floating_point() or part.is_complex() or part.dtype == torch.bool:
         if given is not None and part.shape[1:] != (given,):
             raise ValueError(
@@ -64,4 +64,4 @@ def _rows(part: Tensor, given: int | None, known: int | None, name: str) -> Targ
             f"{name} must have its number of classes, found None for integer labels: they are averaged as one-hot "
             "rows. Give it in a mapping, such as also_average={'coarse_label': 20}; convert quantities by `.float()`."
         )
-    return target_rows(labels, classes, name)
+    return target_rows(labels, classes, name, ignored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.hyperparameters import GridSize, Hyperparameters, Solver, Thresholding
 from lightning_comixup.planning import LabelingReport
-from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.solvers.dispatch import warm_up
 from lightning_comixup.training.batch_reader import BatchReader, CleanBatch
-from lightning_comixup.training.batch_replacement import BatchReplacement
-from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
-from lightning_comixup.training.clean_loss import find_source
 from lightning_comixup.training.config import (
     AveragedKeys,
     BatchKey,
@@ -31,14 +26,14 @@ from lightning_comixup.training.config import (
     as_key_tuple,
     read_averaged,
 )
+from lightning_comixup.training.current_batch import CurrentBatch
 from lightning_comixup.training.image_logging import ImageLogger
 from lightning_comixup.training.lightning_internals import data_rank
 from lightning_comixup.training.metrics_logging import should_log, step_metrics
-from lightning_comixup.training.mixed_pass import mixed_pass
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
 from lightning_comixup.training.trainer_checks import check_trainer
-from lightning_comixup.training.training_step import MixedStep, mix_training_batch
+from lightning_comixup.training.training_step import mix_training_batch
 from lightning_comixup.validation import check_count, check_flag
 
 _Default = Hyperparameters  # which has each default, written once
@@ -84,6 +79,7 @@ class CoMixup(pl.Callback):
         also_mix: Sequence[BatchKey] = (),
         also_average: AveragedKeys = (),
         linear_targets: bool | None = None,
+        ignore_index: int | None = None,
         saliency: SaliencyFunction | None = None,
         seed: int | None = None,
         log: bool = True,
@@ -131,6 +127,8 @@ class CoMixup(pl.Callback):
                 mapping of keys to numbers of classes, for further labels: `{"coarse_label": 20, "weight": None}`.
             linear_targets: Whether targets are numbers of any shape (B, ...), averaged by the mixing weights:
                 multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
+            ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
+                targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
             saliency: A function (module, inputs, targets) to the saliency (B, *spatial). None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
@@ -175,6 +173,7 @@ class CoMixup(pl.Callback):
             also_average=averaged,
             average_classes=average_classes,
             linear_targets=linear_targets,
+            ignore_index=ignore_index,
             saliency=saliency,
             clean_gradient=clean_gradient,
             on_nonfinite=on_nonfinite,
@@ -188,10 +187,8 @@ class CoMixup(pl.Callback):
         self.seed = seed  # of the run: fixed when it starts, or by its checkpoint
         self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
         self._run = RunState()
-        self.clean_targets: Any = None  # of the current batch; None if it is not mixed
         self._image_logger = ImageLogger(log_images_every, images_folder)
-        self._clean_gradient: CleanGradient | None = None  # of the current batch
-        self._replacement = BatchReplacement()
+        self._current = CurrentBatch()
         self._reader = BatchReader(self._config)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -205,7 +202,7 @@ class CoMixup(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin a run, and make it possible to replace its batches."""
         self._run = RunState()
-        self._replacement.install(trainer.strategy)
+        self._current.install(trainer.strategy)
         self._image_logger.restart()
         self._reader.restart()
 
@@ -213,7 +210,7 @@ class CoMixup(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Mix the batch."""
-        self._forget_batch()
+        self._current.forget()
         assert self.seed is not None
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
         parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
@@ -221,40 +218,37 @@ class CoMixup(pl.Callback):
             is_first = self._run.last_report is None
             clean = CleanBatch(batch, batch_idx, parts)
             step = mix_training_batch(trainer, pl_module, clean, self._config, draws, self._run)
-            self._keep(step, pl_module)
+            self._current.keep(step, pl_module, self._config, self._run)
+            self._run.note_report(step.plan and step.plan.report)
             self._image_logger.draw(trainer, step)
             if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):
                 pl_module.log_dict(step_metrics(step), batch_size=len(clean.parts.inputs))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Add the clean gradient to each `.grad`, to which the mixed backward adds its own."""
-        if self._clean_gradient is not None:
-            self._clean_gradient.add(trained_parameters(trainer, pl_module))
+        self._current.add_clean_gradient(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Report a clean gradient that no backward has consumed."""
-        clean_gradient, self._clean_gradient = self._clean_gradient, None
-        self._replacement.forget()
-        if clean_gradient is not None:
-            check_consumed(clean_gradient, trainer, pl_module, outputs)
+        self._current.finish(trainer, pl_module, outputs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the last batch."""
-        self._forget_batch()
+        self._current.forget()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the strategy as it was."""
-        self._release()
+        self._current.release()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Leave the strategy as it was."""
-        self._release()
+        self._current.release()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leave the strategy as it was."""
-        self._release()
+        self._current.release()
 
     # Not `state_dict` and `load_state_dict`: a Trainer refuses two callbacks of a class that has them, before
     # `check_single` can explain it.
@@ -276,32 +270,14 @@ class CoMixup(pl.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the state of the run, and the attributes that Lightning adds, out of copies and pickles."""
         own = {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
-        return own | {"_clean_gradient": None, "clean_targets": None, "_run": RunState()}
+        return own | {"_run": RunState()}
+
+    @property
+    def clean_targets(self) -> torch.Tensor | None:
+        """The targets of the clean batch at hand; None if it is not mixed."""
+        return self._current.clean_targets
 
     @property
     def last_report(self) -> LabelingReport | None:
         """The report on the last batch that was mixed in this run."""
         return self._run.last_report
-
-    def _keep(self, step: MixedStep, module: pl.LightningModule) -> None:
-        self._clean_gradient = None if step.clean_pass is None else step.clean_pass.gradient
-        self.clean_targets = flatten_labels(step.clean.parts.targets)
-        if step.plan is not None:
-            self._run.note_report(step.plan.report)
-        takes_cross_entropy = self._config.clean_loss == "auto" and find_source(module, self._config) == "forward"
-        prepare = partial(
-            mixed_pass,
-            module,
-            step.targets,
-            self._run,
-            expects_cross_entropy=takes_cross_entropy and not module.automatic_optimization,
-        )
-        self._replacement.replace(step.clean.batch, step.batch, prepare)
-
-    def _forget_batch(self) -> None:
-        self._clean_gradient = self.clean_targets = None
-        self._replacement.forget()
-
-    def _release(self) -> None:
-        self._replacement.remove()
-        self._forget_batch()

@@ -14,11 +14,12 @@ from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_layout import copy_containers
 from lightning_comixup.training.batch_reader import CleanBatch
-from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.config import MixingConfig, is_pair
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_clean_pass
+from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
-from lightning_comixup.training.loss_watch import LossCall, LossWatch
+from lightning_comixup.training.loss_watch import LossWatch
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -75,10 +76,11 @@ def compute_clean_loss(
     source = find_source(module, config)
     with ExitStack() as stack:
         outputs = stack.enter_context(_outputs_of(module))
-        watches = _start_watching(stack, module, targets) if run.target_kinds is None else []
+        is_first = run.target_kinds is None and can_watch(module, is_compiled=is_compiled(module))
+        watches = _start_watching(stack, inputs, targets, config) if is_first else []
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_test(clean, watches)))
-        loss = _compute_loss(trainer, module, source, clean, inputs)
+        loss = _compute_loss(trainer, module, source, clean, inputs, config)
     if [target._version for target in targets] != versions:
         raise ValueError(
             "training_step must not change the batch's targets in place, found that it does: the clean and the mixed "
@@ -87,17 +89,22 @@ def compute_clean_loss(
     if loss is None:
         return None
     logits = _find_logits(outputs, len(inputs))
-    seen = [watch.calls for watch in watches] or [()] * len(targets)
-    calls = [calls or _shown_by(logits, part) for calls, part in zip(seen, targets, strict=True)]
-    return FoundLoss(loss, logits, run.target_kinds or find_target_kinds(targets, calls, config))
+    calls = [watch.calls for watch in watches] or [()] * len(targets)
+    outputs_shown = None if logits is None else logits.shape[1]
+    return FoundLoss(loss, logits, run.target_kinds or find_target_kinds(targets, calls, config, outputs_shown))
 
 
 def _compute_loss(
-    trainer: pl.Trainer, module: pl.LightningModule, source: CleanLossSource, clean: CleanBatch, inputs: Tensor
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    source: CleanLossSource,
+    clean: CleanBatch,
+    inputs: Tensor,
+    config: MixingConfig,
 ) -> Tensor | None:
     if source == "training_step":
-        batch = with_part(copy_containers(clean.batch), clean.parts.keys.input_key, inputs, in_place=True)
-        return call_own_step(trainer, module, batch, clean.batch_idx)
+        with _lent(clean, inputs, config) as batch:
+            return call_own_step(trainer, module, batch, clean.batch_idx)
     targets = flatten_labels(clean.parts.targets)
     if source == "comixup_clean_loss":
         return call_module(trainer.strategy, module, source, inputs, targets)
@@ -106,11 +113,30 @@ def _compute_loss(
     return clean_loss(logits, targets, kind)
 
 
-def _start_watching(stack: ExitStack, module: pl.LightningModule, targets: Sequence[Tensor]) -> list[LossWatch]:
-    """Watch the uses of each target, unless the module hides its calls."""
-    if not can_watch(module, is_compiled=is_compiled(module)):
-        return []
+@contextmanager
+def _lent(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
+    """Lend the clean batch, with other inputs, to a step that may take its containers apart.
+
+    A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
+    """
+    input_key, target_key = clean.parts.keys
+    keys = [input_key, *config.also_mix, target_key, *config.also_average]
+    batch = copy_containers(clean.batch)
+    try:
+        for key, part in zip(keys, [inputs, *clean.parts.others, *clean.labels()], strict=True):
+            batch = with_part(batch, key, part, in_place=True)
+        yield batch
+    finally:
+        if is_pair(input_key):
+            with_part(clean.batch, input_key, clean.parts.inputs, in_place=True)
+
+
+def _start_watching(
+    stack: ExitStack, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
+) -> list[LossWatch]:
+    """Watch what a step does with its inputs, and the uses of each target."""
     stack.enter_context(uncompiled())
+    stack.enter_context(LayoutWatch(inputs, config.channel_dim))
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 
@@ -135,13 +161,6 @@ def _outputs_of(module: pl.LightningModule) -> Iterator[list[Any]]:
         yield outputs
     finally:
         handle.remove()
-
-
-def _shown_by(logits: Tensor | None, targets: Tensor) -> Sequence[LossCall]:
-    """Return what the module's output shows of labels, where no use of them was seen."""
-    if logits is None or logits.shape[1] == 1 or targets.is_floating_point():
-        return ()
-    return [LossCall("the module's output", logits.shape[1], False)]
 
 
 def _find_logits(outputs: Sequence[Any], rows: int) -> Tensor | None:

@@ -42,6 +42,7 @@ class MixingConfig:
     also_average: tuple[BatchKey, ...]
     average_classes: tuple[int | None, ...]  # of each part in `also_average`; None: not given
     linear_targets: bool | None  # None: found
+    ignore_index: int | None  # None: that of the loss that the clean pass calls
     saliency: SaliencyFunction | None
     clean_gradient: CleanGradientMethod
     on_nonfinite: OnNonfinite
@@ -66,6 +67,9 @@ class MixingConfig:
         if self.linear_targets is not None:
             advice = "Use True for targets that are numbers, False for classes, or leave it out."
             check_flag("linear_targets", self.linear_targets, advice=advice)
+        if self.ignore_index is not None:
+            advice = "Leave it None for that of the loss."
+            check_count("ignore_index", self.ignore_index, lowest=-(2**63), advice=advice)
         advice = 'Use "training_step" for the module\'s own step, "forward" for the cross-entropy of its logits.'
         check_choice("clean_loss", self.clean_loss, get_args(CleanLoss), advice=advice)
         advice = 'Use "grad" unless the module has re-entrant checkpointing.'

@@ -34,6 +34,7 @@ class LossCall(NamedTuple):
     function: str
     classes: int | None  # K, where the targets are class indices
     linear: bool  # whether the targets are numbers, of the shape that they have in the batch
+    ignored: int | None = None  # an integer target whose samples do not count
     adjusted: bool = False  # whether it differs from the mean cross-entropy: weights, smoothing, another reduction
 
 
@@ -72,9 +73,9 @@ class LossWatch(DerivedTensors):
         adjusted = _is_adjusted(name, kwargs, args)
         if name in CLASS_LOSSES and not targets.is_floating_point():
             classes = logits.shape[1] if logits.ndim > 1 else None
-            self._losses.append(LossCall(name, classes, False, adjusted))
+            self._losses.append(LossCall(name, classes, False, _ignored(name, kwargs), adjusted))
         elif name in CLASS_LOSSES or is_one_hot:
-            self._losses.append(LossCall(name, targets.shape[-1], False, adjusted))
+            self._losses.append(LossCall(name, targets.shape[-1], False, adjusted=adjusted))
         elif self.has_same_values(targets) or self._targets.is_floating_point():  # not `targets == 3` of labels
             self._losses.append(LossCall(name, None, True, adjusted=True))
 
@@ -84,6 +85,11 @@ class LossWatch(DerivedTensors):
             return
         if source.ndim == 2 and len(source) == len(self._targets):  # of one row for each sample
             self._others.append(LossCall(name, source.shape[1], False, adjusted=True))
+
+
+def _ignored(name: str, kwargs: dict[str, Any]) -> int | None:
+    """Return the target that PyTorch's losses of classes ignore, -100 unless they are told another."""
+    return kwargs.get("ignore_index", -100) if name in ("cross_entropy", "nll_loss") else None
 
 
 def _is_adjusted(name: str, kwargs: dict[str, Any], args: tuple[Any, ...]) -> bool:

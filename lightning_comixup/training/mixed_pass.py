@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
+import torch
 from torch import Tensor
 
 from lightning_comixup.training.derived_tensors import can_watch, storages, uncompiled
@@ -37,9 +38,12 @@ class MixedTargets(NamedTuple):
         """Replace mixed targets by those of each output's dominant class or input; other tensors stay."""
         for clean, mixed in zip(self.clean, self.mixed, strict=True):
             if tensor.shape == mixed.shape and storages([tensor]) & storages([mixed]):
-                if clean.shape != mixed.shape:  # labels that became rows
-                    return mixed.argmax(1).to(clean.dtype).view(clean.shape)
-                return clean if self.dominant_input is None else clean[self.dominant_input]
+                taken = clean if self.dominant_input is None else clean[self.dominant_input]
+                if clean.shape == mixed.shape:
+                    return taken
+                classes = mixed.argmax(1).to(clean.dtype).view(clean.shape)
+                has_class = (mixed.amax(1) > 0).view(clean.shape)
+                return torch.where(has_class, classes, taken)  # labels that became rows
         return tensor
 
 

@@ -11,8 +11,10 @@ from lightning_comixup.training.gradient_flags import GradientFlags
 from lightning_comixup.training.metric_routing import MetricRouting
 from lightning_comixup.training.target_kind import TargetKind
 
-# Mixed batches in a row without any mixing after which the run says so. Heuristic.
+# Batches in a row that are hardly mixed after which a run says so. Heuristic.
 _PATIENCE = 50
+# Mean number of inputs in an output up to which a batch counts as not mixed. Heuristic.
+_HARDLY_MIXED = 1.05
 
 
 @dataclass
@@ -34,13 +36,15 @@ class RunState:
             self._said.add(message)
             rank_zero_info(message)
 
-    def note_report(self, report: LabelingReport) -> None:
-        """Keep the report on a mixed batch; say it if the solver goes on to mix nothing."""
+    def note_report(self, report: LabelingReport | None) -> None:
+        """Keep the report on a mixed batch, None if it stayed unmixed; say it if the solver goes on to mix nothing."""
+        if report is None:
+            return
         self.last_report = report
-        self._unmixed_in_a_row = self._unmixed_in_a_row + 1 if report.inputs_per_output == 1 else 0
+        self._unmixed_in_a_row = self._unmixed_in_a_row + 1 if report.inputs_per_output <= _HARDLY_MIXED else 0
         if self._unmixed_in_a_row == _PATIENCE:
             self.say(
-                f"CoMixup: in the last {_PATIENCE} batches every output was made of one input, so nothing was mixed. "
-                "Lower smoothness, or wait until the network's saliency says more than that of an untrained one; "
-                "diversity and prior_weight of 0 also lead there."
+                f"CoMixup: in the last {_PATIENCE} batches hardly an output was made of more than one input, so "
+                "nothing was mixed. Lower smoothness, bring penalty_threshold and compatibility_weight back to their "
+                "defaults, or start later (start_epoch), when the saliency says more than that of an untrained network."
             )

@@ -19,11 +19,15 @@ class TargetKind(NamedTuple):
 
     linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
     num_classes: int | None  # K; None for linear targets, and where nothing shows it
+    ignored: int | None = None  # an integer that is no class
     has_binary_loss: bool = False  # whether the step itself takes the binary cross-entropy of one-hot labels
 
 
 def find_target_kinds(
-    targets: Sequence[Tensor], calls: Sequence[Sequence[LossCall]], config: MixingConfig
+    targets: Sequence[Tensor],
+    calls: Sequence[Sequence[LossCall]],
+    config: MixingConfig,
+    outputs: int | None = None,
 ) -> tuple[TargetKind, ...]:
     """Decide what the targets of a batch, and each part of `also_average`, are.
 
@@ -31,11 +35,16 @@ def find_target_kinds(
         targets: Of a clean batch, then the parts of `also_average`.
         calls: The uses of each that were seen.
         config: What the user gave.
+        outputs: Width of the module's output; the number of classes where no use of the targets shows it.
 
     Raises:
         ValueError: See `find_target_kind`.
     """
     first = find_target_kind(targets[0], calls[0], config.num_classes, config.linear_targets)
+    if not first.linear and first.num_classes is None and not targets[0].is_floating_point() and outputs != 1:
+        first = first._replace(num_classes=outputs)
+    if config.ignore_index is not None:
+        first = first._replace(ignored=config.ignore_index)
     return (first, *map(_kind_of_averaged, targets[1:], calls[1:], config.average_classes))
 
 
@@ -75,15 +84,17 @@ def find_target_kind(
         )
     if linear:
         return TargetKind(True, None)
+    ignored = {call.ignored for call in calls if call.ignored is not None}
+    alone = next(iter(ignored)) if len(ignored) == 1 else None
     has_binary_loss = any(call.function in BINARY_LOSSES for call in calls)
     if num_classes is None:
-        return TargetKind(False, _one_of(classes, calls), has_binary_loss)
+        return TargetKind(False, _one_of(classes, calls), alone, has_binary_loss)
     if classes and num_classes not in classes:
         raise ValueError(
             f"num_classes must be the number of the module's logits, {min(classes)}, found {num_classes}. Leave "
             "num_classes out, or give the module as many outputs."
         )
-    return TargetKind(False, num_classes, has_binary_loss)
+    return TargetKind(False, num_classes, alone, has_binary_loss)
 
 
 def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:
@@ -117,4 +128,4 @@ def target_values(targets: Tensor, kind: TargetKind) -> TargetRows:
         return TargetRows(targets if targets.is_floating_point() else targets.float(), None)
     labels = flatten_labels(targets)
     check_class_targets(labels)
-    return target_rows(labels, kind.num_classes)
+    return target_rows(labels, kind.num_classes, ignore_index=kind.ignored)

@@ -30,7 +30,10 @@ from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.training.target_kind import find_target_kinds, target_values
 from lightning_comixup.training.users_saliency import call_users_saliency
-from lightning_comixup.validation import DeferredCheck
+from lightning_comixup.validation import DeferredCheck, combine_checks
+
+# The largest share of a row that is one-hot, as rounding may leave it.
+_ONE_HOT = 0.999
 
 
 class MixedStep(NamedTuple):
@@ -141,9 +144,25 @@ def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tupl
     """Return what is averaged of the targets and of each part of `also_average`, and one check of all values."""
     if run.target_kinds is None:  # no clean pass has shown anything
         run.target_kinds = find_target_kinds(clean.labels(), [()] * len(clean.labels()), config)
-    targets = target_values(clean.parts.targets, run.target_kinds[0])
+    kind = run.target_kinds[0]
+    targets = target_values(clean.parts.targets, kind)
     averaged, check = average_rows(clean.parts.averaged, targets, run.target_kinds, config)
+    if not run.has_watched_step and not kind.linear and clean.parts.targets.is_floating_point():
+        check = combine_checks(check, _soft_check(targets.rows, run))
     return [targets.rows, *averaged], check
+
+
+def _soft_check(rows: Tensor, run: RunState) -> DeferredCheck:
+    """Return a check that says once if class probabilities come soft already."""
+
+    def check(lowest: Any) -> None:
+        if lowest < _ONE_HOT:
+            run.say(
+                "CoMixup: the targets of this run come as class probabilities that are not one-hot. If the data loader "
+                "mixes already (MixUp or CutMix in a collate function), batches are mixed twice: leave one of them out."
+            )
+
+    return DeferredCheck((rows.amax(1).min(),), check)
 
 
 def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> tuple[int, ...]:

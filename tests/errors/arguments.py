@@ -81,6 +81,7 @@ _COUNT, _LIST = "must be an integer of at least", "must be a list of keys"
 SETTINGS = [
     _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
     _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
+    _row("clean_loss", "step", ValueError, "clean_loss must be one of 'auto'", 'Use "training_step" for'),
     _row("clean_weight", -1, ValueError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("clean_weight", None, TypeError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("prob", 1.5, ValueError, "prob must be a finite number, from 0 to 1", "Use 1 to mix every batch."),
@@ -114,7 +115,8 @@ SETTINGS = [
     _row("also_average", {1.5: 3}, TypeError, "also_average must be an index", "for dicts the key", "1.5"),
     _twice({"target_key": 1, "also_average": [1]}, "1 twice"),
     _twice({"target_key": ["a", "b"], "also_average": {"a": {"b": 3}}}, "('a', 'b') twice"),
-    _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "for targets that are no classes"),
+    _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "or leave it out."),
+    _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None for that of the loss."),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
     _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),

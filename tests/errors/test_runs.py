@@ -90,6 +90,12 @@ _ROWS, _SAME = "must have one row per input", "Give those of the same batch."
 _GRAPH = "must not require a gradient"
 _FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
 
+
+def _head(change: Any, error: type[Exception], rule: str, found: str, remedy: str) -> Run:
+    """Return a run whose clean pass takes the module's output for logits."""
+    return _module(lambda: _Heads(change), error, rule, found, remedy, clean_loss="forward")
+
+
 RUNS = {
     "batch: a tensor": Run(_X, {}, ValueError, f"input_key and target_key {_TOLD} inputs", _IMAGE, _KEYS),
     "batch: one part": Run([_X], {}, ValueError, f"target_key {_TOLD} targets", f"list(0: {_IMAGE})", _KEY),
@@ -236,16 +242,11 @@ RUNS = {
         _SOFT.to_sparse(),
         linear_targets=True,
     ),
-    "linear: integers": _module(
-        lambda: _Loss(lambda module, inputs: module(inputs).sum()),
-        TypeError,
-        "targets must be floating",
-        "torch.int64",
-        "leave",
-        linear_targets=True,
+    "linear: classes": _module(
+        Tiny, ValueError, "must agree with the losses", "linear_targets=True and", "Leave", linear_targets=True
     ),
     "linear: default loss": _module(
-        Tiny, ValueError, "must be overridden", "cross-entropy", "Inherit", linear_targets=True
+        Tiny, ValueError, "must be overridden", "cross-entropy", "Inherit", linear_targets=True, clean_loss="forward"
     ),
     "saliency: None": _saliency(
         None, TypeError, "saliency must be a floating tensor", "NoneType", "`compute_saliency`"
@@ -270,16 +271,12 @@ RUNS = {
         saliency=lambda *_: _MAPS,
         clean_weight=0.0,
     ),
-    "logits: a dict": _module(lambda: _Heads(lambda logits: {"l": logits}), TypeError, _LOGITS, "dict", "override"),
-    "logits: maps": _module(
-        lambda: _Heads(lambda logits: logits[..., None]), ValueError, _LOGITS, "shape (8, 5, 1)", "override"
+    "logits: a dict": _head(lambda logits: {"l": logits}, TypeError, _LOGITS, "dict", "override"),
+    "logits: maps": _head(lambda logits: logits[..., None], ValueError, _LOGITS, "shape (8, 5, 1)", "override"),
+    "logits: one": _head(
+        lambda logits: logits[:, :1], ValueError, "must have at least two", "shape (8, 1)", "override"
     ),
-    "logits: one": _module(
-        lambda: _Heads(lambda logits: logits[:, :1]), ValueError, "must have at least two", "shape (8, 1)", "override"
-    ),
-    "logits: two": _module(
-        lambda: _Heads(lambda logits: logits[:, :2]), ValueError, "must lie in [0, 2)", "0 to", "one output"
-    ),
+    "logits: two": _head(lambda logits: logits[:, :2], ValueError, "must lie in [0, 2)", "0 to", "one output"),
     "logits: no backward": _module(
         lambda: _Heads(Tensor.detach), ValueError, "must depend on the inputs", "no gradient", "Remove"
     ),

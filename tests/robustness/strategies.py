@@ -86,7 +86,8 @@ def _targets(draws: np.random.Generator, size: int, classes: int, kind: Any, dty
     if kind == "integer":
         return labels.to(dtype)
     if kind == "one-hot":
-        return torch.nn.functional.one_hot(labels, classes).to(dtype)
+        rows = torch.nn.functional.one_hot(labels, classes).to(dtype)
+        return rows if classes > 1 else rows.float()  # a column of integers is one of labels
     return torch.softmax(torch.from_numpy(draws.normal(size=(size, classes)) * 5), 1).to(dtype)
 
 

@@ -65,7 +65,8 @@ def test_the_clean_targets_of_the_batch_at_hand_are_reachable() -> None:
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             callback: CoMixup = self.trainer.callbacks[0]  # type: ignore[attr-defined]
             clean = make_data()[1][16 * batch_idx : 16 * batch_idx + 16]
-            assert callback.clean_targets is None if batch[1].ndim == 1 else torch.equal(callback.clean_targets, clean)
+            found = callback.clean_targets
+            assert found is None if batch[1].ndim == 1 else found is not None and torch.equal(found, clean)
             return super().training_step(batch, batch_idx)
 
     callback = CoMixup(seed=0, prob=0.5)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from lightning_comixup import CoMixup
 from lightning_comixup.method.channels import channels_first, restore_channels
-from tests.tiny import CLASSES, Tiny, fit, largest_difference, make_data
+from tests.tiny import CLASSES, Tiny, fit, is_clean_pass, largest_difference, make_data
 
 _Y = make_data(16)[1]
 
@@ -30,7 +30,8 @@ class Layouts(Tiny):
         return super().forward(channels_first(inputs, self.channel_dim))
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        self.batches.append(batch)
+        if not is_clean_pass(self):
+            self.batches.append(batch)
         return super().training_step(batch[:2], batch_idx)
 
 

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 
 from lightning_comixup import CoMixup
-from tests.tiny import Tiny, fit, largest_difference, make_network, replay
+from tests.tiny import Tiny, fit, largest_difference, make_loader, make_network, replay
+
+
+class Plain(pl.LightningModule):
+    """Keeps nothing that a compiled step would depend on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = make_network()
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(self.network(batch[0]), batch[1])
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
@@ -24,3 +40,22 @@ def test_the_step_is_the_loops(whole: bool, clean_weight: float) -> None:
         fit(module, CoMixup(seed=0, clean_weight=clean_weight))
         module.network = network
     assert largest_difference(module, replay(start, module.seen, clean_weight=clean_weight)) < 1e-6
+
+
+def test_each_of_the_two_steps_is_compiled_once() -> None:
+    compiled: list[int] = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        compiled.append(len(inputs))
+        return graph.forward
+
+    def train(epochs: int) -> int:
+        compiled.clear()
+        torch.compiler.reset()
+        module: Any = torch.compile(Plain(), backend=backend)
+        fit(module, CoMixup(seed=0), loader=make_loader(48), max_epochs=epochs)
+        return len(compiled)
+
+    once = train(2)
+    assert once > 0
+    assert train(5) == once

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_comixup import CoMixup, CoMixupMixin
+from lightning_comixup.training.current_batch import CurrentBatch
+from lightning_comixup.training.training_step import MixedStep
 from tests.tiny import CLASSES, fit, is_clean_pass, largest_difference, make_data, make_loader, make_network
 
 
@@ -138,12 +140,14 @@ def test_the_saliency_is_that_of_the_own_loss() -> None:
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             return F.cross_entropy(self.network(inputs), targets, weight=torch.tensor([0.0, 1.0, 1.0, 1.0, 1.0]))
 
-    class Keeping(CoMixup):
-        def _keep(self, step: Any, module: pl.LightningModule) -> None:
-            seen.append(step.saliency)
-            super()._keep(step, module)
+    def keep(step: MixedStep, *others: Any) -> None:
+        assert step.saliency is not None
+        seen.append(step.saliency)
+        CurrentBatch.keep(callback._current, step, *others)
 
-    fit(Watching(), Keeping(seed=0), max_epochs=1)
+    callback = CoMixup(seed=0)
+    vars(callback._current)["keep"] = keep
+    fit(Watching(), callback, max_epochs=1)
     for saliency, (_, targets) in zip(seen, make_loader(), strict=True):
         assert torch.equal(saliency.flatten(1).sum(1) == 0, targets == 0)
 
@@ -297,3 +301,22 @@ def test_manual_steps_are_not_called_twice() -> None:
 
     with pytest.raises(ValueError, match=r"must not be \"training_step\" with manual optimization"):
         fit(Manual(), CoMixup(manual_optimization=True, clean_loss="training_step"))
+
+
+@pytest.mark.parametrize(("smoothing", "times"), [(0.0, 0), (0.1, 1)])
+def test_targets_that_come_mixed_already_are_said_once(
+    smoothing: float, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs, targets = make_data(20)
+    rows = F.one_hot(targets, CLASSES) * (1 - smoothing) + smoothing / CLASSES
+    with caplog.at_level("INFO"):
+        fit(Own(), loader=DataLoader(TensorDataset(inputs, rows), batch_size=10))
+    assert sum("batches are mixed twice" in record.getMessage() for record in caplog.records) == times
+
+
+def test_a_solver_that_mixes_nothing_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        fit(Own(), CoMixup(seed=0, smoothness=1.5, penalty_threshold=0.0), max_epochs=30)
+    said = [record.getMessage() for record in caplog.records if "nothing was mixed" in record.getMessage()]
+    assert len(said) == 1
+    assert "Lower smoothness" in said[0]

@@ -1,0 +1,68 @@
+"""The batch at hand, from its mixing until its step is over."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies import Strategy
+from torch import Tensor
+
+from lightning_comixup.soft_targets.targets import flatten_labels
+from lightning_comixup.training.batch_replacement import BatchReplacement
+from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
+from lightning_comixup.training.clean_loss import find_source
+from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.mixed_pass import mixed_pass
+from lightning_comixup.training.run_state import RunState
+from lightning_comixup.training.training_step import MixedStep
+
+
+class CurrentBatch:
+    """Passes a mixed batch on to `training_step`, and its clean gradient to the backward of the mixed loss."""
+
+    def __init__(self) -> None:
+        """Start without a batch."""
+        self.clean_targets: Tensor | None = None  # None if the batch is not mixed
+        self._gradient: CleanGradient | None = None
+        self._replacement = BatchReplacement()
+
+    def install(self, strategy: Strategy) -> None:
+        """Make it possible to replace the batches of a strategy, until `release`."""
+        self._replacement.install(strategy)
+
+    def keep(self, step: MixedStep, module: pl.LightningModule, config: MixingConfig, run: RunState) -> None:
+        """Keep what a mixed step leaves for the hooks after it."""
+        self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
+        self.clean_targets = flatten_labels(step.clean.parts.targets)
+        took_cross_entropy = config.clean_loss == "auto" and find_source(module, config) == "forward"
+        expects = took_cross_entropy and not module.automatic_optimization
+        prepare = partial(mixed_pass, module, step.targets, run, expects_cross_entropy=expects)
+        self._replacement.replace(step.clean.batch, step.batch, prepare)
+
+    def add_clean_gradient(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Add the clean gradient to each `.grad`, if there is one."""
+        if self._gradient is not None:
+            self._gradient.add(trained_parameters(trainer, module))
+
+    def finish(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
+        """Report a clean gradient that no backward has consumed; the targets stay until the next batch."""
+        gradient, self._gradient = self._gradient, None
+        self._replacement.forget()
+        if gradient is not None:
+            check_consumed(gradient, trainer, module, outputs)
+
+    def forget(self) -> None:
+        """Forget the batch."""
+        self._gradient = self.clean_targets = None
+        self._replacement.forget()
+
+    def release(self) -> None:
+        """Forget the batch and leave the strategy as it was; this is safe at any time."""
+        self._replacement.remove()
+        self.forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the state of a run out of copies and pickles."""
+        return vars(CurrentBatch()).copy()

@@ -1,0 +1,80 @@
+"""Where the channels of the inputs are: seen from the first layer that takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from lightning_comixup.training.derived_tensors import argument, storages, tensors_in, users_line
+
+_CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and the number of dimensions that they slide along
+_RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")
+# A layer of numbers in a row may as well mix positions: only series (B, T, C) are told from it.
+_LINEAR = "linear"
+
+
+class LayoutWatch(TorchFunctionMode):
+    """Follows the inputs to the first layer, and raises an error if that takes other channels than are mixed.
+
+    A series (B, T, C) or a video (B, T, C, H, W) that is cut across its channels makes no error: the result is wrong
+    without a word. Only the default, channel_dim=1, is doubted; any other value was chosen.
+    """
+
+    def __init__(self, inputs: Tensor, channel_dim: int | None) -> None:
+        """Watch what the module does with its inputs, (B, ...)."""
+        super().__init__()
+        self._shape = tuple(inputs.shape)
+        self._is_open = channel_dim == 1
+        # Of each tensor that has the inputs' values: which of their dimensions each of its own is.
+        self._axes: dict[int, tuple[Tensor, tuple[int | None, ...]]] = {id(inputs): (inputs, tuple(range(inputs.ndim)))}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call a function of PyTorch; follow the inputs through it, or see that it is the first layer."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        source = argument(args, kwargs, 0, "input")
+        if self._is_open and id(source) in self._axes:
+            self._check_layer(name, source)
+        result = func(*args, **kwargs)
+        if self._is_open:
+            self._follow(args, kwargs, result)
+        return result
+
+    def _check_layer(self, name: str, source: Tensor) -> None:
+        axes = self._axes[id(source)][1]
+        slides = _CONVOLUTIONS.get(name)
+        if slides is not None and source.ndim == slides + 2:
+            self._is_open = False
+            self._compare(name, axes[1], axes[2:])
+        elif source.ndim == 3 and (name in _RECURRENT or (name == _LINEAR and len(self._shape) == 3)):
+            self._is_open = False
+            self._compare(name, axes[2], axes[:2])
+
+    def _compare(self, name: str, found: int | None, others: tuple[int | None, ...]) -> None:
+        """Raise an error if a layer has its channels elsewhere than in dimension 1."""
+        if found == 1 or (found is None and 1 not in others):
+            return
+        where = "no dimension" if found is None else f"dimension {found}"
+        remedy = None if found is None else found - len(self._shape) if found == len(self._shape) - 1 else found
+        raise ValueError(
+            "channel_dim must say where the inputs have their channels, found 1, but for inputs of shape "
+            f"{self._shape} {name} at {users_line()} takes {where} for them: pass CoMixup(channel_dim={remedy}). "
+            f"If dimension 1 is right all the same, pass CoMixup(channel_dim={1 - len(self._shape)})."
+        )
+
+    def _follow(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Note which dimensions a result has, if it has the inputs' values: a view, or one value for each."""
+        source = next((tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self._axes), None)
+        if source is None or not isinstance(result, Tensor):
+            return
+        axes = self._axes[id(source)][1]
+        if storages([result]) & storages([source]):
+            places = {(source.shape[k], source.stride(k)): axis for k, axis in enumerate(axes) if source.shape[k] > 1}
+            found = tuple(places.get(place) for place in zip(result.shape, result.stride(), strict=True))
+            self._axes[id(result)] = result, found
+        elif result.shape == source.shape:
+            self._axes[id(result)] = result, axes
