@@ -211,7 +211,7 @@ def check_class_targets(targets: Tensor, name: str = "targets") -> None:
         raise ValueError(
             f"{name} must be (B,) integer or (B, K) class probabilities, found shape {tuple(targets.shape)} of "
             f"{targets.dtype}. Convert class labels by `.long()`; for regression and the like use "
-            "CoMixup(linear_targets=True) and override comixup_clean_loss."
+            "CoMixup(linear_targets=True)."
         )
 
 

@@ -63,6 +63,7 @@ def require_gradient(gradient: Tensor | None) -> Tensor:
         raise ValueError(
             "The loss must depend on the inputs for their saliency to exist, found no gradient at them: the module "
             "detaches its input, or runs its forward without grad. Remove the detach(), or override "
-            "`comixup_clean_loss` to differentiate with respect to the tensor it is given."
+            "`comixup_clean_loss` to differentiate with respect to the tensor it is given. For features that are "
+            "frozen without grad, pass CoMixup(saliency=...), a function of your own."
         )
     return gradient

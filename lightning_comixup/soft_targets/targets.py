@@ -68,7 +68,7 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str, ignor
     if num_classes is None:
         raise ValueError(
             "num_classes must be given for integer targets, found None: a batch need not hold every class. Pass "
-            "num_classes=K."
+            "num_classes=K; for a single logit or other targets that are numbers CoMixup(linear_targets=True)."
         )
     targets = targets.long()  # other types have no minimum, or wrap around
     check_values = partial(_check_integers, targets, num_classes, name, ignore_index)

@@ -70,7 +70,7 @@ def run_clean_pass(
     all_parameters = [*module.parameters(), *trained_parameters(trainer, module)] if backward else []
     with modes, cleared_gradients(all_parameters), torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
-        with trainer.precision_plugin.forward_context():
+        with trainer.precision_plugin.forward_context(), run.gradient_flags.settable(module):
             found = compute_clean_loss(trainer, module, clean, copy, config, run)
         if found is None:
             return None

@@ -19,6 +19,7 @@ _LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
 RESHAPING = (
     *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
     *("detach", "clone", "contiguous", "cpu", "cuda", "expand", "repeat", "repeat_interleave"),
+    "__deepcopy__",
 )
 CASTS = (
     *("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16"),
@@ -59,16 +60,18 @@ class DerivedTensors(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch, and note whether its results are derived."""
         kwargs = kwargs or {}
-        given = list(tensors_in((args, kwargs)))
-        found = [tensor for tensor in given if self.is_derived(tensor)]
         name = getattr(func, "__name__", "")
+        # What else `deepcopy` passes on is its own record, with objects that are not complete yet.
+        shown = args[:1] if name == "__deepcopy__" else args
+        given = list(tensors_in((shown, kwargs)))
+        found = [tensor for tensor in given if self.is_derived(tensor)]
         if not found and name not in self.always_shown:
             return func(*args, **kwargs)
-        self.before_call(name, args, kwargs)
+        self.before_call(name, shown, kwargs)
         result = func(*args, **kwargs)
         if found and (len(found) == len(given) or (name in _LIKE and self.is_derived(given[0]))):
             self._note_results(name, given[0], list(tensors_in(result)))
-        self.after_call(name, args, found, result)
+        self.after_call(name, shown, found, result)
         return result
 
     def _note_results(self, name: str, source: Tensor, results: list[Tensor]) -> None:
@@ -126,8 +129,9 @@ def storages(tensors: Iterable[Tensor]) -> set[int]:
 
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory; 0 if it has none."""
-    # Other classes of tensors, such as shards, may have no memory of their own; those within torch.func refuse to say.
-    if type(tensor) is not Tensor or tensor.layout != torch.strided:
+    # Classes that replace PyTorch's operators, such as shards, may have none of their own; those within torch.func
+    # refuse to say.
+    if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__ or tensor.layout != torch.strided:
         return 0
     try:
         return tensor.untyped_storage().data_ptr()

@@ -13,14 +13,18 @@ _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here."
 )
-# Losses and metrics that want integers raise these; the errors of PyTorch and torchmetrics do not name the cause.
-_ERRORS_OF_TARGETS = (IndexError, RuntimeError, TypeError, ValueError)
+# Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
+_ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
     "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
     "comixup_loss of CoMixupMixin and torch's cross_entropy take them, for a loss that only takes integers "
     "comixup_loss(..., loss_fn=...), and so does the metric SoftTargetAccuracy; CoMixup.clean_targets has the integers "
     "of the clean batch."
 )
+
+
+class MisusedTargetsError(ValueError):
+    """A step takes mixed targets for what they are not; the message says all that there is to say."""
 
 
 @contextmanager
@@ -39,7 +43,7 @@ def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
     try:
         yield
     except _ERRORS_OF_TARGETS as error:
-        if have_classes:
+        if have_classes and not isinstance(error, MisusedTargetsError):
             _add_note(error, f"{_MIXED_TARGETS} The error arose at {users_line(error)}.")
         raise
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.planning import LabelingReport
+from lightning_comixup.training.gradient_flags import GradientFlags
 from lightning_comixup.training.metric_routing import MetricRouting
 from lightning_comixup.training.target_kind import TargetKind
 
@@ -24,6 +25,7 @@ class RunState:
     target_kinds: tuple[TargetKind, ...] | None = None
     has_watched_step: bool = False  # whether the first mixed step is over
     metrics: MetricRouting = field(default_factory=MetricRouting)
+    gradient_flags: GradientFlags = field(default_factory=GradientFlags)
     last_report: LabelingReport | None = None  # of the last mixed batch
     _unmixed_in_a_row: int = 0
     _said: set[str] = field(default_factory=set)

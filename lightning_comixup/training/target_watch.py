@@ -17,17 +17,19 @@ from lightning_comixup.training.derived_tensors import (
     tensors_in,
     users_line,
 )
+from lightning_comixup.training.error_notes import MisusedTargetsError
 from lightning_comixup.training.loss_watch import BINARY_LOSSES, NUMBER_LOSSES
 
 _AS_INTEGERS = (
     "take `targets if targets.ndim == 1 else targets.argmax(1)`, which works for clean batches too, or the metric "
-    "SoftTargetAccuracy"
+    "SoftTargetAccuracy; in a loss of your own `self.comixup_loss(logits, targets, loss_fn=...)` of CoMixupMixin"
 )
 _AS_LOSS = (
     "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which take class "
     "probabilities; for a loss that only takes integers `self.comixup_loss(logits, targets, loss_fn=...)`"
 )
-_AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K)`, which works for clean batches too"
+_AS_CAST = f"leave the cast out where a loss takes them; elsewhere {_AS_INTEGERS}"
+_AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
 # For targets that are numbers, whatever the misuse.
 _AS_NUMBERS = (
     "take a loss of floating targets or a threshold such as `targets > 0.5`, or move what needs the original targets "
@@ -35,7 +37,8 @@ _AS_NUMBERS = (
 )
 _REPLACEABLE = (
     "for a model of transformers that computes its loss itself "
-    "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`"
+    "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`, or, "
+    "if that changes nothing, `torch.nn.functional.cross_entropy(outputs.logits, targets)` in the step"
 )
 _WEIGHTS = (
     "CoMixup: torch's weighted cross-entropy divides by the weights of integer targets, but by the batch size for "
@@ -55,6 +58,7 @@ _COUNTS = ("one_hot", "bincount", "histc", "unique", "unique_consecutive", "_ret
 _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
+_PASSED_ON = "CoMixup: what training_step does with the targets outside PyTorch (numpy, tolist) at"
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
@@ -72,6 +76,7 @@ class TargetWatch(DerivedTensors):
         super().__init__(targets)
         self._are_classes, self._binary_rows = are_classes, binary_rows
         self.notes: list[str] = []  # on what is right but not what it was on the clean batch
+        self._chosen: dict[int, Tensor] = {}  # what the step decided by them, such as `argmax`, and computes with
         self._senseless: dict[int, tuple[Tensor, str]] = {}  # results that must not be used, and what they are
 
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -99,8 +104,8 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not go into a loss of integers", name, _AS_LOSS)
         if name in _INDEXED_BY and any(self._is_soft(index) for index in _indices(name, args, kwargs)):
             raise self._error("must not be an index", name, _AS_LOSS)
-        if self._are_classes and name in _TO_NUMPY:
-            raise self._error("must not be passed on as integers", name, _AS_INTEGERS)
+        if self._are_classes and name in _TO_NUMPY:  # to be stored or drawn, or to be compared
+            self.notes.append(f"{_PASSED_ON} {users_line()} gets class probabilities (B, K), not integers.")
         if self._are_classes and name in ("cross_entropy", *NUMBER_LOSSES):
             self._check_loss(name, args, kwargs)
         if self._are_classes and name in (*_BY_ELEMENT, *_ORDERINGS):
@@ -108,6 +113,13 @@ class TargetWatch(DerivedTensors):
 
     def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
         """Note results that make no sense: a cast to integers, a comparison with a class. They must not be used."""
+        if name not in CASTS:
+            decided = [part for part in tensors_in(result) if not part.is_floating_point()]
+            follows = all(id(part) in self._chosen for part in derived if isinstance(part, Tensor))
+            self._chosen |= {id(part): part for part in (tensors_in(result) if follows else decided)}
+        elif all(id(part) in self._chosen for part in derived):
+            self._chosen |= {id(part): part for part in tensors_in(result)}
+            return
         if not isinstance(result, Tensor):
             return
         if name in CASTS and not result.is_floating_point() and any(map(_is_floating, derived)):
@@ -123,7 +135,7 @@ class TargetWatch(DerivedTensors):
         return self.has_same_values(args[0]) and isinstance(args[1], int) and args[1] > 1
 
     def _is_soft(self, tensor: object) -> bool:
-        return self.is_derived(tensor) and _is_floating(tensor)
+        return self.is_derived(tensor) and _is_floating(tensor) and id(tensor) not in self._chosen
 
     def _check_senseless(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for the use of a senseless result; one that only a metric gets does no harm."""
@@ -131,7 +143,8 @@ class TargetWatch(DerivedTensors):
         if name in _ASSERTED or (name in RESHAPING and name != "__getitem__"):  # a metric may get them through these
             return
         for _, found in (self._senseless[id(tensor)] for tensor in tensors if id(tensor) in self._senseless):
-            raise self._error("must not be taken for integers", f"{found}, whose result is used", _AS_INTEGERS)
+            remedy = _AS_CAST if "cast" in found else _AS_INTEGERS
+            raise self._error("must not be taken for integers", f"{found}, whose result is used", remedy)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
         """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
@@ -163,11 +176,11 @@ class TargetWatch(DerivedTensors):
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
             self.notes.append(_WEIGHTS)
 
-    def _error(self, rule: str, found: str, remedy: str) -> ValueError:
+    def _error(self, rule: str, found: str, remedy: str) -> MisusedTargetsError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
         advice = remedy if self._are_classes else _AS_NUMBERS
         # Not a TypeError: `==` would take one for "not implemented".
-        return ValueError(
+        return MisusedTargetsError(
             f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. Where they are used, {advice}."
         )
 

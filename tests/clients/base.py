@@ -43,6 +43,7 @@ class Client:
     inputs: Getter = itemgetter(0)  # where the batch has its inputs
     targets: Getter = itemgetter(1)
     trainer: dict[str, Any] = field(default_factory=dict)  # further arguments of the Trainer
+    trainer_class: Callable[..., Any] = pl.Trainer  # or that of the package `pytorch_lightning`
     callbacks: Callable[[], list[pl.Callback]] = list  # of the project itself
     scores: tuple[Score, ...] = ()
     loss_key: str | None = None  # the logged mean of the training loss

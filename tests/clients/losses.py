@@ -140,7 +140,14 @@ def trains(name: str, style: str, loss: Callable[[], nn.Module], lr: float = 0.0
 
 def refused(name: str, style: str, loss: Callable[[], nn.Module], needed: str) -> Client:
     return Client(
-        name, style, partial(make, loss), image_loader, lines=1, needed=needed, refusal="comixup_loss", names_line=True
+        name,
+        style,
+        partial(make, loss),
+        image_loader,
+        lines=1,
+        needed=needed,
+        refusal=r"comixup_loss|F\.one_hot",
+        names_line=True,
     )
 
 

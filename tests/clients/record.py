@@ -129,7 +129,7 @@ def train(client: Client, *, with_callback: bool = True) -> Run:
         module = client.make_module()
         if with_callback:
             callbacks.append(CoMixup(seed=0, **client.settings))
-        trainer = pl.Trainer(accelerator="cpu", callbacks=callbacks, **(settings | client.trainer))
+        trainer = client.trainer_class(accelerator="cpu", callbacks=callbacks, **(settings | client.trainer))
         run = Run(module, copy.deepcopy(module), trainer, steps, said=said)
         _record(run)
         torch.manual_seed(SEED)
@@ -145,7 +145,8 @@ def _fit(client: Client, run: Run) -> None:
     if isinstance(data, pl.LightningDataModule):
         run.trainer.fit(run.module, datamodule=data)
         return
-    validation = client.make_loader() if is_overridden("validation_step", run.module) else None
+    [base] = [kind for kind in type(run.module).__mro__ if kind.__name__ == "LightningModule"]
+    validation = client.make_loader() if is_overridden("validation_step", run.module, base) else None
     run.trainer.fit(run.module, data, validation)
 
 

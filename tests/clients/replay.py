@@ -139,7 +139,9 @@ def _optimizers(module: Any) -> tuple[list[Any], list[tuple[Any, str]]]:
     if isinstance(configured, Mapping):
         found = configured.get("lr_scheduler")
         found = {"scheduler": found} if found is not None and not isinstance(found, Mapping) else found
-        return [configured["optimizer"]], [] if found is None else [_with_interval(found)]
+        # The patience of one that waits for a plateau is longer than the run.
+        waits = found is not None and isinstance(found["scheduler"], torch.optim.lr_scheduler.ReduceLROnPlateau)
+        return [configured["optimizer"]], [] if found is None or waits else [_with_interval(found)]
     if isinstance(configured, tuple):
         return list(configured[0]), [(scheduler, "epoch") for scheduler in configured[1]]
     return (configured if isinstance(configured, list) else [configured]), []

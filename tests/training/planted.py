@@ -187,7 +187,7 @@ MISUSES: list[Use] = [
     *(one_hot, one_hot_of_a_cast, counted, found_unique, in_a_histogram, as_index, as_index_after_a_cast),
     *(as_index_of_weights, as_index_to_write_to, gathered, gathered_after_a_cast, scattered, selected),
     *(added_by_index, embedded, in_nll_loss, in_an_object_of_nll_loss, in_a_margin_loss, flattened, masked, shifted),
-    *(in_a_loss_that_depends_on_the_dtype, as_numpy, as_array, as_list),
+    in_a_loss_that_depends_on_the_dtype,
 ]
 
 

@@ -24,7 +24,7 @@ from tests.training.planted import MISUSES, Use, last_line
 _REMEDIES = (
     "targets.argmax(1)",
     "self.comixup_loss(logits, targets)",
-    "`targets if targets.ndim == 2 else F.one_hot(targets, K)`",
+    "`targets if targets.ndim == 2 else F.one_hot(targets, K).float()`",
 )
 
 
@@ -333,3 +333,13 @@ def test_a_batch_that_is_left_out_does_not_end_the_watch() -> None:
     module = LeavingOut(planted.compared_with_one_class)
     with pytest.raises(ValueError, match="must not be compared with integers"):
         fit(module, CoMixup(seed=0), loader=_loader(10), max_epochs=1)
+
+
+@pytest.mark.parametrize("use", [planted.as_numpy, planted.as_array, planted.as_list])
+def test_what_leaves_pytorch_is_said_but_not_refused(use: Use, caplog: pytest.LogCaptureFixture) -> None:
+    """It may be stored or drawn; whether it is compared with integers cannot be seen."""
+    with caplog.at_level("INFO"):
+        fit(Using(use), CoMixup(seed=0), loader=_loader(10), max_epochs=2)
+    said = [record.getMessage() for record in caplog.records if "outside PyTorch" in record.getMessage()]
+    assert len(said) == 1
+    assert f"at {last_line(use)} gets class probabilities" in said[0]
