@@ -130,12 +130,12 @@ def storages(tensors: Iterable[Tensor]) -> set[int]:
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory; 0 if it has none."""
     # Classes that replace PyTorch's operators, such as shards, may have none of their own; those within torch.func
-    # refuse to say.
+    # refuse to say, and lazy parameters have none yet.
     if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__ or tensor.layout != torch.strided:
         return 0
     try:
         return tensor.untyped_storage().data_ptr()
-    except NotImplementedError:
+    except (NotImplementedError, ValueError):
         return 0
 
 

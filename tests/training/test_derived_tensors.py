@@ -122,3 +122,12 @@ def test_modules_that_hide_their_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert can_watch(plain, is_compiled=False)
     assert not can_watch(plain, is_compiled=True)
     assert not can_watch(compiled, is_compiled=False)
+
+
+def test_a_lazy_parameter_has_no_memory_yet() -> None:
+    layer = nn.LazyLinear(2)
+    assert storages([layer.weight]) == set()
+    with DerivedTensors([torch.ones(1)]) as watch:
+        output = layer(torch.ones(2, 3))
+    assert output.shape == (2, 2)
+    assert not watch.is_derived(output)
