@@ -87,10 +87,8 @@ class _Search:
 
     def __init__(self, batch: Any, config: MixingConfig) -> None:
         self._batch, self._config = batch, config
-        named: list[tuple[str, Any]] = [("input_key", config.input_key), ("target_key", config.target_key)]
-        named += [("also_mix", key) for key in config.also_mix]
-        named += [("also_average", key) for key in config.also_average]
-        taken = {id(get_part(batch, name, key)) for name, key in named if key is not None}
+        named = config.named_keys(config.input_key, config.target_key)
+        taken = {id(get_part(batch, name, key)) for name, key in named}
         self._leaves = [leaf for leaf in tensor_leaves(batch) if leaf.path and id(leaf.tensor) not in taken]
         is_sequence = isinstance(batch, list | tuple)
         self._positions = [(k, part) for k, part in enumerate(batch) if id(part) not in taken] if is_sequence else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_info
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_comixup.method.channels import channel_advice, check_channels
 from lightning_comixup.soft_targets.targets import flatten_labels
-from lightning_comixup.training.batch import ExhaustedLoaderError, get_part
+from lightning_comixup.training.batch import ExhaustedLoaderError, get_part, with_part
 from lightning_comixup.training.batch_keys import BatchKeys, find_keys, keys_fit
 from lightning_comixup.training.batch_layout import Leaf, tensor_leaves, unnamed_rows
 from lightning_comixup.training.config import MixingConfig
@@ -38,16 +38,27 @@ class CleanBatch(NamedTuple):
         """Return the inputs, and those of `also_mix`."""
         return [self.parts.inputs, *self.parts.others]
 
-    def labels(self) -> list[Tensor]:
+    def targets(self) -> list[Tensor]:
         """Return the targets, and the parts of `also_average`."""
         return [self.parts.targets, *self.parts.averaged]
 
     def unnamed_labels(self) -> list[Tensor]:
         """Return integers that nobody named, with a number for each sample: those of a second head, say."""
-        named = {id(part) for part in (*self.inputs(), *self.labels())}
+        named = {id(part) for part in (*self.inputs(), *self.targets())}
         leaves = [leaf.tensor for leaf in tensor_leaves(self.batch) if id(leaf.tensor) not in named]
         rows = [part for part in leaves if part.shape[:1] == self.parts.inputs.shape[:1]]
         return [part for part in rows if not part.is_floating_point()]
+
+    def with_parts(
+        self, inputs: Sequence[Tensor], targets: Sequence[Tensor], config: MixingConfig, *, in_place: bool
+    ) -> Any:
+        """Return the batch with the parts of `inputs()` and of `targets()` replaced, see `with_part`."""
+        input_key, target_key = self.parts.keys
+        keys = [input_key, *config.also_mix, target_key, *config.also_average]
+        batch = self.batch
+        for key, part in zip(keys, [*inputs, *targets], strict=True):
+            batch = with_part(batch, key, part, in_place=in_place)
+        return batch
 
 
 class BatchReader:
@@ -121,10 +132,7 @@ class BatchReader:
 
 def named_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> list[Any]:
     """Return the parts that are mixed as they are in the batch: inputs, targets, then the others and the averaged."""
-    named: list[tuple[str, Any]] = [("input_key", keys.input_key), ("target_key", keys.target_key)]
-    named += [("also_mix", key) for key in config.also_mix]
-    named += [("also_average", key) for key in config.also_average]
-    return [get_part(batch, name, key) for name, key in named]
+    return [get_part(batch, name, key) for name, key in config.named_keys(*keys)]
 
 
 def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:

@@ -83,7 +83,7 @@ def compute_clean_loss(
 
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
     """
-    targets = clean.labels()
+    targets = clean.targets()
     earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
@@ -131,13 +131,10 @@ def _lent(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[A
 
     A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
     """
-    input_key, target_key = clean.parts.keys
-    keys = [input_key, *config.also_mix, target_key, *config.also_average]
-    batch = copy_containers(clean.batch)
+    input_key = clean.parts.keys.input_key
+    copied = clean._replace(batch=copy_containers(clean.batch))
     try:
-        for key, part in zip(keys, [inputs, *clean.parts.others, *clean.labels()], strict=True):
-            batch = with_part(batch, key, part, in_place=True)
-        yield batch
+        yield copied.with_parts([inputs, *clean.parts.others], clean.targets(), config, in_place=True)
     finally:
         if is_pair(input_key):
             with_part(clean.batch, input_key, clean.parts.inputs, in_place=True)
@@ -157,7 +154,7 @@ def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> Targe
 
     Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
     """
-    targets = [*clean.labels(), *clean.unnamed_labels()]
+    targets = [*clean.targets(), *clean.unnamed_labels()]
     known = storages(targets)
     return TargetTests(
         lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches),

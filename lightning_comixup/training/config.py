@@ -80,9 +80,7 @@ class MixingConfig:
         check_flag("manual_optimization", self.manual_optimization, advice=advice)
 
     def _check_keys(self) -> None:
-        given = [(name, getattr(self, name)) for name in ("input_key", "target_key")]
-        keys = [(name, key) for name, key in given if key is not None]
-        keys += [(name, key) for name in ("also_mix", "also_average") for key in getattr(self, name)]
+        keys = self.named_keys(self.input_key, self.target_key)
         for name, key in keys:
             check_key(name, key)
         _check_distinct([key for _, key in keys])
@@ -90,6 +88,16 @@ class MixingConfig:
             if number is not None:
                 advice = "Use None for a part that is not of classes."
                 check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
+
+    def named_keys(self, input_key: BatchKey | None, target_key: BatchKey | None) -> list[tuple[str, BatchKey]]:
+        """Return the key of each part that is mixed, with the name of the argument that gives it.
+
+        The inputs come first, then the targets, `also_mix` and `also_average`; a key that is None is left out.
+        """
+        keys = [("input_key", input_key), ("target_key", target_key)]
+        keys += [("also_mix", key) for key in self.also_mix]
+        keys += [("also_average", key) for key in self.also_average]
+        return [(name, key) for name, key in keys if key is not None]
 
 
 def _check_distinct(keys: list[BatchKey]) -> None:
