@@ -14,7 +14,14 @@ from lightning_comixup.training.batch import ExhaustedLoaderError, get_part, wit
 from lightning_comixup.training.batch_keys import BatchKeys, find_keys, keys_fit
 from lightning_comixup.training.batch_layout import Leaf, tensor_leaves, unnamed_rows
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.validation import check_averaged, check_class_targets, check_device, check_mixable, check_rows
+from lightning_comixup.validation import (
+    check_class_targets,
+    check_dense,
+    check_device,
+    check_mixable,
+    check_rows,
+    is_mixable,
+)
 
 
 class BatchParts(NamedTuple):
@@ -155,7 +162,7 @@ def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
         check_device(name, part, inputs)
     _check_targets(targets, config.linear_targets)
     for part in averaged:
-        check_averaged("also_average", part)
+        _check_averaged("also_average", part)
     _check_no_gradient(inputs, targets, *others, *averaged)
     return BatchParts(inputs, targets, others, averaged, keys)
 
@@ -167,10 +174,17 @@ def _usable(part: Any) -> Any:
 
 def _check_targets(targets: Tensor, linear: bool | None) -> None:
     """Check what can be said before the losses of the step have shown what the targets are."""
-    check_averaged("targets", targets)
+    _check_averaged("targets", targets)
     is_map = targets.ndim > 2 and not targets.is_floating_point()
     if linear is False or (linear is None and (is_map or targets.is_complex())):
         check_class_targets(flatten_labels(targets))
+
+
+def _check_averaged(name: str, part: Tensor) -> None:
+    """Check that a tensor can be averaged: dense, of any dtype but the floating ones of 8 bits."""
+    check_dense(name, part)
+    if part.is_floating_point() and not is_mixable(part.dtype):
+        raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")
 
 
 def _check_no_gradient(*parts: Tensor) -> None:

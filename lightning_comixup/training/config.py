@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.training.seeding import BatchDraws
-from lightning_comixup.validation import check_choice, check_count, check_flag, check_function, check_number
+from lightning_comixup.validation import (
+    LEAST_INTEGER,
+    check_choice,
+    check_count,
+    check_flag,
+    check_function,
+    check_number,
+)
 
 Getter = Callable[[Any], Any]
 Setter = Callable[[Any, Any], Any]
@@ -69,7 +76,7 @@ class MixingConfig:
             check_flag("linear_targets", self.linear_targets, advice=advice)
         if self.ignore_index is not None:
             advice = "Leave it None for that of the loss."
-            check_count("ignore_index", self.ignore_index, lowest=-(2**63), advice=advice)
+            check_count("ignore_index", self.ignore_index, lowest=LEAST_INTEGER, advice=advice)
         advice = 'Use "training_step" for the module\'s own step, "forward" for the cross-entropy of its logits.'
         check_choice("clean_loss", self.clean_loss, get_args(CleanLoss), advice=advice)
         advice = 'Use "grad" unless the module has re-entrant checkpointing.'
