@@ -36,7 +36,7 @@ def check_logits(logits: Tensor) -> None:
     if logits.shape[1] < 2:
         raise ValueError(
             f"logits must have at least two classes, found shape {tuple(logits.shape)}: the loss would be constant. "
-            "For a single logit use torch's binary_cross_entropy_with_logits in training_step."
+            "For a single logit use torch's binary_cross_entropy_with_logits: in training_step, or as the loss_fn."
         )
 
 

@@ -35,7 +35,7 @@ LOSSES = [
     _loss(TypeError, _LOGITS, "ndarray", "Pass the logits alone", logits=_L.numpy()),
     _loss(ValueError, _LOGITS, "shape (1, 4, 4)", "Pass the logits alone", logits=_L[None]),
     _loss(TypeError, "logits must be floating", "torch.int64", "Pass the logits alone", logits=_L.long()),
-    _loss(ValueError, "must have at least two classes", "shape (4, 1)", "linear_targets=True", logits=_L[:, :1]),
+    _loss(ValueError, "must have at least two classes", "shape (4, 1)", "For a single logit", logits=_L[:, :1]),
     _loss(ValueError, "targets must be (B,) or (B, K) for logits (2, 4)", "(4,)", "Give the module", logits=_L[:2]),
     _loss(ValueError, "must be on the device of the logits, meta", "cpu", "`.to(logits.device)`", logits=_L.to("meta")),
     _loss(TypeError, "targets must be a tensor", "list", "`torch.tensor`", targets=[0, 1, 2, 3]),

@@ -267,14 +267,14 @@ RUNS = {
         ValueError,
         "num_classes must be given",
         "None",
-        "Pass num_classes=K.",
+        "CoMixup(linear_targets=True)",
         saliency=lambda *_: _MAPS,
         clean_weight=0.0,
     ),
     "logits: a dict": _head(lambda logits: {"l": logits}, TypeError, _LOGITS, "dict", "override"),
     "logits: maps": _head(lambda logits: logits[..., None], ValueError, _LOGITS, "shape (8, 5, 1)", "override"),
     "logits: one": _head(
-        lambda logits: logits[:, :1], ValueError, "must have at least two", "shape (8, 1)", "override"
+        lambda logits: logits[:, :1], ValueError, "must have at least two", "shape (8, 1)", "For a single logit use"
     ),
     "logits: two": _head(lambda logits: logits[:, :2], ValueError, "must lie in [0, 2)", "0 to", "one output"),
     "logits: no backward": _module(
