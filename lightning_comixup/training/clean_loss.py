@@ -115,7 +115,7 @@ def _compute_loss(
     config: MixingConfig,
 ) -> Tensor | None:
     if source == "training_step":
-        with _lent(clean, inputs, config) as batch:
+        with _lent_batch(clean, inputs, config) as batch:
             return call_own_step(trainer, module, batch, clean.batch_idx)
     targets = flatten_labels(clean.parts.targets)
     if source == "comixup_clean_loss":
@@ -126,7 +126,7 @@ def _compute_loss(
 
 
 @contextmanager
-def _lent(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
+def _lent_batch(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
     """Lend the clean batch, with other inputs, to a step that may take its containers apart.
 
     A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
@@ -150,7 +150,7 @@ def _start_watching(
 
 
 def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:
-    """Return what tells the batch's targets, and what is computed from them, among a metric's arguments.
+    """Return the tests that recognise the batch's targets, and what is computed from them, in a metric's arguments.
 
     Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
     """

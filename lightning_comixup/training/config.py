@@ -63,7 +63,8 @@ class MixingConfig:
             TypeError: If a value has the wrong type.
         """
         if self.num_classes is not None:
-            check_count("num_classes", self.num_classes, advice="Leave it None where the logits or soft targets tell.")
+            advice = "Leave it None where the logits, the loss or soft targets show it."
+            check_count("num_classes", self.num_classes, advice=advice)
         advice = "Use 1 for the authors' step, or 0 for the saliency alone."
         check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
         self._check_keys()
