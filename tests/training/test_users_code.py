@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,23 +174,6 @@ def test_a_checkpoint_without_a_seed_leaves_the_run_its_own(tmp_path: Path) -> N
     callback = CoMixup(seed=4)
     make_trainer(callback, root=tmp_path).fit(Tiny(), make_loader(), ckpt_path=str(tmp_path / "validated.ckpt"))
     assert callback.seed == 4
-
-
-class Asserting(Plain):
-    """A loss that checks its targets by `assert`."""
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        assert batch[1].ndim == 1, "labels should be (B,)"
-        return super().training_step(batch, batch_idx)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="errors have no notes")
-def test_a_failed_assertion_on_mixed_targets_is_explained() -> None:
-    with pytest.raises(AssertionError, match="labels should be") as caught:
-        fit(Asserting())
-    [note] = caught.value.__notes__
-    assert "CoMixup mixed this batch" in note
-    assert "test_users_code.py:" in note
 
 
 class Tagged(Tensor):
