@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 # Counts go into compiled loops and sizes of tensors, which are 64-bit integers.
-_MOST_COUNT = 2**63 - 1
+LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
 # PyTorch has no arithmetic for floating dtypes of 8 bits.
 _FLOATING = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-
 _WIDE = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 
@@ -62,7 +61,7 @@ def check_count(name: str, value: object, lowest: int = 1, *, advice: str) -> No
         raise TypeError(f"{name} must be an integer of at least {lowest}, found {value!r}. {advice}")
     if value < lowest:
         raise ValueError(f"{name} must be an integer of at least {lowest}, found {value}. {advice}")
-    if int(value) > _MOST_COUNT:
+    if int(value) > MOST_INTEGER:
         bits = int(value).bit_length()
         raise ValueError(f"{name} must be an integer that fits 64 bits, found one of {bits} bits. {advice}")
 
@@ -223,17 +222,6 @@ def check_dense(name: str, tensor: Tensor) -> None:
     """
     if tensor.layout != torch.strided:
         raise TypeError(f"{name} must be dense, found layout {tensor.layout}. Convert with `.to_dense()`.")
-
-
-def check_averaged(name: str, part: Tensor) -> None:
-    """Check that a tensor can be averaged: any dtype will do but the floating ones without arithmetic.
-
-    Raises:
-        TypeError: If it is sparse, or floating of 8 bits.
-    """
-    check_dense(name, part)
-    if part.is_floating_point() and part.dtype not in _FLOATING:
-        raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")
 
 
 def check_rows(name: str, part: object, rows: int) -> None:

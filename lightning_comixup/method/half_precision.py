@@ -20,6 +20,8 @@ _EXPONENT = 4
 _LOWEST = 2.0**-24
 # The largest power of two in float16: a scale that a loss in float16 can pass on.
 _HIGHEST = 2.0**15
+# The largest scale: that of a gradient of 0 would overflow, and 0 times infinity is NaN. Heuristic.
+_HIGHEST_SCALE = 2.0**100
 
 
 def computes_in_half(outputs: object, inputs: Tensor) -> bool:
@@ -70,7 +72,7 @@ def scaled_gradient(loss: Tensor, logits: Tensor, leaf: Tensor) -> tuple[Tensor,
 
 def _scale(largest: Tensor) -> Tensor:
     exponents = torch.log2(largest.clamp(min=torch.finfo(torch.float32).tiny)).floor()
-    return torch.exp2(_EXPONENT - exponents).clamp(max=2.0**100)
+    return torch.exp2(_EXPONENT - exponents).clamp(max=_HIGHEST_SCALE)
 
 
 def _mixes_samples(module: nn.Module) -> bool:

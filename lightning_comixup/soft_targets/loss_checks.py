@@ -11,7 +11,15 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from lightning_comixup.validation import check_choice, check_class_targets, check_device, check_function, check_number
+from lightning_comixup.validation import (
+    LEAST_INTEGER,
+    MOST_INTEGER,
+    check_choice,
+    check_class_targets,
+    check_device,
+    check_function,
+    check_number,
+)
 
 LossKind = Literal["ce", "bce"]
 Reduction = Literal["mean", "sum", "none"]
@@ -78,7 +86,7 @@ def check_index(ignore_index: object) -> int | None:
         return None
     if isinstance(ignore_index, bool) or not isinstance(ignore_index, Integral):
         raise TypeError(f"ignore_index must be an integer, found {ignore_index!r}. Leave it None to ignore nothing.")
-    if not -(2**63) <= int(ignore_index) < 2**63:
+    if not LEAST_INTEGER <= int(ignore_index) <= MOST_INTEGER:
         raise ValueError(
             f"ignore_index must be an integer that fits 64 bits, found {ignore_index}. Use the data's, often -100."
         )

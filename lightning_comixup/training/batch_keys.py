@@ -87,10 +87,8 @@ class _Search:
 
     def __init__(self, batch: Any, config: MixingConfig) -> None:
         self._batch, self._config = batch, config
-        named: list[tuple[str, Any]] = [("input_key", config.input_key), ("target_key", config.target_key)]
-        named += [("also_mix", key) for key in config.also_mix]
-        named += [("also_average", key) for key in config.also_average]
-        taken = {id(get_part(batch, name, key)) for name, key in named if key is not None}
+        named = config.named_keys(config.input_key, config.target_key)
+        taken = {id(get_part(batch, name, key)) for name, key in named}
         self._leaves = [leaf for leaf in tensor_leaves(batch) if leaf.path and id(leaf.tensor) not in taken]
         is_sequence = isinstance(batch, list | tuple)
         self._positions = [(k, part) for k, part in enumerate(batch) if id(part) not in taken] if is_sequence else []
@@ -140,7 +138,7 @@ class _Search:
             target_key = found.key
         return BatchKeys(input_key, target_key)
 
-    def _find(self, what: str, position: int, names: tuple[str, ...], fits: Callable[[Tensor], bool]) -> Leaf:
+    def _find(self, role: str, position: int, names: tuple[str, ...], fits: Callable[[Tensor], bool]) -> Leaf:
         fitting = [leaf for leaf in self._leaves if fits(leaf.tensor) and not _is_other(leaf.name)]
         found = _decide(fitting, names)
         if found is not None:
@@ -148,22 +146,22 @@ class _Search:
         part = dict(self._positions).get(position)
         if not fitting and isinstance(part, Tensor) and any(leaf.tensor is part for leaf in self._leaves):
             return Leaf((position,), part)  # whose check says why it does not fit
-        raise ValueError(self._explain(what, fitting))
+        raise ValueError(self._explain(role, fitting))
 
-    def _explain(self, what: str, fitting: list[Leaf]) -> str:
+    def _explain(self, role: str, fitting: list[Leaf]) -> str:
         config = self._config
-        missing = {"inputs": ["input_key", "target_key"], "targets": ["target_key"]}[what]
+        missing = {"inputs": ["input_key", "target_key"], "targets": ["target_key"]}[role]
         missing = [name for name in missing if getattr(config, name) is None]
         shapes = "(B,), (B, 1) or (B, K), with a row for each input"
-        looked_for = f"floating, {layout_of(config.channel_dim)}" if what == "inputs" else shapes
+        looked_for = f"floating, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
         several = " and ".join(describe_key(leaf.key) for leaf in fitting)
-        reason = f"{several} can be the {what}" if fitting else f"no part can be the {what}, {looked_for}"
+        reason = f"{several} can be the {role}" if fitting else f"no part can be the {role}, {looked_for}"
         advice = " For inputs without channels, (B, T) or (B, H, W), pass CoMixup(channel_dim=None)."
         return (
-            f"{' and '.join(missing)} must be given where a batch does not tell its {what}, found "
+            f"{' and '.join(missing)} must be given where a batch does not show its {role}, found "
             f"{describe_layout(self._batch)}: {reason}. Pass CoMixup({', '.join(f'{name}=...' for name in missing)}), "
             'each an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
-            f"{advice if what == 'inputs' and not fitting else ''}"
+            f"{advice if role == 'inputs' and not fitting else ''}"
         )
 
 

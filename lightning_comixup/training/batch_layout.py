@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-Step = int | str  # from a container to one of its parts
+PathPart = int | str  # from a container to one of its parts
 
 _NO_CONTAINERS = (Tensor, str, bytes, bytearray, memoryview, type, nn.Module)
 _PLAIN = {str, bytes, int, float, bool, type(None)}  # described by their type where a list has nothing else
@@ -20,7 +20,7 @@ _MOST_PARTS = 12  # that a description shows of each container
 class Leaf(NamedTuple):
     """A tensor in a batch, and where it is."""
 
-    path: tuple[Step, ...]
+    path: tuple[PathPart, ...]
     tensor: Tensor
 
     @property
@@ -91,7 +91,7 @@ def tensor_leaves(batch: Any) -> list[Leaf]:
     return list(_find_leaves(batch, ()))
 
 
-def _find_leaves(batch: Any, path: tuple[Step, ...]) -> Iterator[Leaf]:
+def _find_leaves(batch: Any, path: tuple[PathPart, ...]) -> Iterator[Leaf]:
     if isinstance(batch, Tensor):
         yield Leaf(path, batch)
     elif len(path) < _DEPTH:

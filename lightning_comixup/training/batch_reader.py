@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_info
@@ -10,11 +10,18 @@ from torch import Tensor
 
 from lightning_comixup.method.channels import channel_advice, check_channels
 from lightning_comixup.soft_targets.targets import flatten_labels
-from lightning_comixup.training.batch import ExhaustedLoaderError, get_part
+from lightning_comixup.training.batch import ExhaustedLoaderError, get_part, with_part
 from lightning_comixup.training.batch_keys import BatchKeys, find_keys, keys_fit
 from lightning_comixup.training.batch_layout import Leaf, tensor_leaves, unnamed_rows
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.validation import check_averaged, check_class_targets, check_device, check_mixable, check_rows
+from lightning_comixup.validation import (
+    check_class_targets,
+    check_dense,
+    check_device,
+    check_mixable,
+    check_rows,
+    is_mixable,
+)
 
 
 class BatchParts(NamedTuple):
@@ -38,16 +45,27 @@ class CleanBatch(NamedTuple):
         """Return the inputs, and those of `also_mix`."""
         return [self.parts.inputs, *self.parts.others]
 
-    def labels(self) -> list[Tensor]:
+    def targets(self) -> list[Tensor]:
         """Return the targets, and the parts of `also_average`."""
         return [self.parts.targets, *self.parts.averaged]
 
     def unnamed_labels(self) -> list[Tensor]:
         """Return integers that nobody named, with a number for each sample: those of a second head, say."""
-        named = {id(part) for part in (*self.inputs(), *self.labels())}
+        named = {id(part) for part in (*self.inputs(), *self.targets())}
         leaves = [leaf.tensor for leaf in tensor_leaves(self.batch) if id(leaf.tensor) not in named]
         rows = [part for part in leaves if part.shape[:1] == self.parts.inputs.shape[:1]]
         return [part for part in rows if not part.is_floating_point()]
+
+    def with_parts(
+        self, inputs: Sequence[Tensor], targets: Sequence[Tensor], config: MixingConfig, *, in_place: bool
+    ) -> Any:
+        """Return the batch with the parts of `inputs()` and of `targets()` replaced, see `with_part`."""
+        input_key, target_key = self.parts.keys
+        keys = [input_key, *config.also_mix, target_key, *config.also_average]
+        batch = self.batch
+        for key, part in zip(keys, [*inputs, *targets], strict=True):
+            batch = with_part(batch, key, part, in_place=in_place)
+        return batch
 
 
 class BatchReader:
@@ -121,10 +139,7 @@ class BatchReader:
 
 def named_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> list[Any]:
     """Return the parts that are mixed as they are in the batch: inputs, targets, then the others and the averaged."""
-    named: list[tuple[str, Any]] = [("input_key", keys.input_key), ("target_key", keys.target_key)]
-    named += [("also_mix", key) for key in config.also_mix]
-    named += [("also_average", key) for key in config.also_average]
-    return [get_part(batch, name, key) for name, key in named]
+    return [get_part(batch, name, key) for name, key in config.named_keys(*keys)]
 
 
 def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
@@ -147,7 +162,7 @@ def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
         check_device(name, part, inputs)
     _check_targets(targets, config.linear_targets)
     for part in averaged:
-        check_averaged("also_average", part)
+        _check_averaged("also_average", part)
     _check_no_gradient(inputs, targets, *others, *averaged)
     return BatchParts(inputs, targets, others, averaged, keys)
 
@@ -159,10 +174,17 @@ def _usable(part: Any) -> Any:
 
 def _check_targets(targets: Tensor, linear: bool | None) -> None:
     """Check what can be said before the losses of the step have shown what the targets are."""
-    check_averaged("targets", targets)
+    _check_averaged("targets", targets)
     is_map = targets.ndim > 2 and not targets.is_floating_point()
     if linear is False or (linear is None and (is_map or targets.is_complex())):
         check_class_targets(flatten_labels(targets))
+
+
+def _check_averaged(name: str, part: Tensor) -> None:
+    """Check that a tensor can be averaged: dense, of any dtype but the floating ones of 8 bits."""
+    check_dense(name, part)
+    if part.is_floating_point() and not is_mixable(part.dtype):
+        raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")
 
 
 def _check_no_gradient(*parts: Tensor) -> None:

@@ -83,7 +83,7 @@ def compute_clean_loss(
 
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
     """
-    targets = clean.labels()
+    targets = clean.targets()
     earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
@@ -115,7 +115,7 @@ def _compute_loss(
     config: MixingConfig,
 ) -> Tensor | None:
     if source == "training_step":
-        with _lent(clean, inputs, config) as batch:
+        with _lent_batch(clean, inputs, config) as batch:
             return call_own_step(trainer, module, batch, clean.batch_idx)
     targets = flatten_labels(clean.parts.targets)
     if source == "comixup_clean_loss":
@@ -126,18 +126,15 @@ def _compute_loss(
 
 
 @contextmanager
-def _lent(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
+def _lent_batch(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
     """Lend the clean batch, with other inputs, to a step that may take its containers apart.
 
     A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
     """
-    input_key, target_key = clean.parts.keys
-    keys = [input_key, *config.also_mix, target_key, *config.also_average]
-    batch = copy_containers(clean.batch)
+    input_key = clean.parts.keys.input_key
+    copied = clean._replace(batch=copy_containers(clean.batch))
     try:
-        for key, part in zip(keys, [inputs, *clean.parts.others, *clean.labels()], strict=True):
-            batch = with_part(batch, key, part, in_place=True)
-        yield batch
+        yield copied.with_parts([inputs, *clean.parts.others], clean.targets(), config, in_place=True)
     finally:
         if is_pair(input_key):
             with_part(clean.batch, input_key, clean.parts.inputs, in_place=True)
@@ -153,11 +150,11 @@ def _start_watching(
 
 
 def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:
-    """Return what tells the batch's targets, and what is computed from them, among a metric's arguments.
+    """Return the tests that recognise the batch's targets, and what is computed from them, in a metric's arguments.
 
     Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
     """
-    targets = [*clean.labels(), *clean.unnamed_labels()]
+    targets = [*clean.targets(), *clean.unnamed_labels()]
     known = storages(targets)
     return TargetTests(
         lambda tensor: bool(storages([tensor]) & known) or any(watch.is_derived(tensor) for watch in watches),

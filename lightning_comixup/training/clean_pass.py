@@ -45,11 +45,7 @@ class CleanPass(NamedTuple):
 
 
 def run_clean_pass(
-    trainer: pl.Trainer,
-    module: pl.LightningModule,
-    clean: CleanBatch,
-    config: MixingConfig,
-    run: RunState,
+    trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
 ) -> CleanPass | None:
     """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the parameters.
 
@@ -83,14 +79,17 @@ def run_clean_pass(
         # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, found.loss, weight or 1.0)
         sources = [*([leaf] if with_saliency else []), *parameters]
-        gradients = _gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources)
-    of_parameters = gradients[len(gradients) - len(parameters) :]
-    check_reached(trainer, parameters, of_parameters)
-    gradient = CleanGradient(parameters, of_parameters) if weight > 0 else None
-    saliency = None
-    if with_saliency:
-        saliency = saliency_of_gradient(channels_first(require_gradient(gradients[0]), config.channel_dim))
+        gradients = list(_gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources))
+    at_inputs = gradients.pop(0) if with_saliency else None
+    check_reached(trainer, parameters, gradients)
+    saliency = _saliency(at_inputs, config.channel_dim) if with_saliency else None
+    gradient = CleanGradient(parameters, gradients) if weight > 0 else None
     return CleanPass(saliency, gradient, found.loss.detach(), found.logits, found.target_kinds)
+
+
+def _saliency(gradient: Tensor | None, channel_dim: int | None) -> Tensor:
+    """Return the saliency (B, *spatial) of the gradient at the inputs, which have their channels at `channel_dim`."""
+    return saliency_of_gradient(channels_first(require_gradient(gradient), channel_dim))
 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:

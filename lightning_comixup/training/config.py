@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.training.seeding import BatchDraws
-from lightning_comixup.validation import check_choice, check_count, check_flag, check_function, check_number
+from lightning_comixup.validation import (
+    LEAST_INTEGER,
+    check_choice,
+    check_count,
+    check_flag,
+    check_function,
+    check_number,
+)
 
 Getter = Callable[[Any], Any]
 Setter = Callable[[Any, Any], Any]
@@ -56,7 +63,8 @@ class MixingConfig:
             TypeError: If a value has the wrong type.
         """
         if self.num_classes is not None:
-            check_count("num_classes", self.num_classes, advice="Leave it None where the logits or soft targets tell.")
+            advice = "Leave it None where the logits, the loss or soft targets show it."
+            check_count("num_classes", self.num_classes, advice=advice)
         advice = "Use 1 for the authors' step, or 0 for the saliency alone."
         check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
         self._check_keys()
@@ -69,7 +77,7 @@ class MixingConfig:
             check_flag("linear_targets", self.linear_targets, advice=advice)
         if self.ignore_index is not None:
             advice = "Leave it None for that of the loss."
-            check_count("ignore_index", self.ignore_index, lowest=-(2**63), advice=advice)
+            check_count("ignore_index", self.ignore_index, lowest=LEAST_INTEGER, advice=advice)
         advice = 'Use "training_step" for the module\'s own step, "forward" for the cross-entropy of its logits.'
         check_choice("clean_loss", self.clean_loss, get_args(CleanLoss), advice=advice)
         advice = 'Use "grad" unless the module has re-entrant checkpointing.'
@@ -80,9 +88,7 @@ class MixingConfig:
         check_flag("manual_optimization", self.manual_optimization, advice=advice)
 
     def _check_keys(self) -> None:
-        given = [(name, getattr(self, name)) for name in ("input_key", "target_key")]
-        keys = [(name, key) for name, key in given if key is not None]
-        keys += [(name, key) for name in ("also_mix", "also_average") for key in getattr(self, name)]
+        keys = self.named_keys(self.input_key, self.target_key)
         for name, key in keys:
             check_key(name, key)
         _check_distinct([key for _, key in keys])
@@ -90,6 +96,16 @@ class MixingConfig:
             if number is not None:
                 advice = "Use None for a part that is not of classes."
                 check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
+
+    def named_keys(self, input_key: BatchKey | None, target_key: BatchKey | None) -> list[tuple[str, BatchKey]]:
+        """Return the key of each part that is mixed, with the name of the argument that gives it.
+
+        The inputs come first, then the targets, `also_mix` and `also_average`; a key that is None is left out.
+        """
+        keys = [("input_key", input_key), ("target_key", target_key)]
+        keys += [("also_mix", key) for key in self.also_mix]
+        keys += [("also_average", key) for key in self.also_average]
+        return [(name, key) for name, key in keys if key is not None]
 
 
 def _check_distinct(keys: list[BatchKey]) -> None:

@@ -11,15 +11,15 @@ from lightning_comixup.training.derived_tensors import argument, storages, tenso
 
 _CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and the number of dimensions that they slide along
 _RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")
-# A layer of numbers in a row may as well mix positions: only series (B, T, C) are told from it.
+# A linear layer may mix positions instead of channels: only for series (B, T, C) does it show where the channels are.
 _LINEAR = "linear"
 
 
 class LayoutWatch(TorchFunctionMode):
     """Follows the inputs to the first layer, and raises an error if that takes other channels than are mixed.
 
-    A series (B, T, C) or a video (B, T, C, H, W) that is cut across its channels makes no error: the result is wrong
-    without a word. Only the default, channel_dim=1, is doubted; any other value was chosen.
+    A series (B, T, C) or a video (B, T, C, H, W) that is cut across its channels raises no error: the result is
+    silently wrong. Only the default, channel_dim=1, is doubted; any other value was chosen.
     """
 
     def __init__(self, inputs: Tensor, channel_dim: int | None) -> None:

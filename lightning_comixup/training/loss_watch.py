@@ -26,6 +26,7 @@ NUMBER_LOSSES = (
     "soft_margin_loss",
     "multilabel_soft_margin_loss",
 )
+_IGNORED = -100  # by PyTorch's losses of classes, where they are not told another
 # Where losses that a project wrote itself use the targets as indices: the number of classes can be read off these too.
 _INDEXING = ("gather", "__getitem__")
 # Where they use them as numbers: labels of samples against the samples' predictions.
@@ -113,8 +114,8 @@ class LossWatch(DerivedTensors):
 
 
 def _ignored(name: str, kwargs: dict[str, Any]) -> int | None:
-    """Return the target that PyTorch's losses of classes ignore, -100 unless they are told another."""
-    return kwargs.get("ignore_index", -100) if name in ("cross_entropy", "nll_loss") else None
+    """Return the target that a loss of PyTorch's ignores; None for those that ignore none."""
+    return kwargs.get("ignore_index", _IGNORED) if name in ("cross_entropy", "nll_loss") else None
 
 
 def _is_adjusted(name: str, kwargs: dict[str, Any], args: tuple[Any, ...]) -> bool:

@@ -1,7 +1,7 @@
 """Metrics of a module in a mixed step: those that are given targets see the clean batch, all others the mixed one.
 
-A metric of class labels makes nothing of a mixed batch: it refuses class probabilities, or returns 0 without a word.
-What users want to see is the accuracy on their own images. The clean pass has it for free, since it calls the same
+A metric of class labels cannot measure a mixed batch: it refuses class probabilities, or silently returns 0. What users
+want to see is the accuracy on their own images. The clean pass has it for free, since it calls the same
 step. A mean of the loss, on the other hand, belongs to the mixed batch, on which the network trains.
 """
 
@@ -25,7 +25,7 @@ TensorTest = Callable[[Tensor], bool]
 
 
 class TargetTests(NamedTuple):
-    """How the targets of a pass are told among the arguments of a metric."""
+    """How the targets of a pass are recognised among the arguments of a metric."""
 
     is_target: TensorTest  # one of them, a view of one, or, in a step that is watched, computed from them
     has_their_values: TensorTest  # for a metric that is called for the first time; it waits for the device
@@ -39,7 +39,7 @@ class TargetTests(NamedTuple):
 class MetricRouting:
     """Routes the calls of a module's metrics during the two passes of a mixed step.
 
-    Metrics are told apart by identity: torchmetrics overload `==`. Only instances are changed, and only during a pass.
+    Metrics are identified by `id`: torchmetrics overloads `==`. Only instances are changed, and only during a pass.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class MetricRouting:
 
         Args:
             module: The module.
-            tests: Tell the batch's targets.
+            tests: Recognise the batch's targets.
         """
         self.forget_step()
 
@@ -98,7 +98,7 @@ class MetricRouting:
 
         Args:
             module: The module.
-            tests: Tell the mixed targets.
+            tests: Recognise the mixed targets.
             dominant: Where there was no call in the clean pass, replaces mixed targets among arguments by those of each
                 output's dominant class or input.
             takes_mixed: Whether metrics make sense of the mixed targets, which are numbers as the clean ones are: then

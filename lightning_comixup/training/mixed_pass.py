@@ -24,7 +24,7 @@ class MixedTargets(NamedTuple):
 
     clean: Sequence[Tensor]
     mixed: Sequence[Tensor]
-    labels: Sequence[Tensor]  # integers of the clean batch that nobody named, with one number for each sample
+    unnamed_labels: Sequence[Tensor]  # of the clean batch, see `CleanBatch`
     dominant_input: Tensor | None  # (B,) the input that has most cells of each output; None if nothing was mixed
 
     def has_classes(self) -> bool:
@@ -37,11 +37,11 @@ class MixedTargets(NamedTuple):
 
     def contain(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of them, or a view of one."""
-        return bool(storages([tensor]) & storages([*self.mixed, *self.labels]))
+        return bool(storages([tensor]) & storages([*self.mixed, *self.unnamed_labels]))
 
     def have_values_of(self, tensor: Tensor) -> bool:
         """Whether one of them has a tensor's values, cast or reshaped; this waits for the device."""
-        return any(have_same_values(tensor, target) for target in [*self.mixed, *self.labels])
+        return any(have_same_values(tensor, target) for target in [*self.mixed, *self.unnamed_labels])
 
     def dominant(self, arguments: Any) -> tuple[Any, bool]:
         """Replace mixed targets by those of each output's dominant class or input; other tensors stay.

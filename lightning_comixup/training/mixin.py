@@ -96,10 +96,3 @@ class CoMixupMixin:
             ValueError: See `comixup_loss`.
         """
         return clean_loss(self(inputs), targets, self.comixup_loss_kind)
-
-
-def has_default_loss(module: object) -> bool:
-    """Whether the clean loss is the cross-entropy of the module's output: not if `comixup_clean_loss` is overridden."""
-    if not isinstance(module, CoMixupMixin):
-        return True
-    return getattr(module.comixup_clean_loss, "__func__", None) is CoMixupMixin.comixup_clean_loss

@@ -74,21 +74,9 @@ def find_target_kind(
     Raises:
         ValueError: If what the user gave and what was seen disagree, or several uses do.
     """
-    classes = {call.classes for call in calls if call.classes is not None}
-    seen_linear = {call.linear for call in calls}
-    if len(seen_linear) == 2 and linear_targets is None:
-        raise ValueError(
-            "The losses of a step must all take its targets as classes, or all as numbers, found both: "
-            f"{_name_calls(calls)}. Say which is right by CoMixup(linear_targets=True), or =False."
-        )
-    linear = _is_linear(targets, seen_linear) if linear_targets is None else linear_targets
-    if linear_targets is not None and seen_linear == {not linear_targets}:
-        raise ValueError(
-            f"linear_targets must agree with the losses of the step, found linear_targets={linear_targets} and "
-            f"{_name_calls(calls)}. Leave linear_targets out."
-        )
-    if linear:
+    if _are_linear(targets, calls, linear_targets):
         return TargetKind(True, None)
+    classes = {call.classes for call in calls if call.classes is not None}
     ignored = {call.ignored for call in calls if call.ignored is not None}
     alone = next(iter(ignored)) if len(ignored) == 1 else None
     binary_rows = any(call.function in BINARY_LOSSES and not call.linear for call in calls)
@@ -102,9 +90,22 @@ def find_target_kind(
     return TargetKind(False, num_classes, alone, binary_rows)
 
 
-def _is_linear(targets: Tensor, seen_linear: set[bool]) -> bool:
-    """Whether targets are numbers: as a loss showed, or where none was seen by their dtype."""
-    return seen_linear == {True} if seen_linear else targets.is_floating_point()
+def _are_linear(targets: Tensor, calls: Sequence[LossCall], linear_targets: bool | None) -> bool:
+    """Whether targets are numbers: as the user says, else as a loss showed, else by their dtype."""
+    seen = {call.linear for call in calls}
+    if len(seen) == 2 and linear_targets is None:
+        raise ValueError(
+            "The losses of a step must all take its targets as classes, or all as numbers, found both: "
+            f"{_name_calls(calls)}. Say which is right by CoMixup(linear_targets=True), or =False."
+        )
+    if linear_targets is not None and seen == {not linear_targets}:
+        raise ValueError(
+            f"linear_targets must agree with the losses of the step, found linear_targets={linear_targets} and "
+            f"{_name_calls(calls)}. Leave linear_targets out."
+        )
+    if linear_targets is not None:
+        return linear_targets
+    return seen == {True} if seen else targets.is_floating_point()
 
 
 def _one_of(classes: set[int], calls: Sequence[LossCall]) -> int | None:

@@ -54,6 +54,7 @@ _WITH_SOURCE = (
     *("index_add", "index_add_", "index_copy", "index_copy_", "index_fill", "index_fill_", "index_put", "index_put_"),
 )
 _INDEXED_BY = ("gather", "index_select", "take", "take_along_dim", "embedding", "__getitem__", *_WITH_SOURCE)
+# The last is what `Tensor.unique` calls within PyTorch.
 _COUNTS = ("one_hot", "bincount", "histc", "unique", "unique_consecutive", "_return_output")
 _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +19,6 @@ from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.averaged_parts import average_rows
-from lightning_comixup.training.batch import with_part
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
 from lightning_comixup.training.config import MixingConfig
@@ -71,11 +69,15 @@ def mix_training_batch(
     tuples, are replaced.
     """
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
+    in_place = makes_containers(trainer, module)
     with phases.time("saliency"):
         clean_pass, saliency = _find_saliency(trainer, module, clean, config, run)
+    targets = MixedTargets(clean.targets(), clean.targets(), clean.unnamed_labels(), None)
+    unmixed = MixedStep(
+        clean.batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
+    )
     if saliency is None:  # the step leaves this batch out
-        targets = _leave_unmixed(clean, clean.labels())
-        return MixedStep(clean.batch, None, clean, None, None, targets, None, config.channel_dim, phases.milliseconds)
+        return unmixed
     rows, check = _target_rows(clean, run, config)
     try:
         with phases.time("labeling"):
@@ -84,20 +86,15 @@ def mix_training_batch(
     except NonFiniteSaliencyError as error:
         clean_pass = _without_mixing(trainer, clean_pass, config, error)
         # The step gets rows of class probabilities all the same: its loss may take nothing else.
-        batch = _replace_parts(trainer, module, clean, clean.inputs(), rows, config)
-        targets = _leave_unmixed(clean, rows)
-        return MixedStep(
-            batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
-        )
+        batch = clean.with_parts(clean.inputs(), rows, config, in_place=in_place)
+        return unmixed._replace(batch=batch, clean_pass=clean_pass, targets=targets._replace(mixed=rows))
     with phases.time("mixing"), torch.no_grad():
         inputs = [mix_inputs(channels_first(part, config.channel_dim), plan.indices) for part in clean.inputs()]
         mixed = [mix_targets(part, plan.indices) for part in rows]
         restored = [restore_channels(part, config.channel_dim) for part in inputs]
-        batch = _replace_parts(trainer, module, clean, restored, mixed, config)
-    targets = MixedTargets(clean.labels(), mixed, clean.unnamed_labels(), plan.indices.sources[:, 0])
-    return MixedStep(
-        batch, clean_pass, clean, saliency, inputs[0], targets, plan, config.channel_dim, phases.milliseconds
-    )
+        batch = clean.with_parts(restored, mixed, config, in_place=in_place)
+    targets = targets._replace(mixed=mixed, dominant_input=plan.indices.sources[:, 0])
+    return unmixed._replace(batch=batch, mixed_inputs=inputs[0], targets=targets, plan=plan)
 
 
 class _Phases:
@@ -143,7 +140,7 @@ def _find_saliency(
 def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tuple[list[Tensor], DeferredCheck | None]:
     """Return what is averaged of the targets and of each part of `also_average`, and one check of all values."""
     if run.target_kinds is None:  # no clean pass has shown anything
-        run.target_kinds = find_target_kinds(clean.labels(), [()] * len(clean.labels()), config)
+        run.target_kinds = find_target_kinds(clean.targets(), [()] * len(clean.targets()), config)
     kind = run.target_kinds[0]
     targets = target_values(clean.parts.targets, kind)
     averaged, check = average_rows(clean.parts.averaged, targets, run.target_kinds, config)
@@ -172,28 +169,6 @@ def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> 
     for size in sizes[1:]:
         check_grid(grid, size, "also_mix")
     return grid
-
-
-def _leave_unmixed(clean: CleanBatch, targets: Sequence[Tensor]) -> MixedTargets:
-    """Return the targets of a step whose inputs stay as they are."""
-    return MixedTargets(clean.labels(), targets, clean.unnamed_labels(), None)
-
-
-def _replace_parts(
-    trainer: pl.Trainer,
-    module: pl.LightningModule,
-    clean: CleanBatch,
-    inputs: Sequence[Tensor],
-    targets: Sequence[Tensor],
-    config: MixingConfig,
-) -> Any:
-    """Return the batch with other inputs and targets, each in the order of the configuration's keys."""
-    in_place = makes_containers(trainer, module)
-    keys = [clean.parts.keys.input_key, *config.also_mix, clean.parts.keys.target_key, *config.also_average]
-    batch = clean.batch
-    for key, value in zip(keys, [*inputs, *targets], strict=True):
-        batch = with_part(batch, key, value, in_place=in_place)
-    return batch
 
 
 def _without_mixing(

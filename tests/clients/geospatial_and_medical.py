@@ -14,7 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy, MultilabelAccuracy
 from tests.clients.base import Client, Score
 from tests.clients.data import CLASSES, SIZE, make_images, make_labels, make_loader, make_tags, small_network
 from tests.clients.losses import FocalByClass
-from tests.clients.scores import label_accuracy, macro_accuracy
+from tests.clients.scores import binary_accuracy, macro_accuracy
 
 
 class SceneTask(L.LightningModule):
@@ -177,7 +177,7 @@ CLIENTS = [
         SceneTags,
         lambda: scenes(make_tags()),
         loss_key="train_loss",
-        scores=(Score("train_MultilabelAccuracy", "train_metrics", label_accuracy),),
+        scores=(Score("train_MultilabelAccuracy", "train_metrics", binary_accuracy),),
         **_KEYS,
     ),
     Client(

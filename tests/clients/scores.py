@@ -22,12 +22,7 @@ def macro_accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
 
 
 def binary_accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
-    """Return the share of single decisions that are right, from probabilities, logits or decisions."""
+    """Return the share of single decisions that are right, (N,) or (N, K), from probabilities, logits or decisions."""
     scores = predictions.double()
     is_logit = bool(((scores < 0) | (scores > 1)).any())
     return ((scores > (0.0 if is_logit else 0.5)).long() == targets.long()).double().mean()
-
-
-def label_accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over the labels of multi-label predictions (N, K); each has as many decisions."""
-    return binary_accuracy(predictions, targets)

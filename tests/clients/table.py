@@ -17,6 +17,9 @@ one written by hand, to the bit: the module's own `training_step` on the clean b
 optimizer's step. {refused} stop at the first batch with an error that says what to write, because they would train
 wrongly or cannot be understood. "Lines" counts the lines to change besides `callbacks=[CoMixup()]`; an argument of
 `CoMixup` is a line.
+
+Models, losses and tasks of timm, transformers, MONAI, torch-uncertainty, lightly and torchgeo themselves are trained by
+tests of their own (`tests/packages/`).
 """
 
 

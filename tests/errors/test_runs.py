@@ -81,7 +81,7 @@ def _module(
     return Run([_X, targets], settings, error, rule, found, remedy, module)
 
 
-_PART, _TOLD = "must name a part of the batch", "must be given where a batch does not tell its"
+_PART, _UNCLEAR = "must name a part of the batch", "must be given where a batch does not show its"
 _KEYS, _KEY = "Pass CoMixup(input_key=..., target_key=...)", "Pass CoMixup(target_key=...)"
 _IMAGE, _LABEL = "float32 (8, 1, 8, 8)", "int64 (8,)"
 _RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor (B, K)"
@@ -97,39 +97,39 @@ def _head(change: Any, error: type[Exception], rule: str, found: str, remedy: st
 
 
 RUNS = {
-    "batch: a tensor": Run(_X, {}, ValueError, f"input_key and target_key {_TOLD} inputs", _IMAGE, _KEYS),
-    "batch: one part": Run([_X], {}, ValueError, f"target_key {_TOLD} targets", f"list(0: {_IMAGE})", _KEY),
-    "batch: no inputs": Run({"x": _Y}, {}, ValueError, f"target_key {_TOLD} inputs", f"dict(x: {_LABEL})", _KEYS),
-    "batch: a dict": Run({"x": _X}, {}, ValueError, f"target_key {_TOLD} targets", f"dict(x: {_IMAGE})", _KEY),
+    "batch: a tensor": Run(_X, {}, ValueError, f"input_key and target_key {_UNCLEAR} inputs", _IMAGE, _KEYS),
+    "batch: one part": Run([_X], {}, ValueError, f"target_key {_UNCLEAR} targets", f"list(0: {_IMAGE})", _KEY),
+    "batch: no inputs": Run({"x": _Y}, {}, ValueError, f"target_key {_UNCLEAR} inputs", f"dict(x: {_LABEL})", _KEYS),
+    "batch: a dict": Run({"x": _X}, {}, ValueError, f"target_key {_UNCLEAR} targets", f"dict(x: {_IMAGE})", _KEY),
     "batch: two views": Run(
         {"a": _X, "b": _X + 1, "y": _Y},
         {},
         ValueError,
-        f"{_TOLD} inputs",
+        f"{_UNCLEAR} inputs",
         f"dict(a: {_IMAGE}, b: {_IMAGE}, y: {_LABEL}): a and b can be the inputs",
         _KEYS,
     ),
     "batch: two views in a list": Run(
-        [_X, _X + 1, _Y], {}, ValueError, f"{_TOLD} inputs", f"list(0: {_IMAGE}, 1: {_IMAGE}, 2: {_LABEL})", _KEYS
+        [_X, _X + 1, _Y], {}, ValueError, f"{_UNCLEAR} inputs", f"list(0: {_IMAGE}, 1: {_IMAGE}, 2: {_LABEL})", _KEYS
     ),
     "batch: fine and coarse labels": Run(
         {"img": _X, "fine_label": _Y, "coarse_label": _Y // 2},
         {},
         ValueError,
-        f"target_key {_TOLD} targets",
+        f"target_key {_UNCLEAR} targets",
         f"dict(img: {_IMAGE}, fine_label: {_LABEL}, coarse_label: {_LABEL}): fine_label and coarse_label can be",
         _KEY,
     ),
     "batch: an index": Run(
-        {"x": _X, "sample_idx": _Y}, {}, ValueError, f"target_key {_TOLD} targets", "dict(x: float32", _KEY
+        {"x": _X, "sample_idx": _Y}, {}, ValueError, f"target_key {_UNCLEAR} targets", "dict(x: float32", _KEY
     ),
     "batch: no channels": Run(
-        {"x": _X[:, 0, 0], "y": _Y}, {}, ValueError, f"{_TOLD} inputs", "dict(x: float32 (8, 8)", "channel_dim=None"
+        {"x": _X[:, 0, 0], "y": _Y}, {}, ValueError, f"{_UNCLEAR} inputs", "dict(x: float32 (8, 8)", "channel_dim=None"
     ),
     "batch: another key": Run(
         {"x": _X}, {"input_key": "y"}, ValueError, _PART, f"'y' for dict(x: {_IMAGE})", "Pass CoMixup(input_key=...)"
     ),
-    "batch: a word": Run("ab", {}, ValueError, f"{_TOLD} inputs", "str: no part", _KEYS),
+    "batch: a word": Run("ab", {}, ValueError, f"{_UNCLEAR} inputs", "str: no part", _KEYS),
     "batch: given in words": Run([_X, _Y, "a"], {"input_key": 2}, TypeError, "inputs must be a tensor", "str", _RIGHT),
     "batch: cannot change": Run(
         MappingProxyType({"x": _X, "y": _Y}),
@@ -139,7 +139,7 @@ RUNS = {
         "mappingproxy(x:",
         "Pass input_key and target_key as (getter, setter) pairs",
     ),
-    "inputs: NumPy": _inputs(_X.numpy(), ValueError, f"{_TOLD} inputs", "list(0: ndarray float32", _KEYS),
+    "inputs: NumPy": _inputs(_X.numpy(), ValueError, f"{_UNCLEAR} inputs", "list(0: ndarray float32", _KEYS),
     "inputs: bytes": _inputs(_X.byte(), TypeError, "inputs must be floating", "torch.uint8", "`.float()`"),
     "inputs: rows": _inputs(
         _X[:, 0, 0], ValueError, "inputs must be (B, C, *spatial)", "shape (8, 8)", "None for inputs without channels"
@@ -151,8 +151,8 @@ RUNS = {
         _X * torch.nan, ValueError, _FINITE, "NaN, infinity or sums that overflow in 8 of 8 maps", 'on_nonfinite="skip"'
     ),
     "inputs: a graph": _inputs(_X.clone().requires_grad_(), ValueError, _GRAPH, "some that do", "Move a learned"),
-    "targets: a list": _targets(_Y.tolist(), ValueError, f"target_key {_TOLD}", "list(0: float32", _KEY),
-    "targets: None": _targets(None, ValueError, f"target_key {_TOLD}", f"list(0: {_IMAGE}, 1: None)", _KEY),
+    "targets: a list": _targets(_Y.tolist(), ValueError, f"target_key {_UNCLEAR}", "list(0: float32", _KEY),
+    "targets: None": _targets(None, ValueError, f"target_key {_UNCLEAR}", f"list(0: {_IMAGE}, 1: None)", _KEY),
     "targets: too few": _targets(_Y[:4], ValueError, f"targets {_ROWS}", "shape (4,) for 8 inputs", _SAME),
     "targets: fractions": _targets(_Y.float(), ValueError, _CLASSES, "shape (8,) of torch.float32", "`.long()`"),
     "targets: maps": _targets(_MAPS.long(), ValueError, _CLASSES, "shape (8, 8, 8)", "linear_targets=True"),

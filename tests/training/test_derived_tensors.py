@@ -1,5 +1,8 @@
+"""Following tensors through a step, and what is asked of a tensor on the way."""
+
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -80,6 +83,31 @@ def test_tensors_without_memory_of_their_own() -> None:
     assert watch.is_derived(root)
 
 
+class Tagged(Tensor):
+    """A tensor that a library gave further attributes and methods."""
+
+
+class Remote(Tensor):
+    """A tensor without memory here, as shards have none."""
+
+    @staticmethod
+    def __new__(cls) -> Remote:
+        made: Remote = Tensor._make_wrapper_subclass(cls, (2,))
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        raise NotImplementedError
+
+
+def test_memory_is_known_whatever_the_class() -> None:
+    memory = torch.zeros(3)
+    views = [memory, memory.as_subclass(Tagged), memory[1:], torch.nn.Parameter(memory)]
+    assert len({tuple(storages([view])) for view in views}) == 1
+    assert storages(views) != set()
+    assert storages([Remote()]) == set()
+
+
 def test_versions() -> None:
     tensor = torch.zeros(2)
     with torch.inference_mode():
@@ -87,6 +115,29 @@ def test_versions() -> None:
     tensor.add_(1)
     assert versions([tensor, tensor])[0] > earlier[0]
     assert earlier[1] == 0
+
+
+class Unfinished(dict[str, Tensor]):
+    """A mapping that cannot be looked into while `deepcopy` makes it."""
+
+    def __reduce__(self) -> Any:
+        return Unfinished, (), {"data": dict(self)}
+
+    def __setstate__(self, state: Any) -> None:
+        self.update(state["data"])
+
+    def values(self) -> Any:
+        if not len(self):
+            raise RecursionError
+        return super().values()
+
+
+def test_a_deep_copy_is_followed_but_not_its_record() -> None:
+    labels = torch.arange(3)
+    with DerivedTensors([labels]) as watch:
+        copied = copy.deepcopy(Unfinished(label=labels))["label"]
+        assert watch.is_derived(copied)
+        assert watch.has_same_values(copied)
 
 
 def test_tensors_in_containers() -> None:

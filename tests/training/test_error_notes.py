@@ -24,7 +24,7 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-@pytest.mark.parametrize("kind", [IndexError, RuntimeError, TypeError, ValueError])
+@pytest.mark.parametrize("kind", [AssertionError, IndexError, RuntimeError, TypeError, ValueError])
 def test_errors_that_soft_targets_may_cause_name_the_line(kind: type[Exception]) -> None:
     with pytest.raises(kind) as raised, explaining_mixed_targets(have_classes=True):
         _raise(kind("the user's"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_comixup import CoMixup
 from tests.tiny import CLASSES, Items, Plain, Tiny, fit, largest_difference, make_loader, make_trainer
@@ -34,38 +34,6 @@ def test_every_call_of_a_closure_gets_the_mixed_batch() -> None:
     fit(module, CoMixup(seed=0, clean_weight=0), loader=loader, max_epochs=1)
     assert len(module.seen) > 4
     assert all(targets.shape == (10, CLASSES) for _, targets in module.seen)
-
-
-class Toggled(Tiny):
-    """Two optimizers in turn."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        optimizer: Any = self.optimizers()[batch_idx % 2]  # type: ignore[index]
-        self.toggle_optimizer(optimizer)
-        self.manual_backward(super().training_step(batch, batch_idx))
-        optimizer.step()
-        optimizer.zero_grad()
-        self.untoggle_optimizer(optimizer)
-
-    def configure_optimizers(self) -> Any:
-        return [torch.optim.SGD(part.parameters(), lr=0.1) for part in (self.network[:2], self.network[2:])]
-
-
-def test_optimizers_that_are_toggled() -> None:
-    module = Toggled()
-    start = copy.deepcopy(module)
-    fit(module, CoMixup(seed=0, manual_optimization=True), max_epochs=1)
-    optimizers = start.configure_optimizers()
-    for index, ((inputs, targets), (mixed, soft)) in enumerate(zip(make_loader(), module.seen, strict=True)):
-        start.comixup_clean_loss(inputs, targets).backward()
-        start.comixup_loss(start(mixed), soft).backward()
-        optimizers[index % 2].step()
-        start.zero_grad()
-    assert largest_difference(module, start) == 0
 
 
 def test_layers_that_are_frozen_within_the_step_stay_as_they_are() -> None:
@@ -208,18 +176,49 @@ def test_a_checkpoint_without_a_seed_leaves_the_run_its_own(tmp_path: Path) -> N
     assert callback.seed == 4
 
 
-class Asserting(Plain):
-    """A loss that checks its targets by `assert`."""
+class Tagged(Tensor):
+    """A tensor that a library gave further attributes and methods."""
+
+
+class Measured(Plain):
+    """Notes the classes of the tensors in its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy = MulticlassAccuracy(CLASSES, average="micro")
+        self.kinds: set[type] = set()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        assert batch[1].ndim == 1, "labels should be (B,)"
-        return super().training_step(batch, batch_idx)
+        self.kinds |= {type(part) for part in batch}
+        logits = self(batch[0])
+        self.accuracy(logits, batch[1])
+        self.log("accuracy", self.accuracy, on_step=False, on_epoch=True)
+        return torch.nn.functional.cross_entropy(logits, batch[1])
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="errors have no notes")
-def test_a_failed_assertion_on_mixed_targets_is_explained() -> None:
-    with pytest.raises(AssertionError, match="labels should be") as caught:
-        fit(Asserting())
-    [note] = caught.value.__notes__
-    assert "CoMixup mixed this batch" in note
-    assert "test_users_code.py:" in note
+def _as_tagged(part: Tensor) -> Tagged:
+    return part.as_subclass(Tagged)
+
+
+def _fit_measured(collate: Any, **settings: Any) -> tuple[Measured, float]:
+    module = Measured()
+    loader = DataLoader(Items(lambda inputs, target: (inputs, target)), batch_size=10, collate_fn=collate)
+    trainer = fit(module, CoMixup(seed=0, **settings), loader=loader)
+    return module, float(trainer.callback_metrics["accuracy"])
+
+
+def _tagged(items: Any) -> list[Tensor]:
+    return [_as_tagged(part) for part in torch.utils.data.default_collate(items)]
+
+
+def _mean_square(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    return inputs.square().mean(1)
+
+
+def test_tensors_of_a_librarys_own_class_are_mixed_as_others() -> None:
+    for settings in ({}, {"clean_weight": 0, "saliency": _mean_square, "num_classes": CLASSES}):
+        plain, accuracy = _fit_measured(None, **settings)
+        tagged, other_accuracy = _fit_measured(_tagged, **settings)
+        assert largest_difference(plain, tagged) == 0
+        assert accuracy == other_accuracy
+        assert tagged.kinds == {Tagged}
