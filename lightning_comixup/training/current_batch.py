@@ -14,6 +14,7 @@ from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.lightning_internals import overrides
 from lightning_comixup.training.mixed_pass import mixed_pass
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.training_step import MixedStep
@@ -36,6 +37,8 @@ class CurrentBatch:
         """Keep what a mixed step leaves for the hooks after it."""
         self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
         self.clean_targets = flatten_labels(step.clean.parts.targets)
+        if step.batch is step.clean.batch and not run.has_watched_step:
+            _say_who_gets_it(module, run)
         assumed = assumes_cross_entropy(module, config)
         prepare = partial(mixed_pass, module, step.targets, run, expects_cross_entropy=assumed)
         self._replacement.replace(step.clean.batch, step.batch, prepare)
@@ -65,3 +68,17 @@ class CurrentBatch:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the state of a run out of copies and pickles."""
         return vars(CurrentBatch()).copy()
+
+
+def _say_who_gets_it(module: pl.LightningModule, run: RunState) -> None:
+    """Say once which hooks of the user get a batch that was changed in place: a metric there would see class rows."""
+    callbacks: list[pl.Callback] = module.trainer.callbacks  # type: ignore[attr-defined]
+    owners = [owner for owner in (module, *callbacks) if overrides(owner, "on_train_batch_end")]
+    names = [
+        type(owner).__name__ for owner in owners if type(owner).__module__.partition(".")[0] != "lightning_comixup"
+    ]
+    if names:
+        run.say(
+            f"CoMixup: on_train_batch_end of {', '.join(names)} gets the mixed batch, whose targets are no longer "
+            "those of single samples. What needs the clean ones finds the targets in CoMixup.clean_targets."
+        )
