@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import lightning.pytorch as pl
 import pytest
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -27,3 +30,26 @@ def test_a_solver_that_mixes_nothing_is_said_once(caplog: pytest.LogCaptureFixtu
     said = [record.getMessage() for record in caplog.records if "nothing was mixed" in record.getMessage()]
     assert len(said) == 1
     assert "Lower smoothness" in said[0]
+
+
+class _Watcher(pl.Callback):
+    def on_train_batch_end(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("in_place", "times"), [(True, 1), (False, 0)])
+def test_who_gets_the_mixed_batch_after_the_step_is_said_once(
+    in_place: bool, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hooked(Plain):
+        def on_train_batch_end(self, *_: Any) -> None:
+            pass
+
+    inputs, targets = make_data(20)
+    data: Any = [[inputs, targets] if in_place else (inputs, targets)]
+    loader: DataLoader[Any] = DataLoader(data, batch_size=None, collate_fn=lambda batch: batch)
+    with caplog.at_level("INFO"):
+        fit(Hooked(), CoMixup(seed=0), _Watcher(), loader=loader)
+    said = [record.getMessage() for record in caplog.records if "on_train_batch_end of" in record.getMessage()]
+    assert len(said) == times
+    assert all("of Hooked, _Watcher gets" in message for message in said)
