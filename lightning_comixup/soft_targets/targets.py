@@ -86,7 +86,8 @@ def _check_integers(
     if found.numel() > 0:
         raise ValueError(
             f"Integer {name} must lie in [0, {num_classes}), found {int(lowest)} to {int(highest)}. Raise the number "
-            "of classes, or leave out samples without a class by ignore_index."
+            "of classes, shift labels in the data set if they do not begin at 0, or leave out samples without a class "
+            "by ignore_index."
         )
 
 

@@ -113,7 +113,9 @@ class _Search:
             return False
         if _is_target(part, len(inputs), self._config):
             return True
-        others = [leaf.tensor for leaf in self._leaves if leaf.tensor is not inputs]
+        others = [leaf.tensor for leaf in self._leaves if leaf.tensor is not inputs and leaf.tensor is not part]
+        if part.shape == inputs.shape and any(other.shape == inputs.shape for other in others):
+            return False  # several views: an anchor, a positive and a negative, say
         return is_mixable(part.dtype) and not any(_is_target(other, len(inputs), self._config) for other in others)
 
     def _given_inputs(self, key: BatchKey) -> Tensor:

@@ -245,8 +245,13 @@ class CoMixup(pl.Callback):
         self._current.release()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the strategy as it was."""
+        """Leave the strategy as it was; explain an error in a hook that got the first mixed batch."""
+        self._current.explain(exception)
         self._current.release()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Watch no validation."""
+        self._current.end_hooks()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leave the strategy as it was."""

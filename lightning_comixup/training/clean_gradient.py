@@ -114,8 +114,9 @@ def check_leaves(loss: Tensor, known: Sequence[Tensor]) -> None:
         if isinstance(leaf, Tensor) and leaf.is_leaf and id(leaf) not in numbers:
             raise RuntimeError(
                 "What the clean loss trains must be parameters of the module or of its optimizers, found a tensor of "
-                f"shape {tuple(leaf.shape)} that is neither: its clean gradient would be lost. Register it as an "
-                "nn.Parameter of the module, or use clean_weight=0."
+                f"shape {tuple(leaf.shape)} that is neither: its clean gradient would be lost. Freeze it by "
+                "requires_grad_(False) if it is not trained, such as a teacher's; else register it as an nn.Parameter "
+                "of the module, or use clean_weight=0."
             )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_comixup.soft_targets.losses import clean_loss
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch import with_part
-from lightning_comixup.training.batch_layout import copy_containers
+from lightning_comixup.training.batch_layout import copy_containers, tensor_leaves
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.config import MixingConfig, is_pair
 from lightning_comixup.training.derived_tensors import can_watch, have_same_values, storages, uncompiled, versions
@@ -24,6 +24,7 @@ from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
+from lightning_comixup.training.target_choice import check_choice_of_targets
 from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
 
 CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
@@ -90,6 +91,7 @@ def compute_clean_loss(
         outputs = stack.enter_context(_outputs_of(module))
         is_first = run.target_kinds is None and can_watch(module, is_compiled=is_compiled(module))
         watches = _start_watching(stack, inputs, targets, config) if is_first else []
+        others = _watch_unnamed(stack, clean) if is_first and config.target_key is None else {}
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
@@ -100,6 +102,9 @@ def compute_clean_loss(
         )
     if loss is None:
         return None
+    if watches:
+        run.loss_shapes = watches[0].shapes
+        check_choice_of_targets(clean, watches[0], others)
     logits = _find_logits(outputs, len(inputs))
     calls = [watch.calls for watch in watches] or [()] * len(targets)
     outputs_shown = None if logits is None else logits.shape[1]
@@ -147,6 +152,14 @@ def _start_watching(
     stack.enter_context(uncompiled())
     stack.enter_context(LayoutWatch(inputs, config.channel_dim))
     return [stack.enter_context(LossWatch(target)) for target in targets]
+
+
+def _watch_unnamed(stack: ExitStack, clean: CleanBatch) -> dict[str, LossWatch]:
+    """Watch the uses of every part with a row for each input that is neither the inputs nor the targets, by its key."""
+    named = {id(part) for part in (*clean.inputs(), *clean.targets())}
+    rows = [leaf for leaf in tensor_leaves(clean.batch) if leaf.tensor.shape[:1] == clean.parts.inputs.shape[:1]]
+    unnamed = [leaf for leaf in rows if id(leaf.tensor) not in named]
+    return {repr(leaf.key): stack.enter_context(LossWatch(leaf.tensor)) for leaf in unnamed}
 
 
 def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:

@@ -14,9 +14,11 @@ from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.error_notes import note_mixed_targets
 from lightning_comixup.training.lightning_internals import overrides
-from lightning_comixup.training.mixed_pass import mixed_pass
+from lightning_comixup.training.mixed_pass import MixedTargets, mixed_pass
 from lightning_comixup.training.run_state import RunState
+from lightning_comixup.training.target_watch import TargetWatch
 from lightning_comixup.training.training_step import MixedStep
 
 
@@ -28,6 +30,8 @@ class CurrentBatch:
         self.clean_targets: Tensor | None = None  # None if the batch is not mixed
         self._gradient: CleanGradient | None = None
         self._replacement = BatchReplacement()
+        self._targets: MixedTargets | None = None  # of the first mixed step, whose hooks are watched
+        self._watch: TargetWatch | None = None
 
     def install(self, strategy: Strategy) -> None:
         """Make it possible to replace the batches of a strategy, until `release`."""
@@ -37,7 +41,9 @@ class CurrentBatch:
         """Keep what a mixed step leaves for the hooks after it."""
         self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
         self.clean_targets = flatten_labels(step.clean.parts.targets)
-        if step.batch is step.clean.batch and not run.has_watched_step:
+        is_first = not run.has_watched_step and step.targets.are_mixed()
+        self._targets = step.targets if is_first else None
+        if is_first and step.batch is step.clean.batch:
             _say_who_gets_it(module, run)
         assumed = assumes_cross_entropy(module, config)
         prepare = partial(mixed_pass, module, step.targets, run, expects_cross_entropy=assumed)
@@ -54,9 +60,24 @@ class CurrentBatch:
         self._replacement.forget()
         if gradient is not None:
             check_consumed(gradient, trainer, module, outputs)
+        if self._targets is not None:
+            self._watch = TargetWatch(self._targets.mixed, are_classes=self._targets.has_classes())
+            self._watch.start()  # until the hooks after this one are over
+
+    def end_hooks(self) -> None:
+        """Stop watching the hooks after the first mixed step."""
+        watch, self._watch, self._targets = self._watch, None, None
+        if watch is not None:
+            watch.stop()
+
+    def explain(self, error: BaseException) -> None:
+        """Say of an error in a hook after the first mixed step what its targets are."""
+        if self._watch is not None and self._targets is not None and self._targets.has_classes():
+            note_mixed_targets(error)
 
     def forget(self) -> None:
         """Forget the batch."""
+        self.end_hooks()
         self._gradient = self.clean_targets = None
         self._replacement.forget()
 

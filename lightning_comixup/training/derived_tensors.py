@@ -83,6 +83,14 @@ class DerivedTensors(TorchFunctionMode):
         """Whether a tensor has the values of a root, in whatever shape and dtype."""
         return id(tensor) in self._same or (isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory))
 
+    def start(self) -> None:
+        """Start watching, where no context can: between two hooks."""
+        self.__enter__()  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
     def is_derived(self, tensor: object) -> bool:
         """Whether a tensor is a root, a view of one, or computed from roots alone."""
         if id(tensor) in self._derived:
@@ -165,14 +173,24 @@ def uncompiled() -> AbstractContextManager[object]:
 
 def is_called_by_us() -> bool:
     """Whether a call of PyTorch's that is being watched comes from this package's own losses and metrics."""
+    return _caller() == "lightning_comixup"
+
+
+def is_called_by_lightning() -> bool:
+    """Whether a call of PyTorch's that is being watched comes from Lightning, which logs."""
+    return _caller() in ("lightning", "pytorch_lightning")
+
+
+def _caller() -> str:
+    """Return the package that calls PyTorch, other than PyTorch itself and the watches."""
     watching = ("derived_tensors", "target_watch", "loss_watch")
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         package, _, name = str(frame.f_globals.get("__name__", "")).partition(".")
         if package != "torch" and name.rpartition(".")[2] not in watching:
-            return package == "lightning_comixup"
+            return package
         frame = frame.f_back
-    return False
+    return ""
 
 
 def users_line(error: BaseException | None = None) -> str:

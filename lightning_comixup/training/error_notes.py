@@ -11,7 +11,8 @@ from lightning_comixup.training.derived_tensors import users_line
 
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
-    "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here."
+    "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
+    "`.detach()` or `.clone()` of them where that is what the error is about."
 )
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
@@ -33,7 +34,7 @@ def explaining_clean_pass() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _add_note(error, _CLEAN_PASS)
+        _add_note(error, f"{_CLEAN_PASS} The error arose at {users_line(error)}.")
         raise
 
 
@@ -43,9 +44,15 @@ def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
     try:
         yield
     except _ERRORS_OF_TARGETS as error:
-        if have_classes and not isinstance(error, MisusedTargetsError):
-            _add_note(error, f"{_MIXED_TARGETS} The error arose at {users_line(error)}.")
+        if have_classes:
+            note_mixed_targets(error)
         raise
+
+
+def note_mixed_targets(error: BaseException) -> None:
+    """Add to an error that mixed targets may have caused what they are, and the user's line."""
+    if isinstance(error, _ERRORS_OF_TARGETS) and not isinstance(error, MisusedTargetsError):
+        _add_note(error, f"{_MIXED_TARGETS} The error arose at {users_line(error)}.")
 
 
 def _add_note(error: BaseException, note: str) -> None:

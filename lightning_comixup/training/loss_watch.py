@@ -43,6 +43,14 @@ class LossCall(NamedTuple):
     adjusted: bool = False  # whether it differs from the mean cross-entropy: weights, smoothing, another reduction
 
 
+class LossShapes(NamedTuple):
+    """The shapes that a loss of numbers got, whatever its targets were computed from."""
+
+    function: str
+    outputs: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
 class LossWatch(DerivedTensors):
     """Notes how the step on the clean batch uses the targets."""
 
@@ -53,7 +61,13 @@ class LossWatch(DerivedTensors):
         super().__init__([targets])
         self._targets = targets
         self._losses: list[LossCall] = []
+        self.shapes: list[LossShapes] = []
         self._others: list[LossCall] = []
+
+    @property
+    def losses(self) -> Sequence[LossCall]:
+        """The calls of loss functions."""
+        return self._losses
 
     @property
     def calls(self) -> Sequence[LossCall]:
@@ -78,6 +92,8 @@ class LossWatch(DerivedTensors):
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not isinstance(targets, Tensor) or not isinstance(logits, Tensor):
             return
+        if name in NUMBER_LOSSES:
+            self.shapes.append(LossShapes(name, tuple(logits.shape), tuple(targets.shape)))
         if name in NUMBER_LOSSES and self._are_rows_of_labels(targets):
             self._losses.append(LossCall(name, targets.shape[1], False, adjusted=True))
         elif not self.is_derived(targets):

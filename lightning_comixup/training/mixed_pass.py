@@ -13,7 +13,7 @@ from torch import Tensor
 from lightning_comixup.training.derived_tensors import can_watch, have_same_values, map_tensors, storages, uncompiled
 from lightning_comixup.training.error_notes import explaining_mixed_targets
 from lightning_comixup.training.lightning_internals import is_compiled
-from lightning_comixup.training.loss_watch import CLASS_LOSSES, NUMBER_LOSSES, LossWatch
+from lightning_comixup.training.loss_watch import CLASS_LOSSES, NUMBER_LOSSES, LossShapes, LossWatch
 from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import TargetWatch
@@ -110,6 +110,8 @@ def mixed_pass(
     run.has_watched_step |= targets.are_mixed()
     for note in watch.notes if watch else ():
         run.say(note)
+    if losses is not None:
+        _check_shapes(run.loss_shapes, losses.shapes)
     if losses is not None and expects_cross_entropy:
         _check_cross_entropy(losses)
 
@@ -150,6 +152,24 @@ def _keeping_problem_types(module: pl.LightningModule) -> Iterator[None]:
         for config, kind in zip(configs, earlier, strict=True):
             config.problem_type = kind
         raise
+
+
+def _check_shapes(clean: Sequence[LossShapes], mixed: Sequence[LossShapes]) -> None:
+    """Check that losses of numbers got what they got on the clean batch: rows may broadcast to something else.
+
+    Raises:
+        ValueError: If one did not.
+    """
+    if [call.function for call in clean] != [call.function for call in mixed]:
+        return  # the step took another way
+    for before, after in zip(clean, mixed, strict=True):
+        if before != after:
+            raise ValueError(
+                f"{before.function} must get the shapes that it gets on a clean batch, {before.outputs} and "
+                f"{before.targets}, found {after.outputs} and {after.targets} on the mixed one: its targets are "
+                "computed from class probabilities (B, K) as if they were labels (B,). Compute them for each class and "
+                "average: `targets @ rows_of_the_classes`, or `self.comixup_loss(logits, targets, loss_fn=...)`."
+            )
 
 
 def _check_cross_entropy(losses: LossWatch) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.planning import LabelingReport
 from lightning_comixup.training.gradient_flags import GradientFlags
+from lightning_comixup.training.loss_watch import LossShapes
 from lightning_comixup.training.metric_routing import MetricRouting
 from lightning_comixup.training.target_kind import TargetKind
 
@@ -23,6 +25,7 @@ class RunState:
 
     # Of the targets and of each part of `also_average`; None before the first clean pass.
     target_kinds: tuple[TargetKind, ...] | None = None
+    loss_shapes: Sequence[LossShapes] = ()  # of the first clean pass
     has_watched_step: bool = False  # whether the first mixed step is over
     metrics: MetricRouting = field(default_factory=MetricRouting)
     gradient_flags: GradientFlags = field(default_factory=GradientFlags)

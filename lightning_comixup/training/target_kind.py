@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_comixup.soft_targets.targets import TargetRows, flatten_labels, target_rows
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.loss_watch import BINARY_LOSSES, LossCall
+from lightning_comixup.training.loss_watch import BINARY_LOSSES, CLASS_LOSSES, LossCall
 from lightning_comixup.validation import check_class_targets
 
 
@@ -76,6 +76,12 @@ def find_target_kind(
     """
     if _are_linear(targets, calls, linear_targets):
         return TargetKind(True, None)
+    if targets.is_floating_point() and targets.ndim == 1 and any(call.function in CLASS_LOSSES for call in calls):
+        raise ValueError(
+            f"Class labels must be integers in the batch, found {targets.dtype}, which the step casts: mixed targets "
+            "are floating rows, so that the cast would cut them to 0. Convert labels in the data set, by `.long()`, "
+            "and leave the cast out of the step."
+        )
     classes = {call.classes for call in calls if call.classes is not None}
     ignored = {call.ignored for call in calls if call.ignored is not None}
     alone = next(iter(ignored)) if len(ignored) == 1 else None

@@ -13,6 +13,7 @@ from lightning_comixup.training.derived_tensors import (
     RESHAPING,
     DerivedTensors,
     argument,
+    is_called_by_lightning,
     is_called_by_us,
     tensors_in,
     users_line,
@@ -28,7 +29,12 @@ _AS_LOSS = (
     "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which take class "
     "probabilities; for a loss that only takes integers `self.comixup_loss(logits, targets, loss_fn=...)`"
 )
-_AS_CAST = f"leave the cast out where a loss takes them; elsewhere {_AS_INTEGERS}"
+_AS_CAST = (
+    "in a loss take `targets if targets.is_floating_point() else targets.long()`, which works for clean batches too; "
+    f"elsewhere {_AS_INTEGERS}"
+)
+_AS_THRESHOLD = f"write a threshold of probabilities as a float, `targets > 0.0`; for classes {_AS_INTEGERS}"
+_BY_KIND = {"cast": _AS_CAST, "comparison": _AS_THRESHOLD}
 _AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
 # For targets that are numbers, whatever the misuse.
 _AS_NUMBERS = (
@@ -60,11 +66,15 @@ _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
 _PASSED_ON = "CoMixup: what training_step does with the targets outside PyTorch (numpy, tolist) at"
+_TOTALS = ("sum", "mean", "count_nonzero")  # of labels, how many are positive; of rows, nothing
+_SHOWN = ("__repr__", "__format__", "item", "__float__")  # printed or logged
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
 class TargetWatch(DerivedTensors):
     """Raises an error where a step takes mixed targets for integers."""
+
+    always_shown = ("cross_entropy",)  # it may get targets that were computed from the mixed ones and others
 
     def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, binary_rows: bool = False) -> None:
         """Watch the uses of the targets of a mixed batch.
@@ -90,6 +100,8 @@ class TargetWatch(DerivedTensors):
         """
         if is_called_by_us():
             return
+        if self._are_classes and name == "cross_entropy":
+            self._check_sums(args, kwargs)
         self._check_senseless(name, args, kwargs)
         if any(self._is_soft(tensor) for tensor in tensors_in((args, kwargs))):
             self._check_use(name, args, kwargs)
@@ -127,13 +139,15 @@ class TargetWatch(DerivedTensors):
             self._senseless[id(result)] = result, f"a cast to integers at {users_line()}"
         elif self._are_classes and name in _ORDERINGS and self._is_against_class(args):
             self._senseless[id(result)] = result, f"a comparison with a class at {users_line()}"
+        elif self._are_classes and name in _TOTALS and len(args) == 1 and self.has_same_values(args[0]):
+            self._senseless[id(result)] = result, f"{name} of all targets at {users_line()}"
         elif name in RESHAPING or name in CASTS:
             origin = [self._senseless[id(tensor)][1] for tensor in derived if id(tensor) in self._senseless]
             self._senseless |= {id(result): (result, found) for found in origin}
 
     def _is_against_class(self, args: tuple[Any, ...]) -> bool:
-        """Whether an ordering compares targets with an integer that probabilities never reach."""
-        return self.has_same_values(args[0]) and isinstance(args[1], int) and args[1] > 1
+        """Whether an ordering compares targets with a class; a threshold of probabilities is no integer."""
+        return self.has_same_values(args[0]) and type(args[1]) is int
 
     def _is_soft(self, tensor: object) -> bool:
         return self.is_derived(tensor) and _is_floating(tensor) and id(tensor) not in self._chosen
@@ -141,11 +155,18 @@ class TargetWatch(DerivedTensors):
     def _check_senseless(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for the use of a senseless result; one that only a metric gets does no harm."""
         tensors = _indices(name, args, kwargs) if name == "__getitem__" else list(tensors_in((args, kwargs)))
-        if name in _ASSERTED or (name in RESHAPING and name != "__getitem__"):  # a metric may get them through these
+        passes_on = name in RESHAPING and name != "__getitem__"  # a metric may get them through these
+        if passes_on or name in (*_ASSERTED, *_SHOWN) or is_called_by_lightning():
             return
         for _, found in (self._senseless[id(tensor)] for tensor in tensors if id(tensor) in self._senseless):
-            remedy = _AS_CAST if "cast" in found else _AS_INTEGERS
+            remedy = next((advice for word, advice in _BY_KIND.items() if word in found), _AS_INTEGERS)
             raise self._error("must not be taken for integers", f"{found}, whose result is used", remedy)
+
+    def _check_sums(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise an error for rows in a loss that are no class probabilities, whatever they were computed from."""
+        logits, rows = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
+        if _is_floating(rows) and rows.ndim == 2 and rows.shape == logits.shape and not _sum_to_one(rows):
+            raise self._error("must still sum to 1 in a loss", "cross_entropy of what was computed from them", _AS_LOSS)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
         """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
@@ -172,8 +193,6 @@ class TargetWatch(DerivedTensors):
             )
         if name != "cross_entropy":
             return
-        if not self.has_same_values(targets) and not _sum_to_one(targets):
-            raise self._error("must still sum to 1 in a loss", f"{name} of what was computed from them", _AS_LOSS)
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
             self.notes.append(_WEIGHTS)
 

@@ -202,3 +202,27 @@ def test_what_leaves_pytorch_is_said_but_not_refused(use: Use, caplog: pytest.Lo
     said = [record.getMessage() for record in caplog.records if "outside PyTorch" in record.getMessage()]
     assert len(said) == 1
     assert f"at {last_line(use)} gets class probabilities" in said[0]
+
+
+def test_losses_of_numbers_keep_the_shapes_of_the_clean_batch() -> None:
+    """A distribution around a label, as for ages: rows broadcast to (B, B, K)."""
+
+    class Distributed(Using):
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            logits, targets = self(batch[0]), batch[1]
+            around = (-((torch.arange(CLASSES) - targets.unsqueeze(-1).float()) ** 2)).softmax(-1)
+            return F.kl_div(logits.log_softmax(1), around, reduction="batchmean")
+
+    with pytest.raises(ValueError, match="kl_div must get the shapes that it gets on a clean batch"):
+        fit(Distributed(lambda *_: None), CoMixup(seed=0), loader=make_batches(10))
+
+
+def test_rows_computed_from_mixed_targets_and_others_must_sum_to_one() -> None:
+    class Noisy(Using):
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            targets = batch[1]
+            noise = torch.randint(0, CLASSES, targets.shape)
+            return F.cross_entropy(self(batch[0]), torch.where(torch.rand(targets.shape) < 0.3, noise, targets))
+
+    with pytest.raises(ValueError, match="must still sum to 1 in a loss"):
+        fit(Noisy(lambda *_: None), CoMixup(seed=0), loader=make_batches(10))

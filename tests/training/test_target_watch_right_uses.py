@@ -77,7 +77,7 @@ def _looked_at(logits: Tensor, targets: Tensor) -> Any:
 def _thresholds(logits: Tensor, targets: Tensor) -> Any:
     high = _rows(targets) > 0.5
     same = (logits.sigmoid() > 0.5) == high
-    return same.float().mean(), logits[high], torch.where(high, logits - 0.2, logits), (_rows(targets) > 0).sum(1)
+    return same.float().mean(), logits[high], torch.where(high, logits - 0.2, logits), (_rows(targets) > 0.0).sum(1)
 
 
 _RIGHT: list[Use] = [_accuracy_of_rows_only, _largest, _losses, _parts_of_the_batch, _looked_at, _thresholds]

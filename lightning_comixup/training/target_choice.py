@@ -1,0 +1,35 @@
+"""Whether the targets that were found in a batch are those that the step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lightning_comixup.training.batch_layout import describe_key, describe_layout
+from lightning_comixup.training.batch_reader import CleanBatch
+from lightning_comixup.training.loss_watch import LossWatch
+
+
+def check_choice_of_targets(clean: CleanBatch, found: LossWatch, others: Mapping[str, LossWatch]) -> None:
+    """Check that no other part of the batch is what the losses of the step take for targets.
+
+    A batch (image, age, label) does not show which one that is; the step does.
+
+    Args:
+        clean: The batch.
+        found: What the step did with the targets that were found.
+        others: What it did with parts that nobody named, by their keys.
+
+    Raises:
+        ValueError: If the losses take another part, and not the targets that were found or those as numbers alone.
+    """
+    taken = [key for key, watch in others.items() if watch.losses]
+    of_classes = [key for key, watch in others.items() if any(not call.linear for call in watch.losses)]
+    is_number = clean.parts.targets.is_floating_point()
+    better = (taken if not found.losses else []) or (of_classes if is_number else [])
+    if better:
+        key = describe_key(clean.parts.keys.target_key)
+        raise ValueError(
+            f"target_key must name the part that the losses of the step take, found {key} of "
+            f"{describe_layout(clean.batch)}, while they take that of the key {' and '.join(better)}. Pass "
+            f"CoMixup(target_key={better[0]}); further labels go into also_average."
+        )
