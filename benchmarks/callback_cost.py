@@ -27,7 +27,7 @@ from lightning_comixup import CoMixup
 # The functions of each phase. A function that one calls counts for its own phase if it has one, else for the caller's.
 _PHASES = {
     "rest": "training.callback.CoMixup: on_train_batch_start on_before_backward on_train_batch_end",
-    "batch": "training.batch_reader.BatchReader: read; training.training_step: _replace_parts",
+    "batch": "training.batch_reader.BatchReader: read; training.batch_reader.CleanBatch: with_parts",
     "clean pass": "training.training_step: run_clean_pass",
     "metrics": "training.metric_routing: find_metrics",
     "clean gradient": "training.clean_pass: CleanGradient trained_parameters; "

@@ -88,8 +88,10 @@ def compute_clean_loss(
     earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
-        outputs = stack.enter_context(_outputs_of(module))
-        is_first = run.target_kinds is None and can_watch(module, is_compiled=is_compiled(module))
+        is_first, can_see = run.target_kinds is None, can_watch(module, is_compiled=is_compiled(module))
+        # The outputs are all that a compiled module shows before PyTorch 2.6.
+        outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not can_see))
+        is_first = is_first and can_see
         watches = _start_watching(stack, inputs, targets, config) if is_first else []
         others = _watch_unnamed(stack, clean) if is_first and config.target_key is None else {}
         stack.enter_context(explaining_clean_pass())
@@ -176,10 +178,10 @@ def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> Targe
 
 
 @contextmanager
-def _outputs_of(module: pl.LightningModule) -> Iterator[list[Any]]:
-    """Collect what the module returns when it is called; nothing from a compiled one, which would compile anew."""
+def _outputs_of(module: pl.LightningModule, *, if_compiled: bool) -> Iterator[list[Any]]:
+    """Collect what the module returns when it is called; from a compiled one, which would compile anew, if told to."""
     outputs: list[Any] = []
-    if is_compiled(module):
+    if is_compiled(module) and not if_compiled:
         yield outputs
         return
     handle = module.register_forward_hook(lambda module, arguments, output: outputs.append(output))

@@ -165,7 +165,9 @@ class TargetWatch(DerivedTensors):
     def _check_sums(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for rows in a loss that are no class probabilities, whatever they were computed from."""
         logits, rows = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
-        if _is_floating(rows) and rows.ndim == 2 and rows.shape == logits.shape and not _sum_to_one(rows):
+        if self.has_same_values(rows) or not _is_floating(rows):  # ignored samples have rows of zeros
+            return
+        if rows.ndim == 2 and rows.shape == logits.shape and not _sum_to_one(rows):
             raise self._error("must still sum to 1 in a loss", "cross_entropy of what was computed from them", _AS_LOSS)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:

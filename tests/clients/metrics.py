@@ -157,7 +157,7 @@ def ten_class_loader() -> Any:
 
 def refused(name: str, style: str, module: Any, needed: str, loader: Any = image_loader) -> Client:
     return Client(
-        name, style, module, loader, lines=1, needed=needed, names_line=True, refusal=r"argmax\(1\)|SoftTargetAccuracy"
+        name, style, module, loader, lines=1, needed=needed, names_line=True, refusal=r"argmax\(1\)|SoftTarget|one_hot"
     )
 
 

@@ -50,7 +50,8 @@ class Run:
     @property
     def error_text(self) -> str:
         """The error with its notes."""
-        return "\n".join([str(self.error), *getattr(self.error, "__notes__", [])])
+        notes = getattr(self.error, "__notes__", self.said)  # before Python 3.11 they are logged
+        return "\n".join([str(self.error), *notes])
 
 
 class _Observer(pl.Callback):

@@ -214,7 +214,7 @@ def test_losses_of_numbers_keep_the_shapes_of_the_clean_batch() -> None:
             return F.kl_div(logits.log_softmax(1), around, reduction="batchmean")
 
     with pytest.raises(ValueError, match="kl_div must get the shapes that it gets on a clean batch"):
-        fit(Distributed(lambda *_: None), CoMixup(seed=0), loader=make_batches(10))
+        fit(Distributed(lambda *_: None), CoMixup(seed=0), loader=make_batches(CLASSES))
 
 
 def test_rows_computed_from_mixed_targets_and_others_must_sum_to_one() -> None:
