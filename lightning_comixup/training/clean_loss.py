@@ -105,7 +105,7 @@ def compute_clean_loss(
     if loss is None:
         return None
     if watches:
-        run.loss_shapes = watches[0].shapes
+        run.loss_shapes, run.label_totals = watches[0].shapes, frozenset(watches[0].totals)
         check_choice_of_targets(clean, watches[0], others)
     logits = _find_logits(outputs, len(inputs))
     calls = [watch.calls for watch in watches] or [()] * len(targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,12 @@ from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.derived_tensors import uncompiled
 from lightning_comixup.training.error_notes import note_mixed_targets
 from lightning_comixup.training.lightning_internals import overrides
-from lightning_comixup.training.mixed_pass import MixedTargets, mixed_pass
+from lightning_comixup.training.mixed_pass import MixedTargets, mixed_pass, shown_by_labels
 from lightning_comixup.training.run_state import RunState
-from lightning_comixup.training.target_watch import TargetWatch
+from lightning_comixup.training.target_watch import ShownByLabels, TargetWatch
 from lightning_comixup.training.training_step import MixedStep
 
 
@@ -31,7 +33,8 @@ class CurrentBatch:
         self._gradient: CleanGradient | None = None
         self._replacement = BatchReplacement()
         self._targets: MixedTargets | None = None  # of the first mixed step, whose hooks are watched
-        self._watch: TargetWatch | None = None
+        self._shown = ShownByLabels()
+        self._hooks: ExitStack | None = None  # open while hooks are watched
 
     def install(self, strategy: Strategy) -> None:
         """Make it possible to replace the batches of a strategy, until `release`."""
@@ -42,7 +45,7 @@ class CurrentBatch:
         self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
         self.clean_targets = flatten_labels(step.clean.parts.targets)
         is_first = not run.has_watched_step and step.targets.are_mixed()
-        self._targets = step.targets if is_first else None
+        self._targets, self._shown = step.targets if is_first else None, shown_by_labels(run)
         if is_first and step.batch is step.clean.batch:
             _say_who_gets_it(module, run)
         assumed = assumes_cross_entropy(module, config)
@@ -61,18 +64,20 @@ class CurrentBatch:
         if gradient is not None:
             check_consumed(gradient, trainer, module, outputs)
         if self._targets is not None:
-            self._watch = TargetWatch(self._targets.mixed, are_classes=self._targets.has_classes())
-            self._watch.start()  # until the hooks after this one are over
+            self._hooks = ExitStack()  # until the hooks after this one are over
+            self._hooks.enter_context(uncompiled())
+            classes = self._targets.has_classes()
+            self._hooks.enter_context(TargetWatch(self._targets.mixed, are_classes=classes, shown=self._shown))
 
     def end_hooks(self) -> None:
         """Stop watching the hooks after the first mixed step."""
-        watch, self._watch, self._targets = self._watch, None, None
-        if watch is not None:
-            watch.stop()
+        hooks, self._hooks, self._targets = self._hooks, None, None
+        if hooks is not None:
+            hooks.close()
 
     def explain(self, error: BaseException) -> None:
         """Say of an error in a hook after the first mixed step what its targets are."""
-        if self._watch is not None and self._targets is not None and self._targets.has_classes():
+        if self._hooks is not None and self._targets is not None and self._targets.has_classes():
             note_mixed_targets(error)
 
     def forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,7 +50,8 @@ class DerivedTensors(TorchFunctionMode):
     def __init__(self, roots: Iterable[Tensor]) -> None:
         """Start with the roots alone."""
         super().__init__()
-        roots = list(roots)
+        self.roots = roots = list(roots)
+        self._process = os.getpid()
         # Tensors are kept, so that no other gets the number of one that is gone.
         self._derived: dict[int, Tensor] = {id(root): root for root in roots}
         self._same = set(self._derived)  # the numbers of those that have the values of a root
@@ -60,6 +62,8 @@ class DerivedTensors(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch, and note whether its results are derived."""
         kwargs = kwargs or {}
+        if os.getpid() != self._process:  # a worker of a loader that was forked meanwhile
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         # What else `deepcopy` passes on is its own record, with objects that are not complete yet.
         shown = args[:1] if name == "__deepcopy__" else args
@@ -82,14 +86,6 @@ class DerivedTensors(TorchFunctionMode):
     def has_same_values(self, tensor: object) -> bool:
         """Whether a tensor has the values of a root, in whatever shape and dtype."""
         return id(tensor) in self._same or (isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory))
-
-    def start(self) -> None:
-        """Start watching, where no context can: between two hooks."""
-        self.__enter__()  # type: ignore[no-untyped-call]
-
-    def stop(self) -> None:
-        """Stop watching."""
-        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def is_derived(self, tensor: object) -> bool:
         """Whether a tensor is a root, a view of one, or computed from roots alone."""

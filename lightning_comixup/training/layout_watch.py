@@ -47,12 +47,22 @@ class LayoutWatch(TorchFunctionMode):
     def _check_layer(self, name: str, source: Tensor) -> None:
         axes = self._axes[id(source)][1]
         slides = _CONVOLUTIONS.get(name)
-        if slides is not None and source.ndim == slides + 2:
+        if slides is not None and source.ndim == slides + 2 and self._may_follow(slides):
             self._is_open = False
             self._compare(name, axes[1], axes[2:])
-        elif source.ndim == 3 and (name in _RECURRENT or (name == _LINEAR and len(self._shape) == 3)):
+        elif source.ndim == 3 and len(self._shape) == 3 and (name in _RECURRENT or self._is_linear_of_series(name)):
             self._is_open = False
             self._compare(name, axes[2], axes[:2])
+
+    def _may_follow(self, slides: int) -> bool:
+        """Whether a convolution shows the channels: not of images taken as series, nor of signals as images."""
+        if len(self._shape) == 3:
+            return slides == 1 or (slides == 2 and self._shape[1] == self._shape[2])  # a square is a grey image
+        return slides == 2 or slides == len(self._shape) - 2
+
+    def _is_linear_of_series(self, name: str) -> bool:
+        """Whether a layer takes the features of each time, of which there are fewer than times."""
+        return name == _LINEAR and self._shape[1] > self._shape[2]
 
     def _compare(self, name: str, found: int | None, others: tuple[int | None, ...]) -> None:
         """Raise an error if a layer has its channels elsewhere than in dimension 1."""

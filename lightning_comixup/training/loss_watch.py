@@ -33,6 +33,9 @@ _INDEXING = ("gather", "__getitem__")
 _BY_ELEMENT = ("sub", "rsub", "subtract", "mul", "multiply")
 
 
+TOTALS = ("sum", "mean", "count_nonzero")  # of labels, how many are positive; of rows, nothing
+
+
 class LossCall(NamedTuple):
     """One use of the targets in the step on the clean batch."""
 
@@ -62,6 +65,7 @@ class LossWatch(DerivedTensors):
         self._targets = targets
         self._losses: list[LossCall] = []
         self.shapes: list[LossShapes] = []
+        self.totals: set[str] = set()  # of all labels, such as the number of positive ones
         self._others: list[LossCall] = []
 
     @property
@@ -80,6 +84,8 @@ class LossWatch(DerivedTensors):
             self._note_loss(name, args, kwargs)
         elif name in _INDEXING:
             self._note_indexing(name, args, kwargs)
+        elif name in TOTALS and len(args) == 1 and not kwargs and self.has_same_values(args[0]):
+            self.totals.add(name)
         elif name in _BY_ELEMENT and self._has_predictions(args):
             self._others.append(LossCall(f"arithmetic ({name})", None, True, adjusted=True))
 

@@ -16,7 +16,7 @@ from lightning_comixup.training.lightning_internals import is_compiled
 from lightning_comixup.training.loss_watch import CLASS_LOSSES, NUMBER_LOSSES, LossShapes, LossWatch
 from lightning_comixup.training.metric_routing import TargetTests
 from lightning_comixup.training.run_state import RunState
-from lightning_comixup.training.target_watch import TargetWatch
+from lightning_comixup.training.target_watch import ShownByLabels, TargetWatch
 
 
 class MixedTargets(NamedTuple):
@@ -100,10 +100,8 @@ def mixed_pass(
         if not run.has_watched_step and targets.are_mixed() and can_watch(module, is_compiled=is_compiled(module)):
             stack.enter_context(uncompiled())
             stack.enter_context(_keeping_problem_types(module))
-            binary_rows = any(kind.binary_rows for kind in run.target_kinds or ())
-            watch = stack.enter_context(
-                TargetWatch(targets.mixed, are_classes=targets.has_classes(), binary_rows=binary_rows)
-            )
+            classes = targets.has_classes()
+            watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=classes, shown=shown_by_labels(run)))
             losses = stack.enter_context(LossWatch(targets.mixed[0]))
         stack.enter_context(_routed_metrics(module, targets, run, watch))
         yield
@@ -114,6 +112,11 @@ def mixed_pass(
         _check_shapes(run.loss_shapes, losses.shapes)
     if losses is not None and expects_cross_entropy:
         _check_cross_entropy(losses)
+
+
+def shown_by_labels(run: RunState) -> ShownByLabels:
+    """Return what the first clean pass of a run did with labels."""
+    return ShownByLabels(any(kind.binary_rows for kind in run.target_kinds or ()), run.label_totals)
 
 
 def _routed_metrics(
@@ -163,7 +166,7 @@ def _check_shapes(clean: Sequence[LossShapes], mixed: Sequence[LossShapes]) -> N
     if [call.function for call in clean] != [call.function for call in mixed]:
         return  # the step took another way
     for before, after in zip(clean, mixed, strict=True):
-        if before != after:
+        if before.outputs == before.targets and after.outputs != after.targets:
             raise ValueError(
                 f"{before.function} must get the shapes that it gets on a clean batch, {before.outputs} and "
                 f"{before.targets}, found {after.outputs} and {after.targets} on the mixed one: its targets are "

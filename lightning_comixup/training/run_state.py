@@ -26,6 +26,7 @@ class RunState:
     # Of the targets and of each part of `also_average`; None before the first clean pass.
     target_kinds: tuple[TargetKind, ...] | None = None
     loss_shapes: Sequence[LossShapes] = ()  # of the first clean pass
+    label_totals: frozenset[str] = frozenset()  # of the first clean pass
     has_watched_step: bool = False  # whether the first mixed step is over
     metrics: MetricRouting = field(default_factory=MetricRouting)
     gradient_flags: GradientFlags = field(default_factory=GradientFlags)

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from lightning_comixup.training.batch_layout import describe_key, describe_layout
 from lightning_comixup.training.batch_reader import CleanBatch
-from lightning_comixup.training.loss_watch import LossWatch
+from lightning_comixup.training.loss_watch import BINARY_LOSSES, CLASS_LOSSES, LossWatch
+
+# Losses whose floating targets are rows of class probabilities, or several labels at once.
+_OF_LABELS = (*CLASS_LOSSES, *BINARY_LOSSES, "soft_margin_loss", "multilabel_soft_margin_loss")
 
 
 def check_choice_of_targets(clean: CleanBatch, found: LossWatch, others: Mapping[str, LossWatch]) -> None:
@@ -24,12 +27,14 @@ def check_choice_of_targets(clean: CleanBatch, found: LossWatch, others: Mapping
     """
     taken = [key for key, watch in others.items() if watch.losses]
     of_classes = [key for key, watch in others.items() if any(not call.linear for call in watch.losses)]
-    is_number = clean.parts.targets.is_floating_point()
-    better = (taken if not found.losses else []) or (of_classes if is_number else [])
+    # Numbers beside labels, such as an age or the logits of a teacher; several labels at once are labels as well.
+    is_beside = clean.parts.targets.is_floating_point() and not any(call.function in _OF_LABELS for call in found.calls)
+    better = (taken if not found.calls else []) or (of_classes if is_beside else [])
     if better:
         key = describe_key(clean.parts.keys.target_key)
         raise ValueError(
             f"target_key must name the part that the losses of the step take, found {key} of "
             f"{describe_layout(clean.batch)}, while they take that of the key {' and '.join(better)}. Pass "
-            f"CoMixup(target_key={better[0]}); further labels go into also_average."
+            f"CoMixup(target_key={better[0]}), and further labels in also_average; or target_key="
+            f"{clean.parts.keys.target_key!r} if that is right all the same."
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,9 +67,15 @@ _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
 _PASSED_ON = "CoMixup: what training_step does with the targets outside PyTorch (numpy, tolist) at"
-_TOTALS = ("sum", "mean", "count_nonzero")  # of labels, how many are positive; of rows, nothing
-_SHOWN = ("__repr__", "__format__", "item", "__float__")  # printed or logged
+_SHOWN = ("__repr__", "__format__", "item", "__float__", "numpy", "tolist", "__array__")  # printed or logged
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
+
+
+class ShownByLabels(NamedTuple):
+    """What the clean pass did with labels, by which a use of rows is judged."""
+
+    binary_rows: bool = False  # whether a binary cross-entropy took their one-hot rows
+    totals: frozenset[str] = frozenset()  # functions that took the sum, the mean or so of all of them
 
 
 class TargetWatch(DerivedTensors):
@@ -76,16 +83,18 @@ class TargetWatch(DerivedTensors):
 
     always_shown = ("cross_entropy",)  # it may get targets that were computed from the mixed ones and others
 
-    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, binary_rows: bool = False) -> None:
+    def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, shown: ShownByLabels | None = None) -> None:
         """Watch the uses of the targets of a mixed batch.
 
         Args:
             targets: Its mixed targets.
             are_classes: Whether they are rows of class probabilities whose origin are integers.
-            binary_rows: Whether the step's binary cross-entropy takes one-hot rows of a clean batch.
+            shown: What the clean pass did with the labels.
         """
         super().__init__(targets)
-        self._are_classes, self._binary_rows = are_classes, binary_rows
+        shown = shown or ShownByLabels()
+        self._are_classes, self._binary_rows, self._totals = are_classes, shown.binary_rows, shown.totals
+        self._is_of_all = False  # whether the call at hand takes one tensor and no dimension
         self.notes: list[str] = []  # on what is right but not what it was on the clean batch
         self._chosen: dict[int, Tensor] = {}  # what the step decided by them, such as `argmax`, and computes with
         self._senseless: dict[int, tuple[Tensor, str]] = {}  # results that must not be used, and what they are
@@ -98,6 +107,7 @@ class TargetWatch(DerivedTensors):
         Raises:
             ValueError: If the call takes the targets for integers.
         """
+        self._is_of_all = len(args) == 1 and not kwargs
         if is_called_by_us():
             return
         if self._are_classes and name == "cross_entropy":
@@ -139,7 +149,7 @@ class TargetWatch(DerivedTensors):
             self._senseless[id(result)] = result, f"a cast to integers at {users_line()}"
         elif self._are_classes and name in _ORDERINGS and self._is_against_class(args):
             self._senseless[id(result)] = result, f"a comparison with a class at {users_line()}"
-        elif self._are_classes and name in _TOTALS and len(args) == 1 and self.has_same_values(args[0]):
+        elif name in self._totals and self._is_of_all and self.has_same_values(args[0]):
             self._senseless[id(result)] = result, f"{name} of all targets at {users_line()}"
         elif name in RESHAPING or name in CASTS:
             origin = [self._senseless[id(tensor)][1] for tensor in derived if id(tensor) in self._senseless]
@@ -147,7 +157,8 @@ class TargetWatch(DerivedTensors):
 
     def _is_against_class(self, args: tuple[Any, ...]) -> bool:
         """Whether an ordering compares targets with a class; a threshold of probabilities is no integer."""
-        return self.has_same_values(args[0]) and type(args[1]) is int
+        is_class = len(args) == 2 and isinstance(args[1], Integral) and not isinstance(args[1], bool)
+        return is_class and self.has_same_values(args[0])
 
     def _is_soft(self, tensor: object) -> bool:
         return self.is_derived(tensor) and _is_floating(tensor) and id(tensor) not in self._chosen
@@ -165,10 +176,15 @@ class TargetWatch(DerivedTensors):
     def _check_sums(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for rows in a loss that are no class probabilities, whatever they were computed from."""
         logits, rows = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
-        if self.has_same_values(rows) or not _is_floating(rows):  # ignored samples have rows of zeros
+        if not _is_floating(rows) or self.has_same_values(rows) or rows.ndim != 2 or rows.shape != logits.shape:
             return
-        if rows.ndim == 2 and rows.shape == logits.shape and not _sum_to_one(rows):
+        # Weighted rows are right, and those of ignored samples are zero; labels among the rows are not.
+        has_labels = bool(((rows >= 2) & (rows == rows.round())).any())
+        if has_labels or (self.is_derived(rows) and self._roots_sum_to_one() and not _sum_to_one(rows)):
             raise self._error("must still sum to 1 in a loss", "cross_entropy of what was computed from them", _AS_LOSS)
+
+    def _roots_sum_to_one(self) -> bool:
+        return all(_sum_to_one(root) for root in self.roots if root.ndim == 2)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
         """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
