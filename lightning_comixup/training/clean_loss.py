@@ -88,12 +88,12 @@ def compute_clean_loss(
     earlier = versions(targets)
     source = find_source(module, config)
     with ExitStack() as stack:
-        is_first, can_see = run.target_kinds is None, can_watch(module, is_compiled=is_compiled(module))
+        is_first = run.target_kinds is None
+        is_watched = is_first and can_watch(module, is_compiled=is_compiled(module))
         # The outputs are all that a compiled module shows before PyTorch 2.6.
-        outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not can_see))
-        is_first = is_first and can_see
-        watches = _start_watching(stack, inputs, targets, config) if is_first else []
-        others = _watch_unnamed(stack, clean) if is_first and config.target_key is None else {}
+        outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
+        watches = _start_watching(stack, inputs, targets, config) if is_watched else []
+        others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
         stack.enter_context(explaining_clean_pass())
         stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)

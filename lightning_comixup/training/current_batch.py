@@ -15,9 +15,9 @@ from lightning_comixup.training.batch_replacement import BatchReplacement
 from lightning_comixup.training.clean_gradient import CleanGradient, check_consumed, trained_parameters
 from lightning_comixup.training.clean_loss import assumes_cross_entropy
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.derived_tensors import uncompiled
+from lightning_comixup.training.derived_tensors import can_watch, uncompiled
 from lightning_comixup.training.error_notes import note_mixed_targets
-from lightning_comixup.training.lightning_internals import overrides
+from lightning_comixup.training.lightning_internals import is_compiled, overrides
 from lightning_comixup.training.mixed_pass import MixedTargets, mixed_pass, shown_by_labels
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_watch import ShownByLabels, TargetWatch
@@ -63,7 +63,7 @@ class CurrentBatch:
         self._replacement.forget()
         if gradient is not None:
             check_consumed(gradient, trainer, module, outputs)
-        if self._targets is not None:
+        if self._targets is not None and can_watch(module, is_compiled=is_compiled(module)):
             self._hooks = ExitStack()  # until the hooks after this one are over
             self._hooks.enter_context(uncompiled())
             classes = self._targets.has_classes()

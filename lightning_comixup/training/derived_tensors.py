@@ -157,8 +157,9 @@ def have_same_values(tensor: Tensor, other: Tensor) -> bool:
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
     """Whether the calls of a module can be seen. Before PyTorch 2.6 those of compiled functions cannot."""
-    compiled = is_compiled or any(type(part).__name__ == "OptimizedModule" for part in module.modules())
-    return hasattr(torch.compiler, "set_stance") or not compiled
+    if hasattr(torch.compiler, "set_stance"):
+        return True
+    return not is_compiled and not any(type(part).__name__ == "OptimizedModule" for part in module.modules())
 
 
 def uncompiled() -> AbstractContextManager[object]:

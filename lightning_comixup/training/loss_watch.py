@@ -31,8 +31,6 @@ _IGNORED = -100  # by PyTorch's losses of classes, where they are not told anoth
 _INDEXING = ("gather", "__getitem__")
 # Where they use them as numbers: labels of samples against the samples' predictions.
 _BY_ELEMENT = ("sub", "rsub", "subtract", "mul", "multiply")
-
-
 TOTALS = ("sum", "mean", "count_nonzero")  # of labels, how many are positive; of rows, nothing
 
 

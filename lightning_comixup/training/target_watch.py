@@ -67,7 +67,7 @@ _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
 _PASSED_ON = "CoMixup: what training_step does with the targets outside PyTorch (numpy, tolist) at"
-_SHOWN = ("__repr__", "__format__", "item", "__float__", "numpy", "tolist", "__array__")  # printed or logged
+_SHOWN = ("__repr__", "__format__", "item", "__float__", *_TO_NUMPY)  # printed or logged
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
