@@ -6,7 +6,7 @@ from examples.clutter import Clutter, scatter
 
 
 def test_items_keep_their_pixels_at_places_of_their_own() -> None:
-    items = torch.arange(1.0, 7).view(6, 1, 1, 1).expand(6, 2, 4, 3) * torch.rand(6, 2, 4, 3)
+    items = torch.arange(1, 6 * 2 * 4 * 3 + 1).view(6, 2, 4, 3)
     canvases = scatter(items, Clutter(9, 0, 2), torch.Generator().manual_seed(0))
     assert canvases.shape == (6, 2, 9, 9)
     places = set()
