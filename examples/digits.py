@@ -223,9 +223,12 @@ def train_all(tasks: Sequence[Task], draw: Callable[[int], Data], processes: int
     """Do all runs, under one progress bar."""
     columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=sum(task.steps * STEP_COSTS[task.setting] for task in tasks))
-        show = partial(progress.update, bar)
-        return spread(partial(train, draw=draw), tasks, processes, prepare_process, lambda done: show(completed=done))
+        total = sum(task.steps * STEP_COSTS[task.setting] for task in tasks)
+        show = partial(progress.update, progress.add_task("", total=total))
+        work = partial(train, draw=draw)
+        runs = spread(work, tasks, processes, prepare_process, lambda done: show(completed=done))
+        show(completed=total)  # the costs' sum is rounded in the order that steps end in
+    return runs
 
 
 def load_network(run: Run) -> Classifier:
