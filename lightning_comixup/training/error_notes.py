@@ -7,12 +7,19 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities import rank_zero_info
 
+from lightning_comixup.saliencies.low_resolution import LowResolution
 from lightning_comixup.training.derived_tensors import users_line
 
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
+)
+_SMALLER = (
+    "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made {factor} times smaller along each "
+    "side. A module with a head of a fixed size, such as a linear layer after a Flatten, takes no others: put an "
+    "nn.AdaptiveAvgPool2d or the like before it, or choose a saliency without a smaller pass: CoMixup(saliency=None), "
+    "or Edges() and SpectralResidual(), which need no network."
 )
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
@@ -29,12 +36,13 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass() -> Iterator[None]:
-    """Say of any error that it arose in the clean pass."""
+def explaining_clean_pass(smaller: LowResolution | None = None) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and if its inputs were smaller than the batch's."""
     try:
         yield
     except Exception as error:
-        _add_note(error, f"{_CLEAN_PASS} The error arose at {users_line(error)}.")
+        about = _SMALLER.format(saliency=smaller, factor=smaller.factor) if smaller else _CLEAN_PASS
+        _add_note(error, f"{about} The error arose at {users_line(error)}.")
         raise
 
 

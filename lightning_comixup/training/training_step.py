@@ -17,6 +17,7 @@ from lightning_comixup.method.channels import channel_advice, channels_first, re
 from lightning_comixup.method.grid import check_grid, resolve_grid
 from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
+from lightning_comixup.saliencies.input_saliency import InputSaliency
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.averaged_parts import average_rows
 from lightning_comixup.training.batch_reader import CleanBatch
@@ -38,7 +39,7 @@ class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
-    clean_pass: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
+    clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
     clean: CleanBatch
     saliency: Tensor | None  # None if the step on the clean batch returned no loss
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
@@ -125,15 +126,18 @@ def _find_saliency(
     The saliency is None if the step on the clean batch returned no loss.
     """
     clean_pass = None
-    if config.saliency is None or config.clean_weight > 0:
+    if config.has_saliency_of_clean_pass or config.clean_weight > 0:
         clean_pass = run_clean_pass(trainer, module, clean, config, run)
         if clean_pass is None:
             return None, None
         run.target_kinds = clean_pass.target_kinds
-    if config.saliency is None:
+    if config.has_saliency_of_clean_pass:
         assert clean_pass is not None
         return clean_pass, clean_pass.saliency
+    assert config.saliency is not None
     inputs, targets = clean.parts.inputs, flatten_labels(clean.parts.targets)
+    if isinstance(config.saliency, InputSaliency):  # which does not touch the module
+        return clean_pass, config.saliency(module, channels_first(inputs, config.channel_dim), targets)
     return clean_pass, call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
 
 
