@@ -33,7 +33,7 @@ from lightning_comixup.training.metrics_logging import should_log, step_metrics
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
 from lightning_comixup.training.trainer_checks import check_trainer
-from lightning_comixup.training.training_step import mix_training_batch
+from lightning_comixup.training.training_step import MixedStep, mix_training_batch
 from lightning_comixup.validation import check_count, check_flag
 
 _Default = Hyperparameters  # which has each default, written once
@@ -70,6 +70,7 @@ class CoMixup(pl.Callback):
         solver: Solver = _Default.solver,
         clean_weight: float = 1.0,
         clean_loss: CleanLoss = "auto",
+        mixed_share: float = 1.0,
         prob: float = 1.0,
         start_epoch: int = 0,
         stop_epoch: int | None = None,
@@ -115,6 +116,9 @@ class CoMixup(pl.Callback):
                 with its logging muted; "forward": a `comixup_clean_loss` of the module's own, or else the
                 cross-entropy of module(inputs), times 2/K with `comixup_loss_kind = "bce"`; "auto": "forward" if there
                 is such a method, with "bce" and with manual optimization, else "training_step".
+            mixed_share: Share of the groups of each batch that are mixed, above 0; which, is drawn. The others keep
+                their inputs and, as rows, their targets. With clean_weight=0 the saliency pass is that of the mixed
+                groups alone; a batch of which no group is drawn then stays as it is.
             prob: Share of the batches that are mixed; all ranks mix the same ones.
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
@@ -168,6 +172,7 @@ class CoMixup(pl.Callback):
             num_classes=num_classes,
             clean_weight=clean_weight,
             clean_loss=clean_loss,
+            mixed_share=mixed_share,
             input_key=input_key,
             target_key=target_key,
             channel_dim=channel_dim,
@@ -217,14 +222,21 @@ class CoMixup(pl.Callback):
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
         parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
         if parts is not None:
-            is_first = self._run.last_report is None
             clean = CleanBatch(batch, batch_idx, parts)
             step = mix_training_batch(trainer, pl_module, clean, self._config, draws, self._run)
-            self._current.keep(step, pl_module, self._config, self._run)
-            self._run.note_report(step.plan and step.plan.report)
-            self._image_logger.draw(trainer, step)
-            if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):
-                pl_module.log_dict(step_metrics(step), batch_size=len(clean.parts.inputs))
+            if step is not None:
+                self._take_over(trainer, pl_module, step)
+
+    def _take_over(self, trainer: pl.Trainer, pl_module: pl.LightningModule, step: MixedStep) -> None:
+        """Keep a mixed step for the hooks after it, and report on it."""
+        is_first = self._run.last_report is None
+        self._current.keep(step, pl_module, self._config, self._run)
+        self._run.note_report(step.plan and step.plan.report)
+        self._image_logger.draw(trainer, step)
+        size = len(step.clean.parts.inputs)
+        mixes_every_step = self._schedule.prob == 1 and self._config.mixes_every_batch(size)
+        if self._logs_steps and should_log(trainer, is_first, mixes_every_step):
+            pl_module.log_dict(step_metrics(step), batch_size=size)
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Add the clean gradient to each `.grad`, to which the mixed backward adds its own."""

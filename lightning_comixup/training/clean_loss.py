@@ -20,7 +20,7 @@ from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
-from lightning_comixup.training.metric_routing import TargetTests
+from lightning_comixup.training.metric_routing import MetricRouting, TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -28,6 +28,7 @@ from lightning_comixup.training.target_choice import check_choice_of_targets
 from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
 
 CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
+_NO_TARGETS = TargetTests(lambda _: False, lambda _: False)
 
 
 class FoundLoss(NamedTuple):
@@ -79,10 +80,21 @@ def compute_clean_loss(
     inputs: Tensor,
     config: MixingConfig,
     run: RunState,
+    *,
+    for_metrics: bool = True,
 ) -> FoundLoss | None:
     """Return the clean loss of a batch whose inputs are replaced; None if the step returned none.
 
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
+
+    Args:
+        trainer: The Trainer.
+        module: The module.
+        clean: The batch.
+        inputs: Take the place of its inputs.
+        config: The configuration.
+        run: The state of the run.
+        for_metrics: Whether metrics that are given targets see this pass; otherwise it leaves no trace in any.
     """
     targets = clean.targets()
     earlier = versions(targets)
@@ -95,7 +107,8 @@ def compute_clean_loss(
         watches = _start_watching(stack, inputs, targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
         stack.enter_context(explaining_clean_pass())
-        stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
+        tests = _make_target_tests(clean, watches) if for_metrics else _NO_TARGETS
+        stack.enter_context((run.metrics if for_metrics else MetricRouting()).clean_pass(module, tests))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
     if versions(targets) != earlier:
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.method.groups import count_groups
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.validation import (
     LEAST_INTEGER,
@@ -17,6 +18,7 @@ from lightning_comixup.validation import (
     check_flag,
     check_function,
     check_number,
+    check_positive,
 )
 
 Getter = Callable[[Any], Any]
@@ -42,6 +44,7 @@ class MixingConfig:
     num_classes: int | None
     clean_weight: float
     clean_loss: CleanLoss
+    mixed_share: float
     input_key: BatchKey | None  # None: found
     target_key: BatchKey | None
     channel_dim: int | None  # None: no channels
@@ -67,6 +70,9 @@ class MixingConfig:
             check_count("num_classes", self.num_classes, advice=advice)
         advice = "Use 1 for the authors' step, or 0 for the saliency alone."
         check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
+        advice = "Use 1 to mix all groups; to mix fewer batches lower prob."
+        check_positive("mixed_share", self.mixed_share, advice=advice)
+        check_number("mixed_share", self.mixed_share, lowest=0.0, highest=1.0, advice=advice)
         self._check_keys()
         check_channel_dim(self.channel_dim)
         if self.saliency is not None:
@@ -96,6 +102,10 @@ class MixingConfig:
             if number is not None:
                 advice = "Use None for a part that is not of classes."
                 check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
+
+    def mixes_every_batch(self, batch_size: int) -> bool:
+        """Whether a group is drawn in every batch of a size."""
+        return self.mixed_share * count_groups(batch_size, self.hyperparameters.partition_size) >= 1
 
     def named_keys(self, input_key: BatchKey | None, target_key: BatchKey | None) -> list[tuple[str, BatchKey]]:
         """Return the key of each part that is mixed, with the name of the argument that gives it.
