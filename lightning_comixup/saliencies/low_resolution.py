@@ -17,9 +17,9 @@ from lightning_comixup.validation import check_count, check_inputs, widen
 class LowResolution:
     """The saliency of a pass on inputs averaged over blocks, brought back to full size.
 
-    In `CoMixup`, with `clean_weight=0`, that pass is the clean pass itself: the module's own loss on smaller inputs, and
-    on parts of `also_mix` that are smaller by the same factor. Convolutions cost 1 / factor² of a pass on images. The
-    module must take inputs of several sizes.
+    In `CoMixup`, with `clean_weight=0`, that pass is the clean pass itself: the module's own loss on smaller inputs,
+    and on parts of `also_mix` that are smaller by the same factor. Convolutions over images cost 1 / factor² of those
+    at full size. The module must take inputs of several sizes, and targets must not have the inputs' size.
 
     >>> LowResolution().shrink(torch.arange(12.0).view(1, 1, 2, 6))
     tensor([[[[3.5000, 5.5000, 7.5000]]]])

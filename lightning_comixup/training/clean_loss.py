@@ -20,7 +20,7 @@ from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
-from lightning_comixup.training.metric_routing import TargetTests
+from lightning_comixup.training.metric_routing import MetricRouting, TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
@@ -28,6 +28,7 @@ from lightning_comixup.training.target_choice import check_choice_of_targets
 from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
 
 CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
+_NO_TARGETS = TargetTests(lambda _: False, lambda _: False)
 
 
 class FoundLoss(NamedTuple):
@@ -79,10 +80,21 @@ def compute_clean_loss(
     inputs: Sequence[Tensor],
     config: MixingConfig,
     run: RunState,
+    *,
+    for_metrics: bool = True,
 ) -> FoundLoss | None:
-    """Return the clean loss of a batch whose inputs, and those of `also_mix`, are replaced; None if there is none.
+    """Return the clean loss of a batch whose inputs are replaced; None if the step returned none.
 
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
+
+    Args:
+        trainer: The Trainer.
+        module: The module.
+        clean: The batch.
+        inputs: Take the place of its inputs, and of those of `also_mix`.
+        config: The configuration.
+        run: The state of the run.
+        for_metrics: Whether metrics that are given targets see this pass; otherwise it leaves no trace in any.
     """
     targets = clean.targets()
     earlier = versions(targets)
@@ -92,10 +104,11 @@ def compute_clean_loss(
         is_watched = is_first and can_watch(module, is_compiled=is_compiled(module))
         # The outputs are all that a compiled module shows before PyTorch 2.6.
         outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
-        watches = _start_watching(stack, inputs[0], targets, config) if is_watched else []
+        watches = _start_watching(stack, clean, inputs[0], targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
         stack.enter_context(explaining_clean_pass(config.low_resolution))
-        stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
+        tests = _make_target_tests(clean, watches) if for_metrics else _NO_TARGETS
+        stack.enter_context((run.metrics if for_metrics else MetricRouting()).clean_pass(module, tests))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
     if versions(targets) != earlier:
         raise ValueError(
@@ -148,11 +161,11 @@ def _lent_batch(clean: CleanBatch, inputs: Sequence[Tensor], config: MixingConfi
 
 
 def _start_watching(
-    stack: ExitStack, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
+    stack: ExitStack, clean: CleanBatch, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
 ) -> list[LossWatch]:
     """Watch what a step does with its inputs, and the uses of each target."""
     stack.enter_context(uncompiled())
-    stack.enter_context(LayoutWatch(inputs, config.channel_dim))
+    stack.enter_context(LayoutWatch(inputs, config.channel_dim, tuple(clean.parts.inputs.shape)))
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 

@@ -18,6 +18,7 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.method.saliency import saliency_of_gradient
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_gradient import (
     CleanGradient,
@@ -41,6 +42,7 @@ class CleanPass(NamedTuple):
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
     logits: Tensor | None  # the module's output, if it is a floating (B, K); None if it is not known
+    targets: Tensor  # of the inputs that it saw: the batch's own, or those of its mixed groups
     target_kinds: tuple[TargetKind, ...]  # of the targets, and of each part of `also_average`
 
 
@@ -84,7 +86,29 @@ def run_clean_pass(
     check_reached(trainer, parameters, gradients)
     saliency = _saliency(at_inputs, clean.parts.inputs, config) if with_saliency else None
     gradient = CleanGradient(parameters, gradients) if weight > 0 else None
-    return CleanPass(saliency, gradient, found.loss.detach(), found.logits, found.target_kinds)
+    targets = flatten_labels(clean.parts.targets)
+    return CleanPass(saliency, gradient, found.loss.detach(), found.logits, targets, found.target_kinds)
+
+
+def show_target_kinds(
+    trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
+) -> bool:
+    """Run the module's step on a clean batch for what its losses show of the targets, where no clean pass is needed.
+
+    With manual optimization nothing is run: what would be called is no step of the module's own.
+
+    Returns:
+        Whether the batch can be mixed; False if the step returned no loss.
+    """
+    if not module.automatic_optimization:
+        return True
+    inputs = [clean.parts.inputs.clone(), *clean.parts.others]
+    modes, forward = eval_mode(module), trainer.precision_plugin.forward_context()
+    with modes, forward, torch.enable_grad(), run.gradient_flags.settable(module):
+        found = compute_clean_loss(trainer, module, clean, inputs, config, run, for_metrics=False)
+    if found is not None:
+        run.target_kinds = found.target_kinds
+    return found is not None
 
 
 def _inputs_of_pass(clean: CleanBatch, config: MixingConfig) -> list[Tensor]:

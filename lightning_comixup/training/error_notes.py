@@ -41,7 +41,9 @@ def explaining_clean_pass(smaller: LowResolution | None = None) -> Iterator[None
     try:
         yield
     except Exception as error:
-        about = _SMALLER.format(saliency=smaller, factor=smaller.factor) if smaller else _CLEAN_PASS
+        about = (
+            _SMALLER.format(saliency=smaller, factor=smaller.factor) if smaller and smaller.factor > 1 else _CLEAN_PASS
+        )
         _add_note(error, f"{about} The error arose at {users_line(error)}.")
         raise
 
