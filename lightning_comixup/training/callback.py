@@ -208,11 +208,9 @@ class CoMixup(pl.Callback):
             **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
 
         Raises:
-            TypeError: If a name is unknown, or as in `CoMixup`.
-            ValueError: As in `CoMixup`.
-            ImportError: As in `CoMixup`.
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
         """
-        return cls(**(PAPER | changes))
+        return cls(**{**PAPER, **changes})
 
     @classmethod
     def fast(cls, **changes: Any) -> CoMixup:
@@ -225,11 +223,9 @@ class CoMixup(pl.Callback):
             **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
 
         Raises:
-            TypeError: If a name is unknown, or as in `CoMixup`.
-            ValueError: As in `CoMixup`.
-            ImportError: As in `CoMixup`.
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
         """
-        return cls(**(FAST | changes))
+        return cls(**{**FAST, **changes})
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""

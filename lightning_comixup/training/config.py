@@ -82,7 +82,7 @@ class MixingConfig:
         if self.low_resolution is not None and self.clean_weight > 0:
             raise ValueError(
                 f"clean_weight must be 0 with {self.saliency!r}, found {self.clean_weight}: the clean pass at full "
-                "size, which gives the clean gradient, gives the exact saliency for nothing. Leave saliency=None, or pass "
+                "size, of the clean gradient, gives the exact saliency for nothing. Leave saliency=None, or pass "
                 "CoMixup(clean_weight=0) for a step without the clean loss."
             )
         if self.linear_targets is not None:

@@ -16,10 +16,9 @@ _CLEAN_PASS = (
     "`.detach()` or `.clone()` of them where that is what the error is about."
 )
 _SMALLER = (
-    "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made {factor} times smaller along each "
-    "side. A module with a head of a fixed size, such as a linear layer after a Flatten, takes no others: put an "
-    "nn.AdaptiveAvgPool2d or the like before it, or choose a saliency without a smaller pass: CoMixup(saliency=None), "
-    "or Edges() and SpectralResidual(), which need no network."
+    "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made smaller. A head of a fixed size, "
+    "such as a linear layer after a Flatten, does not take them: put an nn.AdaptiveAvgPool2d or the like before it, or "
+    "pass CoMixup(saliency=None), or Edges() or SpectralResidual(), which need no network."
 )
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
@@ -41,9 +40,8 @@ def explaining_clean_pass(smaller: LowResolution | None = None) -> Iterator[None
     try:
         yield
     except Exception as error:
-        about = (
-            _SMALLER.format(saliency=smaller, factor=smaller.factor) if smaller and smaller.factor > 1 else _CLEAN_PASS
-        )
+        is_smaller = smaller is not None and smaller.factor > 1
+        about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS
         _add_note(error, f"{about} The error arose at {users_line(error)}.")
         raise
 
