@@ -14,6 +14,10 @@ _CLEAN_PASS = (
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
 )
+_PART_OF_BATCH = (
+    " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
+    "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
+)
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
@@ -29,12 +33,13 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass() -> Iterator[None]:
-    """Say of any error that it arose in the clean pass."""
+def explaining_clean_pass(*, of_part: bool) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and whether that got a part of the batch."""
     try:
         yield
     except Exception as error:
-        _add_note(error, f"{_CLEAN_PASS} The error arose at {users_line(error)}.")
+        note = _CLEAN_PASS + _PART_OF_BATCH if of_part else _CLEAN_PASS
+        _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
 
 

@@ -35,6 +35,7 @@ from tests.tiny import (
     replay,
 )
 
+_PYTHON_LOGS = "rows of the mixed groups alone"  # where errors have no notes, before Python 3.11
 _SIZE = 4  # of a group: four in a batch of 16, one smaller one in the last of two
 _BATCHES = 4
 
@@ -320,3 +321,13 @@ def test_a_batch_whose_rows_are_not_plain_is_passed_whole() -> None:
     loader: Any = torch.utils.data.DataLoader(batches, batch_size=None)
     fit(Module(), _callback(clean_weight=0), loader=loader, max_epochs=1)
     assert sizes == [(True, 16, CLASSES), (False, 16, CLASSES)]
+
+
+def test_a_step_that_must_have_whole_batches_is_told_so() -> None:
+    class Module(Plain):
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            return super().training_step(batch, batch_idx) * torch.ones(16).dot(torch.ones(len(batch[1])))
+
+    with pytest.raises(RuntimeError) as caught:
+        fit(Module(), _callback(clean_weight=0))
+    assert "rows of the mixed groups alone" in "".join(getattr(caught.value, "__notes__", [_PYTHON_LOGS]))
