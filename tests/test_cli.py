@@ -38,6 +38,7 @@ _VALUES: dict[str, Any] = {
     "solver": "pygco",
     "clean_weight": 0.5,
     "clean_loss": "forward",
+    "mixed_share": 0.5,
     "prob": 0.5,
     "start_epoch": 1,
     "stop_epoch": 3,

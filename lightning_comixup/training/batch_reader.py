@@ -40,6 +40,7 @@ class CleanBatch(NamedTuple):
     batch: Any
     batch_idx: int
     parts: BatchParts
+    is_part: bool = False  # whether it is some rows of that
 
     def inputs(self) -> list[Tensor]:
         """Return the inputs, and those of `also_mix`."""

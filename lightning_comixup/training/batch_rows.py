@@ -41,7 +41,7 @@ def take_rows(clean: CleanBatch, groups: Groups, config: MixingConfig) -> CleanB
         batch = _take(copy_containers(clean.batch), groups)
     except _NoRowsError:
         return None
-    return clean._replace(batch=batch, parts=read_named_parts(batch, clean.parts.keys, config))
+    return clean._replace(batch=batch, parts=read_named_parts(batch, clean.parts.keys, config), is_part=True)
 
 
 def _take(part: Any, groups: Groups) -> Any:

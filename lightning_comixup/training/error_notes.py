@@ -20,6 +20,10 @@ _SMALLER = (
     "such as a linear layer after a Flatten, does not take them: put an nn.AdaptiveAvgPool2d or the like before it, or "
     "pass CoMixup(saliency=None), or Edges() or SpectralResidual(), which need no network."
 )
+_PART_OF_BATCH = (
+    " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
+    "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
+)
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
@@ -35,14 +39,15 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass(smaller: LowResolution | None = None) -> Iterator[None]:
-    """Say of any error that it arose in the clean pass, and if its inputs were smaller than the batch's."""
+def explaining_clean_pass(*, of_part: bool, smaller: LowResolution | None = None) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and whether that got a part of the batch, or smaller inputs."""
     try:
         yield
     except Exception as error:
         is_smaller = smaller is not None and smaller.factor > 1
         about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS
-        _add_note(error, f"{about} The error arose at {users_line(error)}.")
+        note = about + _PART_OF_BATCH if of_part else about
+        _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
 
 

@@ -82,6 +82,11 @@ SETTINGS = [
     _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
     _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
     _row("clean_loss", "step", ValueError, "clean_loss must be one of 'auto'", 'Use "training_step" for'),
+    _row(
+        "mixed_share", 0, ValueError, "mixed_share must be a finite number above 0", "to mix fewer batches lower prob"
+    ),
+    _row("mixed_share", 1.1, ValueError, "mixed_share must be a finite number, from 0 to 1", "Use 1 to mix all groups"),
+    _row("mixed_share", "half", TypeError, "mixed_share must be a finite number above 0", "Use 1 to mix all groups"),
     _row("clean_weight", -1, ValueError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("clean_weight", None, TypeError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("prob", 1.5, ValueError, "prob must be a finite number, from 0 to 1", "Use 1 to mix every batch."),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -22,7 +20,7 @@ def _blocks(size: int, factor: int) -> list[list[int]]:
 def _shrink(inputs: Tensor, factor: int) -> Tensor:
     sides = [_blocks(size, factor) for size in inputs.shape[2:]]
     small = np.zeros((*inputs.shape[:2], *(len(side) for side in sides)))
-    for index in itertools.product(*(range(len(side)) for side in sides)):
+    for index in np.ndindex(small.shape[2:]):
         block = inputs.double().numpy()
         for axis, (side, place) in enumerate(zip(sides, index, strict=True), start=2):
             block = np.take(block, side[place], axis)
