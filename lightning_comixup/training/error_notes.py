@@ -14,6 +14,7 @@ _CLEAN_PASS = (
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
 )
+_EVAL_MODE = " With clean_weight=0 the module is in eval mode there: a step that needs training mode needs a clean_weight above 0."
 _PART_OF_BATCH = (
     " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
     "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
@@ -33,12 +34,12 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass(*, of_part: bool) -> Iterator[None]:
-    """Say of any error that it arose in the clean pass, and whether that got a part of the batch."""
+def explaining_clean_pass(*, in_eval_mode: bool, of_part: bool) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and how that differs from a step without the callback."""
     try:
         yield
     except Exception as error:
-        note = _CLEAN_PASS + _PART_OF_BATCH if of_part else _CLEAN_PASS
+        note = _CLEAN_PASS + _EVAL_MODE * in_eval_mode + _PART_OF_BATCH * of_part
         _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
 
