@@ -14,7 +14,10 @@ _CLEAN_PASS = (
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
 )
-_EVAL_MODE = " With clean_weight=0 the module is in eval mode there: a step that needs training mode needs a clean_weight above 0."
+_EVAL_MODE = (
+    " With clean_weight=0 the module is in eval mode there: a step that must be in training mode needs a clean_weight "
+    "above 0."
+)
 _PART_OF_BATCH = (
     " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
     "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
