@@ -30,6 +30,7 @@ from lightning_comixup.training.current_batch import CurrentBatch
 from lightning_comixup.training.image_logging import ImageLogger
 from lightning_comixup.training.lightning_internals import data_rank
 from lightning_comixup.training.metrics_logging import should_log, step_metrics
+from lightning_comixup.training.presets import FAST, PAPER
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
 from lightning_comixup.training.trainer_checks import check_trainer
@@ -134,8 +135,9 @@ class CoMixup(pl.Callback):
                 multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
             ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
                 targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
-            saliency: A function (module, inputs, targets) to the saliency (B, *spatial). What it changes in gradients,
-                modes and `requires_grad` is undone. None: the clean pass gives it.
+            saliency: A function (module, inputs, targets) to the saliency (B, *spatial), such as `Edges()`. What it
+                changes in gradients, modes and `requires_grad` is undone. `LowResolution()`: the clean pass gives it,
+                on smaller inputs. None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
             log_images_every: Draw a mixed batch once in this many batches (extra `plot`). None: no pictures.
@@ -197,6 +199,33 @@ class CoMixup(pl.Callback):
         self._image_logger = ImageLogger(log_images_every, images_folder)
         self._current = CurrentBatch()
         self._reader = BatchReader(self._config)
+
+    @classmethod
+    def paper(cls, **changes: Any) -> CoMixup:
+        """Return the callback with the paper's method and the authors' values for CIFAR, the defaults of this version.
+
+        Args:
+            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+
+        Raises:
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+        """
+        return cls(**{**PAPER, **changes})
+
+    @classmethod
+    def fast(cls, **changes: Any) -> CoMixup:
+        """Return the callback with a step that costs little more than one without mixing.
+
+        Half of the groups of each batch are mixed, without a clean loss; their saliency is that of a pass at half the
+        resolution, for which the module must take inputs of several sizes.
+
+        Args:
+            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+
+        Raises:
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+        """
+        return cls(**{**FAST, **changes})
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.method.groups import count_groups
+from lightning_comixup.saliencies.low_resolution import LowResolution
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.validation import (
     LEAST_INTEGER,
@@ -78,6 +79,12 @@ class MixingConfig:
         if self.saliency is not None:
             advice = "Leave it None for the input gradient of the clean pass."
             check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
+        if self.low_resolution is not None and self.clean_weight > 0:
+            raise ValueError(
+                f"clean_weight must be 0 with {self.saliency!r}, found {self.clean_weight}: the clean pass at full "
+                "size, of the clean gradient, gives the exact saliency for nothing. Leave saliency=None, or pass "
+                "CoMixup(clean_weight=0) for a step without the clean loss."
+            )
         if self.linear_targets is not None:
             advice = "Use True for targets that are numbers, False for classes, or leave it out."
             check_flag("linear_targets", self.linear_targets, advice=advice)
@@ -92,6 +99,16 @@ class MixingConfig:
         check_choice("on_nonfinite", self.on_nonfinite, get_args(OnNonfinite), advice=advice)
         advice = "Use True if the module calls manual_backward once per batch."
         check_flag("manual_optimization", self.manual_optimization, advice=advice)
+
+    @property
+    def low_resolution(self) -> LowResolution | None:
+        """The saliency, if it is that of a clean pass on smaller inputs."""
+        return self.saliency if isinstance(self.saliency, LowResolution) else None
+
+    @property
+    def has_saliency_of_clean_pass(self) -> bool:
+        """Whether the clean pass gives the saliency; otherwise a function does, beside it or in its place."""
+        return self.saliency is None or self.low_resolution is not None
 
     def _check_keys(self) -> None:
         keys = self.named_keys(self.input_key, self.target_key)

@@ -41,7 +41,7 @@ class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
-    clean_pass: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
+    clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
     clean: CleanBatch
     saliency: Tensor | None  # None if the step on the clean batch returned no loss
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
@@ -146,7 +146,7 @@ def _find_saliency(
     groups alone.
     """
     clean_pass = saliency = None
-    if config.saliency is None or config.clean_weight > 0:
+    if config.has_saliency_of_clean_pass or config.clean_weight > 0:
         part = None if config.clean_weight > 0 else take_rows(clean, groups, config)
         clean_pass = run_clean_pass(trainer, module, part or clean, config, run)
         if clean_pass is None:
@@ -156,7 +156,7 @@ def _find_saliency(
             saliency = groups.take(saliency)
     elif run.target_kinds is None and not show_target_kinds(trainer, module, clean, config, run):
         return None, None
-    if config.saliency is not None and groups.mixed:
+    if config.saliency is not None and not config.has_saliency_of_clean_pass and groups.mixed:
         inputs, targets = groups.take(clean.parts.inputs), groups.take(flatten_labels(clean.parts.targets))
         saliency = call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
     return clean_pass, saliency

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lightning_comixup import Edges, LowResolution
 from tests.errors.table import Row
 
 _NAN, _INFINITE = float("nan"), float("inf")
@@ -124,6 +125,8 @@ SETTINGS = [
     _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None for that of the loss."),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
+    _row("saliency", Edges, TypeError, "saliency must be a function of", "Leave it None for"),
+    _row("saliency", LowResolution(2), ValueError, "must be 0 with LowResolution(factor=2)", "clean_weight=0", "1.0"),
     _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
     _row("seed", -1, ValueError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
     _row("log", 1, TypeError, "log must be True or False", "Use False to log nothing."),
