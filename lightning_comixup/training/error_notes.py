@@ -15,6 +15,10 @@ _CLEAN_PASS = (
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
 )
+_EVAL_MODE = (
+    " With clean_weight=0 the module is in eval mode there: a step that must be in training mode needs a clean_weight "
+    "above 0."
+)
 _SMALLER = (
     "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made smaller. A head of a fixed size, "
     "such as a linear layer after a Flatten, does not take them: put an nn.AdaptiveAvgPool2d or the like before it, or "
@@ -39,14 +43,22 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass(*, of_part: bool, smaller: LowResolution | None = None) -> Iterator[None]:
-    """Say of any error that it arose in the clean pass, and whether that got a part of the batch, or smaller inputs."""
+def explaining_clean_pass(
+    *, in_eval_mode: bool = False, of_part: bool = False, smaller: LowResolution | None = None
+) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and how that differs from a step without the callback.
+
+    Args:
+        in_eval_mode: Whether the module is in eval mode meanwhile.
+        of_part: Whether the pass gets some rows of the batch.
+        smaller: What made its inputs smaller.
+    """
     try:
         yield
     except Exception as error:
         is_smaller = smaller is not None and smaller.factor > 1
         about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS
-        note = about + _PART_OF_BATCH if of_part else about
+        note = about + _EVAL_MODE * in_eval_mode + _PART_OF_BATCH * of_part
         _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
 

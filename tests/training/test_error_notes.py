@@ -47,7 +47,7 @@ def test_numbers_need_no_explanation() -> None:
 
 
 def test_every_error_of_the_clean_pass_is_explained() -> None:
-    with pytest.raises(KeyError) as raised, explaining_clean_pass(of_part=False):
+    with pytest.raises(KeyError) as raised, explaining_clean_pass():
         _raise(KeyError("the user's"))
     (note,) = _notes(raised.value)
     assert "in CoMixup's clean pass" in note

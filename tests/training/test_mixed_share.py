@@ -35,7 +35,8 @@ from tests.tiny import (
     replay,
 )
 
-_PYTHON_LOGS = "rows of the mixed groups alone"  # where errors have no notes, before Python 3.11
+# Where errors have no notes, before Python 3.11, they are logged.
+_AS_LOGGED = "the module is in eval mode, rows of the mixed groups alone"
 _SIZE = 4  # of a group: four in a batch of 16, one smaller one in the last of two
 _BATCHES = 4
 
@@ -330,4 +331,6 @@ def test_a_step_that_must_have_whole_batches_is_told_so() -> None:
 
     with pytest.raises(RuntimeError) as caught:
         fit(Module(), _callback(clean_weight=0))
-    assert "rows of the mixed groups alone" in "".join(getattr(caught.value, "__notes__", [_PYTHON_LOGS]))
+    notes = "".join(getattr(caught.value, "__notes__", [_AS_LOGGED]))
+    assert "the module is in eval mode" in notes
+    assert "rows of the mixed groups alone" in notes
