@@ -43,7 +43,8 @@ class MixedStep(NamedTuple):
     batch: Any  # for `training_step`
     clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
     clean: CleanBatch
-    saliency: Tensor | None  # None if the step on the clean batch returned no loss
+    groups: Groups
+    saliency: Tensor | None  # of the groups that are mixed; None if the step on the clean batch returned no loss
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
     targets: MixedTargets
     plan: BatchPlan | None  # None if the batch was left unmixed
@@ -84,7 +85,7 @@ def mix_training_batch(
         clean_pass, saliency = _find_saliency(trainer, module, clean, groups, config, run)
     targets = MixedTargets(clean.targets(), clean.targets(), clean.unnamed_labels(), None)
     unmixed = MixedStep(
-        clean.batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
+        clean.batch, clean_pass, clean, groups, saliency, None, targets, None, config.channel_dim, phases.milliseconds
     )
     if saliency is None:  # the step leaves this batch out
         return unmixed
