@@ -45,8 +45,8 @@ class Groups(NamedTuple):
         return whole
 
     def take_array(self, part: NDArray[Any]) -> NDArray[Any]:
-        """Return these rows of an array."""
-        return part if self.are_all_mixed() else np.concatenate([part[rows] for rows in self.mixed_slices()])
+        """Return these rows of an array, of a class of its own as well: a masked one keeps its mask."""
+        return part if self.are_all_mixed() else part[np.r_[tuple(self.mixed_slices())]]
 
 
 def partition(batch_size: int, partition_size: int) -> list[slice]:
