@@ -106,8 +106,10 @@ def compute_clean_loss(
         outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
         watches = _start_watching(stack, clean, inputs[0], targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
-        in_eval_mode, smaller = config.clean_weight == 0, config.low_resolution
-        stack.enter_context(explaining_clean_pass(in_eval_mode=in_eval_mode, of_part=clean.is_part, smaller=smaller))
+        mode, smaller, look = config.clean_weight == 0, config.low_resolution, not for_metrics
+        stack.enter_context(
+            explaining_clean_pass(in_eval_mode=mode, of_part=clean.is_part, smaller=smaller, is_look=look)
+        )
         tests = _make_target_tests(clean, watches) if for_metrics else _NO_TARGETS
         stack.enter_context((run.metrics if for_metrics else MetricRouting()).clean_pass(module, tests))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
