@@ -197,6 +197,8 @@ def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> 
     grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"), advice)
     for size in sizes[1:]:
         check_grid(grid, size, "also_mix")
+    if config.low_resolution is not None:
+        config.low_resolution.check_fits(sizes[0], grid)
     return grid
 
 
