@@ -1,4 +1,4 @@
-"""The workflows, hooks and forms of the repository name what there is, and agree with each other."""
+"""The workflows, hooks and forms of the repository name only things that exist, and agree with each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COMMANDS = {
 }
 _ALL_COMMANDS = [(name, command) for name, commands in _COMMANDS.items() for command in commands]
 _CI = (_ROOT / ".ci/run").read_text(encoding="utf-8").replace("\\\n", "")
-# What the workflows install by themselves.
+# Programs that the workflows install themselves.
 _INSTALLED = {"build", "twine"}
 
 
@@ -79,7 +79,7 @@ def test_packages_and_documentation_are_tested_as_in_ci_run(job: str) -> None:
 
 
 @pytest.mark.parametrize(("job", "command"), _ALL_COMMANDS)
-def test_what_a_command_names_exists(job: str, command: str) -> None:
+def test_everything_a_command_names_exists(job: str, command: str) -> None:
     program, *words = shlex.split(command)
     assert program in ("python", "pre-commit"), job
     if program == "python":
