@@ -26,6 +26,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from examples.digits import whole_number
 from examples.study_parts.costs import measure_cost
 from examples.study_parts.data import DEBIAN_FOLDER, missing_data
+from examples.study_parts.figure import draw_figure
 from examples.study_parts.methods import METHODS, TUNED, missing_code
 from examples.study_parts.network import RESNET18, SMALL
 from examples.study_parts.plan import (
@@ -35,18 +36,22 @@ from examples.study_parts.plan import (
     Result,
     Wish,
     chosen_methods,
+    cost_like,
     places,
     plan_runs,
     unfinished,
 )
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, lock_folder, read_records
+from examples.study_parts.summary import summarise
+from examples.study_parts.table import NOTE, make_table, write_markdown
 from examples.study_parts.training import CPU
 from examples.study_parts.tuning import Tried, plan_trials, try_rates
 from examples.study_parts.work import do_run, spread
 
 RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"
-_WIDTH = 132  # characters: a table's row stays one line, in files too
+TABLE, FIGURE = "table.md", "study.png"
+_WIDTH = 150  # characters: a table's row stays one line, in files too
 _HOUR = 3600
 
 R = TypeVar("R", bound=NamedTuple)
@@ -66,6 +71,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             console.print(f"Stopped. All runs that had ended are kept in {options.output}; the same command goes on.")
             sys.exit(128 + signal.SIGINT)
+    report(options.output, console)
+
+
+def report(folder: Path, console: Console) -> None:
+    """Print the table of all results in a folder, write it for a page and draw the figure."""
+    results = read_records(folder / RESULTS, Result)
+    if not results:
+        console.print(f"No results in {folder} yet.")
+        return
+    summaries = summarise(results)
+    console.print(make_table(summaries))
+    console.print(NOTE)
+    (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{NOTE}\n", encoding="utf-8")
+    draw_figure(summaries, folder / FIGURE)
+    hours = sum(result.seconds for result in results) / _HOUR
+    console.print(f"{len(results)} runs, {hours:.2f} hours of training. Figure: {folder / FIGURE}")
 
 
 def _interrupt(*_: Any) -> None:
@@ -130,7 +151,7 @@ def run_study(options: argparse.Namespace, console: Console) -> None:
         return  # the time was over
     ratios = {place: cost.ratio for place, cost in costs.items()}
     left = unfinished(plan_runs(wish, ratios), read_records(results_path, Result))
-    hours = sum(run.steps * costs[run.part, run.method].milliseconds for run in left) / 1000 / _HOUR
+    hours = sum(run.steps * costs[run.part, cost_like(run.method)].milliseconds for run in left) / 1000 / _HOUR
     console.print(f"{len(left)} runs of {len(chosen_methods(wish))} methods are left: about {hours:.2f} hours.")
     _record(
         partial(do_run, folder=options.fashion, accelerator=options.accelerator),

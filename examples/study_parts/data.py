@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +49,7 @@ class Split(NamedTuple):
     test: Images
 
 
+@lru_cache(maxsize=1)  # runs one after the other often share it
 def draw_split(part: str, labels: int, seed: int, folder: Path = DEBIAN_FOLDER) -> Split:
     """Draw the images of a run.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from examples.study_parts.methods import AUTHORS_CUTS, FAST, HALF_CUTMIX, METHODS, NONE, PAPER, STOPPED, TUNED
@@ -17,8 +16,7 @@ _MAIN_SEEDS, _OTHER_SEEDS = 5, 3
 _OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,)}  # what they are for; the other methods: the middle one
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A task, how many of its labels are used, and the epochs of plain training whose time is a budget of 1."""
 
     part: str
@@ -115,10 +113,24 @@ def chosen_methods(wish: Wish) -> list[str]:
 
 
 def places(wish: Wish) -> list[tuple[str, str]]:
-    """Return the part and the method of all that has a cost, plain training first in each part."""
-    found = dict.fromkeys((setting.part, NONE) for setting in wish.settings)
-    found |= dict.fromkeys((s.part, method) for method in chosen_methods(wish) for s in _settings_of(method, wish))
-    return sorted(found, key=lambda place: list(RECIPES).index(place[0]))
+    """Return the part and the method of all costs, plain training first in each part."""
+    methods = [NONE, *chosen_methods(wish)]
+    return list(
+        dict.fromkeys(
+            (setting.part, cost_like(method))
+            for setting in wish.settings
+            for method in methods
+            if has_place(method, setting)
+        )
+    )
+
+
+def cost_like(method: str) -> str:
+    """Return the method whose steps cost what this one's do.
+
+    The validation of early stopping is no part of the time that is compared: all trainings are watched.
+    """
+    return NONE if method in (TUNED, STOPPED) else method
 
 
 def plan_runs(wish: Wish, ratios: Mapping[tuple[str, str], float]) -> list[Run]:
@@ -132,11 +144,12 @@ def plan_runs(wish: Wish, ratios: Mapping[tuple[str, str], float]) -> list[Run]:
     """
     runs = [
         Run(setting.part, setting.labels, wish.network, method, budget, seed, steps)
+        for setting in wish.settings
         for method in chosen_methods(wish)
-        for setting in _settings_of(method, wish)
+        if has_place(method, setting)
         for budget in wish.budgets or budgets_of(method)
         for seed in range(wish.seeds or seeds_of(method))
-        for steps in [steps_in_time(plain_steps(setting, budget), ratios[setting.part, method])]
+        for steps in [steps_in_time(plain_steps(setting, budget), ratios[setting.part, cost_like(method)])]
     ]
     return sorted(runs, key=lambda run: (_phase(run), run.seed, run.budget))  # stable
 
@@ -157,8 +170,9 @@ def _phase(run: Run) -> int:
     return 0 if run.seed < _OTHER_SEEDS else 2
 
 
-def _settings_of(method: str, wish: Wish) -> list[Setting]:
-    return [setting for setting in wish.settings if method != AUTHORS_CUTS or setting in _OF_AUTHORS_CUTS]
+def has_place(method: str, setting: Setting) -> bool:
+    """Return whether a method is tried in a setting."""
+    return method != AUTHORS_CUTS or setting in _OF_AUTHORS_CUTS
 
 
 def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:

@@ -1,0 +1,84 @@
+"""Means over the seeds, and what they can be relied on."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from examples.study_parts.methods import METHODS, NONE
+from examples.study_parts.plan import BUDGETS, Result
+from examples.study_parts.recipes import RECIPES
+
+
+class Task(NamedTuple):
+    """Where methods are compared."""
+
+    part: str
+    labels: int
+    network: str
+
+
+class Estimate(NamedTuple):
+    """A mean over the seeds and its standard error; NaN where there are too few seeds for it."""
+
+    mean: float
+    error: float
+
+
+class Summary(NamedTuple):
+    """What was found of a method in a task within a budget."""
+
+    task: Task
+    method: str
+    budget: int
+    accuracies: tuple[float, ...]  # by seed
+    gains: tuple[float, ...]  # in accuracy over plain training of the same budget and seed, where that is there
+    ece: Estimate
+    scaled_ece: Estimate
+    nll: Estimate
+    hours: float  # all seeds together
+
+
+def summarise(results: Sequence[Result]) -> list[Summary]:
+    """Summarise each method in each task and budget, in the study's order.
+
+    Args:
+        results: In any order; seeds may be missing.
+    """
+    plain = {(*result[:3], result.budget, result.seed): result for result in results if result.method == NONE}
+    groups: dict[tuple[Task, str, int], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[Task(*result[:3]), result.method, result.budget].append(result)
+    parts, methods = list(RECIPES), list(METHODS)
+    ordered = sorted(groups, key=lambda key: (parts.index(key[0].part), key[0][1:], methods.index(key[1]), key[2]))
+    return [_summary(key, sorted(groups[key], key=lambda result: result.seed), plain) for key in ordered]
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Return mean and standard error."""
+    found = list(values)
+    if not found:
+        return Estimate(math.nan, math.nan)
+    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else math.nan
+    return Estimate(statistics.mean(found), error)
+
+
+def budgets_in(summaries: Iterable[Summary]) -> list[int]:
+    """Return the budgets that there is something of; the study's own at least."""
+    return sorted({*BUDGETS, *(row.budget for row in summaries)})
+
+
+def _summary(key: tuple[Task, str, int], results: list[Result], plain: dict[Any, Result]) -> Summary:
+    pairs = [(result, plain.get((*result[:3], result.budget, result.seed))) for result in results]
+    return Summary(
+        *key,
+        accuracies=tuple(result.accuracy for result in results),
+        gains=tuple(result.accuracy - other.accuracy for result, other in pairs if other),
+        ece=estimate(result.ece for result in results),
+        scaled_ece=estimate(result.scaled_ece for result in results),
+        nll=estimate(result.nll for result in results),
+        hours=sum(result.seconds for result in results) / 3600,
+    )

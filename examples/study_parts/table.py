@@ -1,0 +1,86 @@
+"""The table of a study, for a console and for a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.table import Table
+
+from examples.study_parts.measures import BINS
+from examples.study_parts.methods import NONE
+from examples.study_parts.network import SMALL
+from examples.study_parts.plan import REAL_SIZE, SETTINGS
+from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, estimate
+
+NOTE = (
+    f"Accuracy: of {NONE}, then the difference to it, seed by seed; mean ± standard error. ECE: expected calibration "
+    f"error with {BINS} bins, as it is / after temperature scaling. A budget is the time of so many plain epochs."
+)
+_HEADINGS = ("accuracy %", "ECE %", "log-loss")
+Row = list[str]
+
+
+def make_table(summaries: Sequence[Summary]) -> Table:
+    """Return the table for a console."""
+    table = Table("method")
+    budgets = budgets_in(summaries)
+    for heading in _headings(budgets):
+        table.add_column(heading.replace(": ", ":\n"), justify="right", no_wrap=True)
+    for task, rows in _sections(summaries, budgets):
+        table.add_section()
+        table.add_row(f"[bold]{title(task)}[/bold]")
+        for row in rows:
+            table.add_row(*row)
+    return table
+
+
+def write_markdown(summaries: Sequence[Summary]) -> str:
+    """Return the table for a page."""
+    budgets = budgets_in(summaries)
+    lines = [["method", *_headings(budgets)], ["---", *(["---:"] * len(_HEADINGS) * len(budgets))]]
+    for task, rows in _sections(summaries, budgets):
+        lines += [[f"**{title(task)}**", *([""] * len(_HEADINGS) * len(budgets))], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def title(task: Task) -> str:
+    """Return a task's name for people."""
+    network = "" if task.network == SMALL else f", {task.network}"
+    return f"{task.part}, {task.labels:,} labels{network}"
+
+
+def epochs_of(task: Task, budget: int) -> int:
+    """Return the plain epochs whose time is a budget."""
+    epochs = {setting[:2]: setting.epochs for setting in (*SETTINGS, REAL_SIZE)}
+    return budget * epochs.get(task[:2], SETTINGS[0].epochs)
+
+
+def _headings(budgets: Sequence[int]) -> list[str]:
+    return [f"{budget * SETTINGS[0].epochs} epochs: {heading}" for budget in budgets for heading in _HEADINGS]
+
+
+def _sections(summaries: Sequence[Summary], budgets: Sequence[int]) -> Iterator[tuple[Task, list[Row]]]:
+    """Yield each task with its rows, a row for each method."""
+    for task, rows in groupby(summaries, lambda row: row.task):
+        section = []
+        for method, found in groupby(rows, lambda row: row.method):
+            by_budget = {row.budget: row for row in found}
+            cells = [cell for budget in budgets for cell in _cells(by_budget.get(budget))]
+            section.append([method, *cells])
+        yield task, section
+
+
+def _cells(row: Summary | None) -> Row:
+    """Return what stands in a budget's columns."""
+    if row is None:
+        return [""] * len(_HEADINGS)
+    accuracy = _write(estimate(row.accuracies)) if row.method == NONE else _write(estimate(row.gains), sign="+")
+    return [accuracy, f"{100 * row.ece.mean:.1f} / {100 * row.scaled_ece.mean:.1f}", f"{row.nll.mean:.2f}"]
+
+
+def _write(value: Estimate, sign: str = "") -> str:
+    """Write shares in per cent; nothing for what is not known."""
+    numbers = [f"{100 * value.mean:{sign}.1f}", f"{100 * value.error:.1f}"]
+    return " ± ".join(text for text, number in zip(numbers, value, strict=True) if not math.isnan(number))
