@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-import lightning_comixup
 from examples.study_parts.mixup import Mixture, draw_cutmix, draw_mixup
-from lightning_comixup import CoMixup
+from lightning_comixup import CoMixup, Edges, LowResolution, Random, SpectralResidual
 
 Mix = Callable[[Tensor, Tensor, np.random.Generator], Mixture]
 
@@ -26,25 +24,15 @@ class Method:
     mixed_share: float = 1.0  # of a batch's images; the others stay clean, in the same pass
     adds_clean_loss: bool = False  # of the whole batch, by a pass of its own
     comixup: Mapping[str, Any] | None = None  # arguments of the callback; None: without it
-    saliency: Callable[[], Any] | None = None  # makes the callback's
     is_tuned: bool = False  # trains with the learning rate and the weight decay that were chosen for it
     keeps_best: bool = False  # of the states along the training, by validation accuracy
 
     def callbacks(self, seed: int) -> list[CoMixup]:
         """Return what the Trainer needs for it."""
-        if self.comixup is None:
-            return []
-        options: dict[str, Any] = dict(self.comixup)
-        if self.saliency is not None:
-            options["saliency"] = self.saliency()
-        return [CoMixup(seed=seed, log=False, **options)]
+        return [] if self.comixup is None else [CoMixup(seed=seed, log=False, **self.comixup)]
 
 
-def _make_saliency(name: str, *arguments: Any) -> Any:
-    return getattr(lightning_comixup, name)(*arguments)
-
-
-_FAST = {"mixed_share": 0.5, "clean_weight": 0.0}
+_HALF_MIXED = {"mixed_share": 0.5, "clean_weight": 0.0}
 
 NONE, TUNED, STOPPED = "none", "none, tuned", "none, early stopping"
 HALF_CUTMIX = "CutMix, half of each batch"
@@ -55,7 +43,7 @@ LOW = "Co-Mixup, half mixed, low resolution"
 EDGES = "Co-Mixup, half mixed, edges"
 SPECTRAL = "Co-Mixup, half mixed, spectral residual"
 RANDOM = "Co-Mixup, half mixed, random (control)"
-FAST = LOW  # the preset
+FAST = LOW  # what `CoMixup.fast` is
 METHODS: dict[str, Method] = {
     NONE: Method(),
     TUNED: Method(is_tuned=True),
@@ -68,20 +56,14 @@ METHODS: dict[str, Method] = {
     PAPER: Method(comixup={}),
     AUTHORS_CUTS: Method(comixup={"solver": "pygco", "restarts": 1}),
     "Co-Mixup, half mixed, with clean loss": Method(comixup={"mixed_share": 0.5}),
-    EXACT: Method(comixup=_FAST),
-    LOW: Method(comixup=_FAST, saliency=partial(_make_saliency, "LowResolution", 2)),
-    EDGES: Method(comixup=_FAST, saliency=partial(_make_saliency, "Edges")),
-    SPECTRAL: Method(comixup=_FAST, saliency=partial(_make_saliency, "SpectralResidual")),
-    RANDOM: Method(comixup=_FAST, saliency=partial(_make_saliency, "Random")),
+    EXACT: Method(comixup=_HALF_MIXED),
+    LOW: Method(comixup=_HALF_MIXED | {"saliency": LowResolution(2)}),
+    EDGES: Method(comixup=_HALF_MIXED | {"saliency": Edges()}),
+    SPECTRAL: Method(comixup=_HALF_MIXED | {"saliency": SpectralResidual()}),
+    RANDOM: Method(comixup=_HALF_MIXED | {"saliency": Random()}),
 }
 
 
 def missing_code(name: str) -> str | None:
     """Return what a method needs and is not there, or None."""
-    if name == AUTHORS_CUTS and find_spec("gco") is None:
-        return "the authors' cuts (extra pygco)"
-    try:
-        METHODS[name].callbacks(seed=0)
-    except (AttributeError, TypeError):
-        return "a later lightning_comixup"
-    return None
+    return "the authors' cuts (extra pygco)" if name == AUTHORS_CUTS and find_spec("gco") is None else None

@@ -57,7 +57,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     Raises:
         SystemExit: If another command is at work there.
     """
-    with (folder / ".lock").open("w", encoding="utf-8") as file:
+    with (folder / "lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
