@@ -133,6 +133,12 @@ def cost_like(method: str) -> str:
     return NONE if method in (TUNED, STOPPED) else method
 
 
+def first_stage(wish: Wish) -> Wish:
+    """Return the part of a wish that says most: the main methods' first seeds."""
+    methods = [method for method in chosen_methods(wish) if method in MAIN]
+    return wish._replace(methods=methods, seeds=min(wish.seeds or _OTHER_SEEDS, _OTHER_SEEDS))
+
+
 def plan_runs(wish: Wish, ratios: Mapping[tuple[str, str], float]) -> list[Run]:
     """Return all runs, those first that say most if the study is interrupted after them.
 

@@ -32,7 +32,7 @@ class Recipe:
 RECIPES = {
     "fashion": Recipe(10, Rates(0.2), None),
     "fashion-all": Recipe(10, Rates(0.2), None, batch_size=250),
-    "clutter": Recipe(10, Rates(0.2), None),
+    "clutter": Recipe(10, Rates(0.05), None),
     "cells": Recipe(2, Rates(0.2), None, flips=(2, 3)),
     "digits": Recipe(10, Rates(0.2), None, flips=()),
 }

@@ -18,7 +18,7 @@ from examples.study_parts.module import Student
 from examples.study_parts.network import SMALL
 from examples.study_parts.recipes import RECIPES, Rates
 
-CPU = "cpu"
+CPU, GPU = "cpu", "gpu"  # Lightning's names
 _TEST_BATCH = 500  # heuristic
 _CHOICES = 20  # heuristic: states along a training that the best is chosen of
 
