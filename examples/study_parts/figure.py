@@ -16,12 +16,14 @@ from examples.study_parts.table import epochs_of, title
 
 # Colours of Wong, "Points of view: Color blindness", Nature Methods 8 (2011), which all readers can tell apart.
 _COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00"}
-_LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix"}
+_LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half"}
+_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # of the budget: where a method's bars stand
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
 _DOTS_PER_INCH = 150
 _ROOM_FOR_LABELS = 2.4  # of the last budget: how far the axis goes on
+_BESIDE = 1.15  # of the last budget: where the labels begin
 _LEAST_GAP = 0.085  # of the axis: between the labels of two lines
 _SEED_DOTS = {"linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.35, "markeredgewidth": 0}
 
@@ -51,16 +53,20 @@ def draw_figure(summaries: Sequence[Summary], path: Path) -> None:
 def _draw_panel(axis: Any, task: Task, rows: Sequence[Summary]) -> None:
     budgets = budgets_in(rows)
     ends = {"none": (budgets[-1], 0.0)}
-    axis.axhline(0, color=_GREY, linewidth=1)
+    axis.plot([budgets[0], budgets[-1]], [0, 0], color=_GREY, linewidth=1.2)
     for method, colour in _COLOURS.items():
+        places = {budget: budget * _ASIDE[method] for budget in budgets}
         shown = [row for row in rows if row.method == method and row.gains]
         for row in shown:
-            axis.plot([row.budget] * len(row.gains), [100 * gain for gain in row.gains], color=colour, **_SEED_DOTS)
+            axis.plot(
+                [places[row.budget]] * len(row.gains), [100 * gain for gain in row.gains], color=colour, **_SEED_DOTS
+            )
         means = [estimate(100 * gain for gain in row.gains) for row in shown]
         errors = [0 if math.isnan(mean.error) else mean.error for mean in means]
         if shown:
             found = [mean.mean for mean in means]
-            axis.errorbar([row.budget for row in shown], found, errors, color=colour, linewidth=1.8, capsize=2)
+            spots = [places[row.budget] for row in shown]
+            axis.errorbar(spots, found, errors, color=colour, linewidth=1.8, capsize=2)
             ends[_LABELS[method]] = (shown[-1].budget, found[-1])
     axis.set_title(title(task), fontsize="medium", loc="left")
     _dress_axes(axis, task, rows, budgets)
@@ -88,7 +94,7 @@ def _label_ends(axis: Any, ends: dict[str, tuple[int, float]]) -> None:
     heights = spread_out([height for _, height in ends.values()], _LEAST_GAP * (top - bottom))
     colours = {_LABELS[method]: colour for method, colour in _COLOURS.items()}
     for (name, (budget, _)), height in zip(ends.items(), heights, strict=True):
-        axis.text(1.08 * budget, height, name, color=colours.get(name, _GREY), va="center", fontsize="small")
+        axis.text(_BESIDE * budget, height, name, color=colours.get(name, _GREY), va="center", fontsize="small")
 
 
 def spread_out(heights: Sequence[float], gap: float) -> list[float]:

@@ -19,6 +19,13 @@ NOTE = (
     f"error with {BINS} bins, as it is / after temperature scaling. A budget is the time of so many plain epochs."
 )
 _HEADINGS = ("accuracy %", "ECE %", "log-loss")
+_NAMES = {
+    "fashion": "Fashion-MNIST",
+    "fashion-all": "Fashion-MNIST",
+    "clutter": "Fashion-MNIST in clutter",
+    "cells": "solar cells",
+    "digits": "digits in clutter",
+}
 Row = list[str]
 
 
@@ -48,7 +55,7 @@ def write_markdown(summaries: Sequence[Summary]) -> str:
 def title(task: Task) -> str:
     """Return a task's name for people."""
     network = "" if task.network == SMALL else f", {task.network}"
-    return f"{task.part}, {task.labels:,} labels{network}"
+    return f"{_NAMES[task.part]}, {task.labels:,} labels{network}"
 
 
 def epochs_of(task: Task, budget: int) -> int:

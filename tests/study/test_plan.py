@@ -23,7 +23,7 @@ from examples.study_parts.plan import (
 )
 from tests.study.tiny import make_result
 
-_ALIKE = defaultdict(lambda: 1.0)
+_ALIKE: defaultdict[tuple[str, str], float] = defaultdict(lambda: 1.0)
 
 
 def test_a_budget_is_so_many_epochs_of_plain_training() -> None:

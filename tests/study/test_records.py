@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from examples.study import main
 from examples.study_parts.methods import AUTHORS_CUTS, NONE
 from examples.study_parts.plan import Cost, Result
 from examples.study_parts.records import append_record, lock_folder, read_records
@@ -37,12 +36,9 @@ def test_an_interrupted_line_leaves_the_others(tmp_path: Path) -> None:
 
 
 def test_a_second_command_is_turned_away(tmp_path: Path) -> None:
-    code = f"from examples.study import main; main(['--output', {str(tmp_path)!r}])"
-    with lock_folder(tmp_path):
-        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        with pytest.raises(SystemExit), lock_folder(tmp_path):
-            pass
-    assert other.returncode == 1
-    assert f"Another command is at work in {tmp_path}" in other.stderr
+    message = f"Another command is at work in {tmp_path}. Wait for it, or choose another folder."
+    with lock_folder(tmp_path), pytest.raises(SystemExit) as stop:
+        main(["--output", str(tmp_path)])
+    assert stop.value.code == message
     with lock_folder(tmp_path):  # it is free again
         pass

@@ -22,7 +22,7 @@ from examples.study_parts.training import Batches, Way, predict, train
 from tests.study.tiny import make_images
 
 _CLASSES = 10
-_IMAGES = make_images(120, side=16)
+_IMAGES = make_images(50, side=16)
 _WAY = Way("digits", 3)
 
 
@@ -45,10 +45,10 @@ def _clean_and_cutmix(network: Callable[[Tensor], Tensor], images: Tensor, targe
 
 
 def _half_mixup(network: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor, draws: Any) -> Tensor:
-    mixed = draw_mixup(images[:50], targets[:50], draws)
-    logits = network(torch.cat([mixed.inputs, images[50:]]))
-    losses = F.cross_entropy(logits, torch.cat([mixed.targets, targets[50:]]), reduction="none")
-    return losses.sum() / 100
+    mixed = draw_mixup(images[:25], targets[:25], draws)
+    logits = network(torch.cat([mixed.inputs, images[25:]]))
+    losses = F.cross_entropy(logits, torch.cat([mixed.targets, targets[25:]]), reduction="none")
+    return losses.sum() / 50
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def _half_mixup(network: Callable[[Tensor], Tensor], images: Tensor, targets: Te
 def test_steps_by_hand(method: str, loss: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = _note_batches(monkeypatch)
     trained = train(_IMAGES, _IMAGES, _WAY, method, seed=3).module
-    assert [len(labels) for _, labels in seen] == [100] * 3
+    assert [len(labels) for _, labels in seen] == [50] * 3
     by_hand = Student(SMALL, RECIPES["digits"], METHODS[method], 3, Rates(0.2))
     network, draws, rate = by_hand.network, np.random.default_rng(3), RECIPES["digits"].rates.learning_rate
     optimizer = torch.optim.SGD(network.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
