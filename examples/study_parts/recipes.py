@@ -34,5 +34,5 @@ RECIPES = {
     "fashion-all": Recipe(10, Rates(0.2), None, batch_size=250),
     "clutter": Recipe(10, Rates(0.05), None),
     "cells": Recipe(2, Rates(0.2), None, flips=(2, 3)),
-    "digits": Recipe(10, Rates(0.2), None, flips=()),
+    "digits": Recipe(10, Rates(0.1), None, flips=()),
 }
