@@ -37,7 +37,7 @@ def make_network(name: str, classes: int) -> nn.Module:
     """Return a network with fresh weights.
 
     Args:
-        name: `SMALL`: 73,000 parameters, one block at a half, a quarter and an eighth of the image's sides, so that
+        name: `SMALL`: 78,000 parameters, one block at a half, a quarter and an eighth of the image's sides, so that
             a study fits two cores; `RESNET18`: 11 million, two blocks at each of four sizes from the whole on.
         classes: How many logits.
     """

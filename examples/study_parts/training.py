@@ -148,4 +148,5 @@ def train(train_images: Images, validation: Images, way: Way, method_name: str, 
         enable_model_summary=False,
     )
     trainer.fit(module, DataLoader(TensorDataset(*train_images), sampler=batches, batch_size=None))
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     return Trained(module, clock.seconds)
