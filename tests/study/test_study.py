@@ -66,6 +66,17 @@ def test_a_study_goes_on_where_it_was_left(tmp_path: Path, tiny_study: Callable[
     assert again[:-1] == lost[:-1]  # all but its time, though another process did it
 
 
+def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fashion(tmp_path, 60)
+    monkeypatch.setattr(commands, "REAL_SIZE", Setting("fashion-all", 40, epochs=1))
+    append_record(tmp_path / COSTS, Cost("fashion-all", "resnet18", NONE, 1.0, 20.0, 20.0))
+    arguments = ["--parts", "fashion-all", "--network", "resnet18", "--methods", NONE, "--budgets", "2", "--seeds", "1"]
+    study.main([*arguments, "--fashion", str(tmp_path), "--output", str(tmp_path)])
+    [result] = read_records(tmp_path / RESULTS, Result)
+    assert result[:7] == ("fashion-all", 40, "resnet18", NONE, 2, 0, 2)
+    assert "**Fashion-MNIST, 40 labels, resnet18**" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
 def test_missing_costs_are_measured(
     tmp_path: Path, tiny_study: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
