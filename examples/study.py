@@ -29,8 +29,8 @@ from examples.study_parts.network import RESNET18, SMALL
 from examples.study_parts.plan import SETTINGS, Result
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import lock_folder, read_records
-from examples.study_parts.summary import summarise
-from examples.study_parts.table import NOTE, make_table, write_markdown
+from examples.study_parts.summary import summarise, time_shares
+from examples.study_parts.table import NOTE, make_table, write_markdown, write_time_shares
 from examples.study_parts.training import CPU, GPU
 
 TABLE, FIGURE = "table.md", "study.png"
@@ -87,8 +87,9 @@ def report(folder: Path, console: Console) -> None:
         return
     summaries = summarise(results)
     console.print(make_table(summaries))
-    console.print(NOTE)
-    (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{NOTE}\n", encoding="utf-8")
+    notes = f"{NOTE}\n\n{write_time_shares(time_shares(results))}"
+    console.print(notes)
+    (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{notes}\n", encoding="utf-8")
     draw_figure(summaries, folder / FIGURE)
     hours = sum(row.hours for row in summaries)
     console.print(f"{len(results)} runs, {hours:.2f} hours of training. Figure: {folder / FIGURE}")

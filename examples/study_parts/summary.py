@@ -39,6 +39,7 @@ class Summary(NamedTuple):
     ece: Estimate
     scaled_ece: Estimate
     nll: Estimate
+    scaled_nll: Estimate
     hours: float  # all seeds together
 
 
@@ -66,6 +67,17 @@ def estimate(values: Iterable[float]) -> Estimate:
     return Estimate(statistics.mean(found), error)
 
 
+def time_shares(results: Sequence[Result]) -> dict[str, float]:
+    """Return the time of each method's runs in that of plain training's of the same budget and seed, the median."""
+    plain = {(*result[:3], result.budget, result.seed): result.seconds for result in results if result.method == NONE}
+    shares: dict[str, list[float]] = {method: [] for method in METHODS}
+    for result in results:
+        seconds = plain.get((*result[:3], result.budget, result.seed))
+        if seconds and result.method != NONE:
+            shares[result.method].append(result.seconds / seconds)
+    return {method: statistics.median(found) for method, found in shares.items() if found}
+
+
 def budgets_in(summaries: Iterable[Summary]) -> list[int]:
     """Return the budgets that there is something of; the study's own at least."""
     return sorted({*BUDGETS, *(row.budget for row in summaries)})
@@ -80,5 +92,6 @@ def _summary(key: tuple[Task, str, int], results: list[Result], plain: dict[Any,
         ece=estimate(result.ece for result in results),
         scaled_ece=estimate(result.scaled_ece for result in results),
         nll=estimate(result.nll for result in results),
+        scaled_nll=estimate(result.scaled_nll for result in results),
         hours=sum(result.seconds for result in results) / 3600,
     )

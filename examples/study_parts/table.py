@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from rich.table import Table
@@ -16,7 +16,8 @@ from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, es
 
 NOTE = (
     f"Accuracy: of {NONE}, then the difference to it, seed by seed; mean ± standard error. ECE: expected calibration "
-    f"error with {BINS} bins, as it is / after temperature scaling. A budget is the time of so many plain epochs."
+    f"error with {BINS} bins. ECE and log-loss: as they are / after temperature scaling. A budget is the time of so "
+    "many plain epochs."
 )
 _HEADINGS = ("accuracy %", "ECE %", "log-loss")
 _NAMES = {
@@ -52,6 +53,11 @@ def write_markdown(summaries: Sequence[Summary]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def write_time_shares(shares: Mapping[str, float]) -> str:
+    """Return a line that says how near to equal the times of the runs were."""
+    return f"Time in that of {NONE}, median: {'; '.join(f'{method} {share:.2f}' for method, share in shares.items())}."
+
+
 def title(task: Task) -> str:
     """Return a task's name for people."""
     network = "" if task.network == SMALL else f", {task.network}"
@@ -84,7 +90,8 @@ def _cells(row: Summary | None) -> Row:
     if row is None:
         return [""] * len(_HEADINGS)
     accuracy = _write(estimate(row.accuracies)) if row.method == NONE else _write(estimate(row.gains), sign="+")
-    return [accuracy, f"{100 * row.ece.mean:.1f} / {100 * row.scaled_ece.mean:.1f}", f"{row.nll.mean:.2f}"]
+    ece = f"{100 * row.ece.mean:.1f} / {100 * row.scaled_ece.mean:.1f}"
+    return [accuracy, ece, f"{row.nll.mean:.2f} / {row.scaled_nll.mean:.2f}"]
 
 
 def _write(value: Estimate, sign: str = "") -> str:

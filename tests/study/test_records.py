@@ -35,7 +35,8 @@ def test_an_interrupted_line_leaves_the_others(tmp_path: Path) -> None:
     assert [result.seed for result in read_records(path, Result)] == [0, 1]
 
 
-def test_a_second_command_is_turned_away(tmp_path: Path) -> None:
+def test_a_second_command_is_turned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("examples.study.run_study", lambda *_: None)
     message = f"Another command is at work in {tmp_path}. Wait for it, or choose another folder."
     with lock_folder(tmp_path), pytest.raises(SystemExit) as stop:
         main(["--output", str(tmp_path)])

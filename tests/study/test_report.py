@@ -12,8 +12,8 @@ from rich.console import Console
 from examples.study_parts.figure import draw_figure, spread_out
 from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
 from examples.study_parts.plan import Result
-from examples.study_parts.summary import estimate, summarise
-from examples.study_parts.table import make_table, write_markdown
+from examples.study_parts.summary import estimate, summarise, time_shares
+from examples.study_parts.table import make_table, write_markdown, write_time_shares
 from tests.study.tiny import make_result
 
 
@@ -52,9 +52,20 @@ def test_summaries_by_hand() -> None:
     assert paper.ece == pytest.approx((0.0795, 0.0005))
     assert paper.scaled_ece == pytest.approx((0.03975, 0.00025))
     assert paper.nll == pytest.approx((0.205, 0.005))
+    assert paper.scaled_nll == pytest.approx((0.4, 0.0))
     assert paper.hours == 1.0
     assert summaries[2].gains == ()  # none has no such budget
     assert summaries == summarise(results)
+
+
+def test_times_are_compared_run_by_run() -> None:
+    seconds = {(NONE, 0): 10.0, (NONE, 1): 100.0, (PAPER, 0): 11.0, (PAPER, 1): 120.0, (PAPER, 2): 9.0}
+    results = [make_result(method, 1, seed, 0.5)._replace(seconds=took) for (method, seed), took in seconds.items()]
+    found = time_shares([*results, make_result("MixUp", 3, 0, 0.5)])  # the last has nothing to be compared to
+    assert found == pytest.approx({PAPER: 1.15})
+    assert write_time_shares(found | {"MixUp": 1.0}) == (
+        "Time in that of none, median: Co-Mixup (paper) 1.15; MixUp 1.00."
+    )
 
 
 def test_tasks_are_in_the_studys_order() -> None:
@@ -70,9 +81,11 @@ def test_the_table_by_hand() -> None:
     assert lines[1].count("---:") == 9
     assert [line.count("|") for line in lines] == [11] * 6
     assert lines[2].startswith("| **digits in clutter, 600 labels** |")
-    assert lines[3] == ("| none | 82.0 ± 1.2 | 8.2 / 4.1 | 0.18 |  |  |  | 91.0 ± 1.0 | 9.1 / 4.5 | 0.09 |")
-    assert lines[4] == "| MixUp |  |  |  |  | 8.5 / 4.2 | 0.15 |  |  |  |"
-    assert lines[5].startswith("| Co-Mixup (paper) | -1.5 ± 0.5 | 8.0 / 4.0 | 0.20 |  |  |  | +2.0 ± 1.0 |")
+    assert lines[3] == (
+        "| none | 82.0 ± 1.2 | 8.2 / 4.1 | 0.18 / 0.40 |  |  |  | 91.0 ± 1.0 | 9.1 / 4.5 | 0.09 / 0.40 |"
+    )
+    assert lines[4] == "| MixUp |  |  |  |  | 8.5 / 4.2 | 0.15 / 0.40 |  |  |  |"
+    assert lines[5].startswith("| Co-Mixup (paper) | -1.5 ± 0.5 | 8.0 / 4.0 | 0.20 / 0.40 |  |  |  | +2.0 ± 1.0 |")
     console = Console(width=170, file=io.StringIO(), record=True)
     console.print(make_table(summaries))
     text = console.export_text()
