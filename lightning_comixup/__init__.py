@@ -26,6 +26,8 @@ from lightning_comixup.training.config import (
 )
 from lightning_comixup.training.mixin import CoMixupMixin
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AveragedKeys",
     "BatchKey",

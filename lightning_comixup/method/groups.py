@@ -34,9 +34,19 @@ class Groups(NamedTuple):
         pieces = [part[rows] for rows in self.mixed_slices()]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
+    def spread(self, rows: Tensor) -> Tensor:
+        """Return what belongs to the rows of the groups that are mixed as rows of the whole batch, 0 for the others."""
+        if self.are_all_mixed():
+            return rows
+        whole = rows.new_zeros(self.batch_size, *rows.shape[1:])
+        slices = self.mixed_slices()
+        for place, part in zip(slices, rows.split([place.stop - place.start for place in slices]), strict=True):
+            whole[place] = part
+        return whole
+
     def take_array(self, part: NDArray[Any]) -> NDArray[Any]:
-        """Return these rows of an array."""
-        return part if self.are_all_mixed() else np.concatenate([part[rows] for rows in self.mixed_slices()])
+        """Return these rows of an array, of a class of its own as well: a masked one keeps its mask."""
+        return part if self.are_all_mixed() else part[np.r_[tuple(self.mixed_slices())]]
 
 
 def partition(batch_size: int, partition_size: int) -> list[slice]:

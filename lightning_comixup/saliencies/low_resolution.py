@@ -64,10 +64,26 @@ class LowResolution:
         """Return the means over the blocks: (B, C, *spatial) to (B, C, *blocks), dtype and device of the inputs."""
         if self.factor == 1:
             return inputs.detach()
-        blocks = tuple(-(-size // self.factor) for size in inputs.shape[2:])
         with torch.no_grad():
-            return pool_to_grid(widen(inputs), blocks).to(inputs.dtype)
+            return pool_to_grid(widen(inputs), self.count_blocks(inputs.shape[2:])).to(inputs.dtype)
+
+    def count_blocks(self, spatial: Sequence[int]) -> tuple[int, ...]:
+        """Return how many blocks there are along each side of inputs of a spatial size."""
+        return tuple(-(-size // self.factor) for size in spatial)
 
     def enlarge(self, saliency: Tensor, spatial: Sequence[int]) -> Tensor:
         """Repeat the saliency of each block over its positions: (B, *blocks) to (B, *spatial)."""
         return upsample_nearest(saliency, tuple(spatial))
+
+    def check_fits(self, spatial: tuple[int, ...], grid: tuple[int, ...]) -> None:
+        """Check that the saliency can differ between the cells along each side.
+
+        Raises:
+            ValueError: If a single block takes a whole side that has several cells.
+        """
+        blocks = self.count_blocks(spatial)
+        if any(count == 1 < cells for count, cells in zip(blocks, grid, strict=True)):
+            raise ValueError(
+                f"{self!r} must leave at least two blocks along each side that the grid {grid} divides, found {blocks} "
+                f"of inputs of spatial size {spatial}. Lower factor, or leave saliency=None."
+            )

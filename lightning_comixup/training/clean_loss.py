@@ -24,7 +24,7 @@ from lightning_comixup.training.metric_routing import MetricRouting, TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
-from lightning_comixup.training.target_choice import check_choice_of_targets
+from lightning_comixup.training.target_choice import InputsWatch, check_choice_of_inputs, check_choice_of_targets
 from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
 
 CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
@@ -106,8 +106,12 @@ def compute_clean_loss(
         outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
         watches = _start_watching(stack, clean, inputs[0], targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
-        in_eval_mode, smaller = config.clean_weight == 0, config.low_resolution
-        stack.enter_context(explaining_clean_pass(in_eval_mode=in_eval_mode, of_part=clean.is_part, smaller=smaller))
+        # The innermost: the others ask their tensors for facts, which those around them see.
+        used = stack.enter_context(InputsWatch([inputs[0]])) if is_watched else None
+        mode, smaller, look = config.clean_weight == 0, config.low_resolution, not for_metrics
+        stack.enter_context(
+            explaining_clean_pass(in_eval_mode=mode, of_part=clean.is_part, smaller=smaller, is_look=look)
+        )
         tests = _make_target_tests(clean, watches) if for_metrics else _NO_TARGETS
         stack.enter_context((run.metrics if for_metrics else MetricRouting()).clean_pass(module, tests))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
@@ -121,6 +125,8 @@ def compute_clean_loss(
     if watches:
         run.loss_shapes, run.label_totals = watches[0].shapes, frozenset(watches[0].totals)
         check_choice_of_targets(clean, watches[0], others)
+    if used is not None:
+        check_choice_of_inputs(clean, used, config)
     logits = _find_logits(outputs, len(inputs[0]))
     calls = [watch.calls for watch in watches] or [()] * len(targets)
     outputs_shown = None if logits is None else logits.shape[1]

@@ -30,9 +30,12 @@ from lightning_comixup.training.clean_gradient import (
 )
 from lightning_comixup.training.clean_loss import compute_clean_loss
 from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.derived_tensors import is_raised_by_us, users_line
 from lightning_comixup.training.lightning_internals import overrides, shards_in_place
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_kind import TargetKind
+
+_UNSEEN = "CoMixup takes the targets for what num_classes and linear_targets say, since training_step did not show them"
 
 
 class CleanPass(NamedTuple):
@@ -95,7 +98,8 @@ def show_target_kinds(
 ) -> bool:
     """Run the module's step on a clean batch for what its losses show of the targets, where no clean pass is needed.
 
-    With manual optimization nothing is run: what would be called is no step of the module's own.
+    With manual optimization nothing is run: what would be called is no step of the module's own. A step that only works
+    in training mode fails here; that is passed over if the configuration says what the targets are.
 
     Returns:
         Whether the batch can be mixed; False if the step returned no loss.
@@ -104,8 +108,14 @@ def show_target_kinds(
         return True
     inputs = [clean.parts.inputs.clone(), *clean.parts.others]
     modes, forward = eval_mode(module), trainer.precision_plugin.forward_context()
-    with modes, forward, torch.enable_grad(), run.gradient_flags.settable(module):
-        found = compute_clean_loss(trainer, module, clean, inputs, config, run, for_metrics=False)
+    try:
+        with modes, forward, torch.enable_grad(), run.gradient_flags.settable(module):
+            found = compute_clean_loss(trainer, module, clean, inputs, config, run, for_metrics=False)
+    except Exception as error:
+        if is_raised_by_us(error) or (config.num_classes is None and config.linear_targets is None):
+            raise
+        run.say(f"{_UNSEEN}: {type(error).__name__} at {users_line(error)}, in eval mode.")
+        return True
     if found is not None:
         run.target_kinds = found.target_kinds
     return found is not None

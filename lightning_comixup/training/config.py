@@ -77,7 +77,7 @@ class MixingConfig:
         self._check_keys()
         check_channel_dim(self.channel_dim)
         if self.saliency is not None:
-            advice = "Leave it None for the input gradient of the clean pass."
+            advice = "Leave it None for the input gradient of the clean pass; of a class make an instance, as Edges()."
             check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
         if self.low_resolution is not None and self.clean_weight > 0:
             raise ValueError(

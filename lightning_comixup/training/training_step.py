@@ -43,7 +43,8 @@ class MixedStep(NamedTuple):
     batch: Any  # for `training_step`
     clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
     clean: CleanBatch
-    saliency: Tensor | None  # None if the step on the clean batch returned no loss
+    groups: Groups
+    saliency: Tensor | None  # of the groups that are mixed; None if there are none
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
     targets: MixedTargets
     plan: BatchPlan | None  # None if the batch was left unmixed
@@ -81,18 +82,19 @@ def mix_training_batch(
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
     in_place = makes_containers(trainer, module)
     with phases.time("saliency"):
-        clean_pass, saliency = _find_saliency(trainer, module, clean, groups, config, run)
+        found = _find_saliency(trainer, module, clean, groups, config, run)
+    clean_pass, saliency = found or (None, None)
     targets = MixedTargets(clean.targets(), clean.targets(), clean.unnamed_labels(), None)
     unmixed = MixedStep(
-        clean.batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
+        clean.batch, clean_pass, clean, groups, saliency, None, targets, None, config.channel_dim, phases.milliseconds
     )
-    if saliency is None:  # the step leaves this batch out
+    if found is None:  # the step leaves this batch out
         return unmixed
     rows, check = _target_rows(clean, run, config)
     plan = None
     try:
         with phases.time("labeling"):
-            if groups.mixed:
+            if saliency is not None:
                 grid = _choose_grid(clean, config, draws)
                 plan = plan_batch(saliency, config.hyperparameters, draws.masks(), grid, check, groups)
             elif check is not None:
@@ -139,24 +141,26 @@ def _find_saliency(
     groups: Groups,
     config: MixingConfig,
     run: RunState,
-) -> tuple[CleanPass | None, Tensor | None]:
+) -> tuple[CleanPass | None, Tensor | None] | None:
     """Return the clean pass, if one is needed, and the saliency of the groups that are mixed: its own or the user's.
 
-    The saliency is None if the step on the clean batch returned no loss. Without a clean loss the pass is that of these
-    groups alone.
+    Without a clean loss the pass is that of these groups alone. The saliency is None if no group is mixed, and all of
+    it if the step on the clean batch returned no loss.
     """
     clean_pass = saliency = None
     if config.has_saliency_of_clean_pass or config.clean_weight > 0:
         part = None if config.clean_weight > 0 else take_rows(clean, groups, config)
         clean_pass = run_clean_pass(trainer, module, part or clean, config, run)
         if clean_pass is None:
-            return None, None
+            return None
         run.target_kinds, saliency = clean_pass.target_kinds, clean_pass.saliency
         if saliency is not None and part is None and groups.mixed:
             saliency = groups.take(saliency)
     elif run.target_kinds is None and not show_target_kinds(trainer, module, clean, config, run):
-        return None, None
-    if config.saliency is not None and not config.has_saliency_of_clean_pass and groups.mixed:
+        return None
+    if not groups.mixed:
+        return clean_pass, None
+    if config.saliency is not None and not config.has_saliency_of_clean_pass:
         inputs, targets = groups.take(clean.parts.inputs), groups.take(flatten_labels(clean.parts.targets))
         saliency = call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
     return clean_pass, saliency
@@ -193,6 +197,8 @@ def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> 
     grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"), advice)
     for size in sizes[1:]:
         check_grid(grid, size, "also_mix")
+    if config.low_resolution is not None:
+        config.low_resolution.check_fits(sizes[0], grid)
     return grid
 
 

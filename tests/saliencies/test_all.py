@@ -77,6 +77,7 @@ def test_nothing_of_the_caller_changes_and_nothing_global_is_drawn(saliency: Any
     numpys, torchs = np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]
     first, second = saliency_of(saliency, inputs), saliency_of(saliency, inputs)
     assert torch.equal(first, second)
+    assert not first.requires_grad
     assert torch.equal(inputs, copied)
     assert inputs.grad is None
     assert np.random.get_state()[1].tolist() == numpys  # type: ignore[index]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from lightning_comixup import CoMixup, Edges, NonFiniteSaliencyError, Random, SpectralResidual, Uniform, comixup_batch
 from lightning_comixup.method.channels import channels_first, restore_channels
-from tests.tiny import CLASSES, Tiny, fit, is_clean_pass, largest_difference, make_data, replay
+from tests.tiny import CLASSES, Plain, Tiny, fit, is_clean_pass, largest_difference, make_data, replay
 
 _CHOICES = [Edges(), SpectralResidual(), Uniform(), Random()]
 
@@ -100,3 +101,43 @@ def test_uniform_saliency_mixes_by_the_prior_and_the_starts_alone() -> None:
     found = comixup_batch(inputs, targets, maps, num_classes=CLASSES, generator=0)
     other = comixup_batch(-inputs, targets, 3 * maps, num_classes=CLASSES, generator=0)
     assert torch.equal(found.mixing_weights, other.mixing_weights)
+
+
+class InTraining(Plain):
+    """Has two heads in training mode alone, as GoogLeNet has."""
+
+    def forward(self, inputs: Tensor) -> Any:
+        logits = super().forward(inputs)
+        return (logits, logits) if self.training else logits
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        logits, others = self(batch[0])
+        self.targets_seen.append(batch[1])
+        return F.cross_entropy(logits, batch[1]) + F.cross_entropy(others, batch[1])
+
+
+def test_a_step_that_needs_training_mode_is_looked_at_in_vain() -> None:
+    """What its targets are is then taken from the arguments, or an error says which."""
+    settings: dict[str, Any] = {"seed": 0, "saliency": Edges(), "clean_weight": 0}
+    module, expected = InTraining(), Plain()
+    fit(module, CoMixup(**settings, num_classes=CLASSES), max_epochs=1)
+    fit(expected, CoMixup(**settings), max_epochs=1)
+    for found, rows in zip(module.targets_seen, expected.targets_seen, strict=True):
+        assert torch.equal(found, rows)
+    with pytest.raises(ValueError, match="too many values to unpack") as raised:
+        fit(InTraining(), CoMixup(**settings))
+    notes = "".join(getattr(raised.value, "__notes__", ["in eval mode, pass CoMixup(num_classes=...)"]))
+    assert "in eval mode" in notes
+    assert "pass CoMixup(num_classes=...)" in notes
+
+
+def test_what_the_look_finds_wrong_itself_is_not_passed_over() -> None:
+    with pytest.raises(ValueError, match="num_classes must be the number of the module's logits, 5, found 7"):
+        fit(Plain(), CoMixup(seed=0, saliency=Edges(), clean_weight=0, num_classes=7))
+    with pytest.raises(ValueError, match="linear_targets must agree with the losses"):
+        fit(Plain(), CoMixup(seed=0, saliency=Edges(), clean_weight=0, linear_targets=True))
+
+
+def test_a_class_for_an_instance_is_named() -> None:
+    with pytest.raises(TypeError, match=r"found <class .*Edges'>.* of a class make an instance, as Edges\(\)"):
+        CoMixup(saliency=Edges)  # type: ignore[arg-type]

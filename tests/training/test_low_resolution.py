@@ -264,3 +264,20 @@ def test_where_the_channels_are_is_seen_by_the_batchs_own_size() -> None:
         _fit_series((12, 20), lambda network, inputs: network["linear"](inputs).mean(1))
     with pytest.raises(ValueError, match=r"inputs of shape \(16, 20, 4\) .*channel_dim=-1"):
         _fit_series((20, 4), lambda network, inputs: network["conv"](inputs.transpose(1, 2)).mean(2))
+
+
+def test_its_pass_is_a_clean_pass_to_the_checks_before_a_run() -> None:
+    class Manual(Tiny):
+        automatic_optimization = False
+
+    with pytest.raises(ValueError, match='clean_loss must not be "training_step" with manual optimization'):
+        fit(Manual(make_network()), CoMixup(**_LOW, clean_loss="training_step"))
+    with pytest.raises(ValueError, match="comixup_clean_loss must be overridden with linear_targets=True"):
+        fit(Tiny(make_network()), CoMixup(**_LOW, clean_loss="forward", linear_targets=True))
+
+
+def test_a_side_of_one_block_is_refused() -> None:
+    """Its saliency would be flat, and parts at full size would broadcast to it."""
+    callback = CoMixup(seed=0, clean_weight=0, saliency=LowResolution(8))
+    with pytest.raises(ValueError, match=r"LowResolution\(factor=8\) must leave at least two .* \(1, 1\) of"):
+        fit(Tiny(make_network()), callback)

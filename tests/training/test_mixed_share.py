@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_comixup import CoMixup, Hyperparameters
+from lightning_comixup import CoMixup, Edges, Hyperparameters
 from lightning_comixup.method.groups import Groups, draw_groups
 from lightning_comixup.method.mixing import mix_inputs, mix_targets
 from lightning_comixup.planning import plan_batch
@@ -134,11 +134,11 @@ def test_without_a_clean_loss_the_clean_pass_is_that_of_the_mixed_groups(clean_w
     assert module.rows == [(True, rows), (False, 16)] * 3
 
 
-def _alone(clean_weight: float) -> Tiny:
+def _alone(clean_weight: float, **options: Any) -> Tiny:
     """Train on batches of one group each; half of them are mixed."""
     module = Tiny()
     start = copy.deepcopy(module)
-    fit(module, _callback(clean_weight=clean_weight, partition_size=16), max_epochs=4)
+    fit(module, _callback(clean_weight=clean_weight, partition_size=16, **options), max_epochs=4)
     assert len(module.seen) == 16
     reference = replay(start, module.seen, epochs=4, clean_weight=clean_weight)
     assert largest_difference(module, reference) == 0
@@ -152,8 +152,9 @@ def test_a_batch_of_which_no_group_is_drawn_is_a_plain_one() -> None:
     assert 2 < sum(drawn) < 14
 
 
-def test_with_a_clean_loss_it_has_its_clean_pass_all_the_same() -> None:
-    module = _alone(1.0)
+@pytest.mark.parametrize("saliency", [None, Edges()])
+def test_with_a_clean_loss_it_has_its_clean_pass_all_the_same(saliency: Any) -> None:
+    module = _alone(1.0, saliency=saliency)
     assert all(targets.is_floating_point() for _, targets in module.seen)
     for index, (mixed, soft) in _seen(module):
         if not _groups(index, len(mixed), partition_size=16).mixed:
