@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from examples.digits import prepare_process
 from examples.study_parts.costs import measure_cost
 from examples.study_parts.data import missing_data
 from examples.study_parts.methods import METHODS, NONE, TUNED, missing_code
@@ -28,10 +29,11 @@ from examples.study_parts.plan import (
     plan_runs,
     unfinished,
 )
+from examples.study_parts.processes import spread
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
 from examples.study_parts.tuning import Tried, plan_trials, try_rates
-from examples.study_parts.work import do_run, spread
+from examples.study_parts.work import do_run
 
 RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"
 _HOUR = 3600
@@ -54,7 +56,7 @@ class Session(NamedTuple):
         # Drawn once a second: drawing is on the clock of the runs in this process.
         with Progress(*columns, TimeElapsedColumn(), console=self.console, refresh_per_second=1) as progress:
             bar = progress.add_task(path.stem, total=len(tasks))
-            with closing(spread(work, tasks, self.options.processes, self.end)) as found:
+            with closing(spread(work, tasks, self.options.processes, prepare_process, self.end)) as found:
                 for record in found:
                     append_record(path, record)
                     progress.advance(bar)

@@ -1,11 +1,7 @@
-"""How tasks are spread over processes, and what a run returns."""
+"""What a run returns."""
 
 from __future__ import annotations
 
-import math
-import multiprocessing
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,38 +12,8 @@ from examples.study_parts.data import Split
 from examples.study_parts.measures import Measures, fit_temperature, measure
 from examples.study_parts.methods import NONE
 from examples.study_parts.plan import Run
-from examples.study_parts.work import do_run, spread
+from examples.study_parts.work import do_run
 from tests.study.tiny import make_images
-
-
-def _failing(number: int) -> float:
-    return 1 / number
-
-
-def test_every_task_is_done_in_turn() -> None:
-    assert list(spread(math.sqrt, [4.0, 9.0, 16.0, 25.0], 1)) == [2, 3, 4, 5]
-
-
-def test_a_task_that_fails_in_another_process_ends_them_all() -> None:
-    with pytest.raises(ZeroDivisionError):
-        list(spread(_failing, [0], 2))
-    assert multiprocessing.active_children() == []
-
-
-def test_none_is_begun_when_the_time_is_over() -> None:
-    assert list(spread(math.sqrt, [4.0], 1, end=time.monotonic() - 1)) == []
-    assert list(spread(math.sqrt, [4.0], 2, end=time.monotonic() - 1)) == []
-    end = time.monotonic() + 1
-    found = spread(_wait_until(end), [1, 2], 1, end)
-    assert list(found) == [1]
-
-
-def _wait_until(end: float) -> Callable[[int], int]:
-    def wait(number: int) -> int:
-        time.sleep(max(0.0, end - time.monotonic()))
-        return number
-
-    return wait
 
 
 def test_a_run_is_measured_on_both_parts(monkeypatch: pytest.MonkeyPatch) -> None:
