@@ -1,6 +1,6 @@
 """Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
-python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects callback step]
+python -m benchmarks [--reference CHECKOUT] [--tables solver batch memory growth curve effects callback step saliencies]
                      [--output FOLDER] [--accelerator gpu]
 """
 
@@ -23,6 +23,7 @@ from benchmarks.curve import curve_rows
 from benchmarks.effects import effect_rows
 from benchmarks.plots import plot_curve, plot_solver
 from benchmarks.reference import load_reference
+from benchmarks.saliencies import saliency_rows
 from benchmarks.solver import growth_rows, solver_rows
 from benchmarks.step import step_rows
 
@@ -45,6 +46,7 @@ def main() -> None:
         "effects": lambda: effect_rows(arguments.groups),
         "callback": callback_rows,
         "step": lambda: step_rows(reference, arguments.accelerator),
+        "saliencies": lambda: saliency_rows(arguments.accelerator),
     }
     plots = {"solver": plot_solver, "curve": plot_curve}
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -61,14 +63,16 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
     parser.add_argument(
-        "--tables", nargs="+", choices=["solver", "batch", "memory", "growth", "curve", "effects", "callback", "step"]
+        "--tables",
+        nargs="+",
+        choices=["solver", "batch", "memory", "growth", "curve", "effects", "callback", "step", "saliencies"],
     )
     parser.add_argument("--groups", type=int, default=20, help="groups per row of the tables solver, curve and effects")
     parser.add_argument(
         "--accelerator",
         choices=["cpu", "gpu"],
         default="cpu",
-        help="where the table step trains; gpu: with PyTorch's own number of threads",
+        help="where the tables step and saliencies train; gpu: with PyTorch's own number of threads",
     )
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"))
     return parser.parse_args()

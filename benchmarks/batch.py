@@ -15,7 +15,8 @@ from benchmarks.data import CLASSES, SIDE, make_images, make_saliency
 from benchmarks.reference import Reference
 from benchmarks.timing import time_in_turn
 from lightning_comixup import Hyperparameters, comixup_batch
-from lightning_comixup.planning import build_problems, partition, summarize_saliency
+from lightning_comixup.method.groups import partition
+from lightning_comixup.planning import build_problems, summarize_saliency
 
 _REPETITIONS = 15
 

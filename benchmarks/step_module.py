@@ -1,4 +1,4 @@
-"""What the step is timed with: modules around a network, and a ResNet-18 for images of 32 × 32."""
+"""What steps are timed with: modules around a network, a ResNet-18 for images of 32 × 32 and a ResNet-50."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from benchmarks.data import CLASSES
 from lightning_comixup import CoMixupMixin
 
 _WIDTHS = ((64, 1), (128, 2), (256, 2), (512, 2))
+_BOTTLENECKS = (3, 4, 6, 3)  # in each stage of a ResNet-50
+_EXPANSION = 4
 
 
 class Block(nn.Module):
@@ -41,6 +43,37 @@ def make_resnet() -> nn.Sequential:
         layers += [Block(width, outputs, stride), Block(outputs, outputs, 1)]
         width = outputs
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES))
+
+
+class Bottleneck(nn.Module):
+    """A residual block of three convolutions, of which the middle one has a quarter of the channels."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = _EXPANSION * width
+        self.body = nn.Sequential(
+            *(nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
+            *(nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
+            *(nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)),
+        )
+        self.skip: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.skip = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.relu(self.body(inputs) + self.skip(inputs))
+
+
+def make_resnet50() -> nn.Sequential:
+    """Return a ResNet-50 for images of 224 × 224."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    layers.append(nn.MaxPool2d(3, 2, 1))
+    channels = 64
+    for (width, stride), count in zip(_WIDTHS, _BOTTLENECKS, strict=True):
+        for index in range(count):
+            layers.append(Bottleneck(channels, width, stride if index == 0 else 1))
+            channels = _EXPANSION * width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, CLASSES))
 
 
 class Lit(CoMixupMixin, pl.LightningModule):

@@ -1,47 +1,54 @@
-"""Co-Mixup against no mixing, MixUp and CutMix, and against the authors' own cuts, at equal epochs and at equal time.
+"""Co-Mixup against no mixing, MixUp and CutMix: accuracy, calibration error and log-loss against compute.
 
-Run `python -m examples.study` (extras `examples` and, for the authors' cuts, `pygco`), or add `--help`. Each run
-trains one network on few labels of scikit-learn's digits or of Fashion-MNIST; a line of `results.csv` is written as it
-ends, so that a study goes on where it was interrupted. The runs of a seed share images, initial weights and order.
+Run `python -m examples.study` (extras `examples`, `cells` and, for the authors' cuts, `pygco`), or add `--help`. Each
+run trains one network on few labels; a line of `results.csv` is written as it ends, so that a study goes on where it
+was interrupted. The runs of a seed share images, initial weights, order and augmentation.
 
-Equal epochs: all methods train for as many. Equal time: each for as many as take Co-Mixup's time, by the cost of an
-epoch, which short runs measure first (`costs.csv`). Times are the processor's, in processes of one thread.
+A budget is the time of so many epochs of plain training. Each method trains for as many steps as take this time, by
+the cost of its step in plain steps, which is measured first (`costs.csv`).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import replace
-from functools import partial
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from examples.digits import whole_number
-from examples.study_parts.data import DEBIAN_FOLDER, has_fashion
+from examples.study_parts.commands import RESULTS, run_study, tune
+from examples.study_parts.data import DEBIAN_FOLDER
 from examples.study_parts.figure import draw_figure
-from examples.study_parts.methods import has_authors_cuts
-from examples.study_parts.plan import SETTINGS, Cost, Result, Setting, place_of, places, plan_runs, unfinished
+from examples.study_parts.methods import METHODS
+from examples.study_parts.network import RESNET18, SMALL
+from examples.study_parts.plan import SETTINGS, Result
 from examples.study_parts.recipes import RECIPES
-from examples.study_parts.records import append_record, read_records
-from examples.study_parts.summary import summarise
-from examples.study_parts.table import NOTE, make_tables
-from examples.study_parts.work import calibrate, measure, spread
+from examples.study_parts.records import lock_folder, read_records
+from examples.study_parts.summary import summarise, time_shares
+from examples.study_parts.table import NOTE, make_table, write_markdown, write_time_shares
+from examples.study_parts.training import CPU, GPU
 
-RESULTS, COSTS, FIGURE = "results.csv", "costs.csv", "study.png"
-_WIDTH = 132  # characters: a table's row stays one line, in files too
+TABLE, FIGURE = "table.md", "study.png"
+_WIDTH = 170  # characters: a table's row stays one line, in files too
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what is left of the study, print its tables and draw its figure."""
+    """Do what is left of the study and report on it."""
     options = parse(arguments)
     console = Console(width=_WIDTH)
     options.output.mkdir(parents=True, exist_ok=True)
     if not options.table_only:
-        run_study(choose_settings(options, console), options, console)
+        try:
+            with lock_folder(options.output), _interrupted_by_sigterm():
+                (tune if options.tune else run_study)(options, console)
+        except KeyboardInterrupt:
+            console.print(f"Stopped. All runs that had ended are kept in {options.output}; the same command goes on.")
+            sys.exit(128 + signal.SIGINT)
     report(options.output, console)
 
 
@@ -49,68 +56,57 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
     parser = argparse.ArgumentParser(
         prog="python -m examples.study",
-        description="Compare Co-Mixup with other mixing and with the authors' cuts; go on where a study was left.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Compare Co-Mixup with other mixing at equal time; go on where a study was left.",
     )
-    fashion_help = "folder of Fashion-MNIST's four IDX files, gzipped or not"
-    processes_help = "processes of one thread that the runs are spread over"
-    parser.add_argument("--parts", nargs="+", choices=list(RECIPES), default=list(RECIPES), help="data sets")
-    parser.add_argument("--seeds", type=whole_number(1), default=3, metavar="N", help="runs of each kind")
-    parser.add_argument("--processes", type=whole_number(1), default=1, metavar="N", help=processes_help)
-    parser.add_argument("--fashion", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER", help=fashion_help)
-    parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="folder of all files")
+    counts: dict[str, Any] = {"type": whole_number(1), "metavar": "N"}
+    own = "(default: each method's own)"
+    parts = list(dict.fromkeys(setting.part for setting in SETTINGS))
+    parser.add_argument(
+        "--parts", nargs="+", choices=list(RECIPES), default=parts, help=f"(default: {' '.join(parts)})"
+    )
+    parser.add_argument("--labels", nargs="+", **counts, help="numbers of labels (default: all)")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), metavar="NAME", help="(default: all)")
+    parser.add_argument("--budgets", nargs="+", **counts, help=f"times of {SETTINGS[0].epochs} plain epochs {own}")
+    parser.add_argument("--seeds", **counts, help=f"runs of each kind {own}")
+    parser.add_argument("--network", choices=[SMALL, RESNET18], default=SMALL, help="(default: %(default)s)")
+    parser.add_argument("--accelerator", choices=[CPU, GPU], default=CPU, help="(default: %(default)s)")
+    parser.add_argument("--processes", default=1, **counts, help="of one thread each (default: 1)")
+    parser.add_argument("--limit-hours", type=float, default=float("inf"), metavar="H", help="begin no run after them")
+    parser.add_argument("--fashion", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER", help="of its IDX files")
+    parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="of all files")
     parser.add_argument("--table-only", action="store_true", help="train nothing; print and draw what is there")
+    parser.add_argument("--tune", action="store_true", help="try the rates of training without mixing instead")
     return parser.parse_args(arguments)
 
 
-def choose_settings(options: argparse.Namespace, console: Console) -> list[Setting]:
-    """Return the settings whose data and whose methods are at hand; say what is not."""
-    settings = [setting for setting in SETTINGS if setting.part in options.parts]
-    if "fashion" in options.parts and not has_fashion(options.fashion):
-        console.print(f"No Fashion-MNIST in {options.fashion}: left out. Its IDX files can be elsewhere: --fashion.")
-        settings = [setting for setting in settings if setting.part != "fashion"]
-    if not has_authors_cuts():
-        console.print("The authors' cuts are not installed (extra pygco): left out.")
-        settings = [replace(setting, has_authors_cuts=False) for setting in settings]
-    return settings
-
-
-def run_study(settings: Sequence[Setting], options: argparse.Namespace, console: Console) -> None:
-    """Measure what costs are missing, then do the runs that are missing, those that take longest first."""
-    costs_path, results_path = options.output / COSTS, options.output / RESULTS
-    columns = (TextColumn("{task.description:12}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        known = {place_of(cost) for cost in read_records(costs_path, Cost)}
-        unknown = [place for place in places(settings) if place not in known]
-        bar = progress.add_task("costs", total=len(unknown))
-        with closing(spread(partial(calibrate, folder=options.fashion), unknown, options.processes)) as found_costs:
-            for cost in found_costs:
-                append_record(costs_path, cost)
-                progress.advance(bar)
-        costs = read_records(costs_path, Cost)
-        seconds = {place_of(cost): cost.epoch_seconds for cost in costs}
-        left = unfinished(plan_runs(settings, costs, options.seeds), read_records(results_path, Result))
-        left.sort(key=lambda run: -run.epochs * seconds[place_of(run)])
-        bar = progress.add_task("runs", total=sum(run.epochs * seconds[place_of(run)] for run in left))
-        with closing(spread(partial(measure, folder=options.fashion), left, options.processes)) as found_results:
-            for result in found_results:
-                append_record(results_path, result)
-                progress.advance(bar, result.epochs * seconds[place_of(result)])
-
-
 def report(folder: Path, console: Console) -> None:
-    """Print the tables and draw the figure of all results in a folder."""
+    """Print the table of all results in a folder, write it for a page and draw the figure."""
     results = read_records(folder / RESULTS, Result)
     if not results:
         console.print(f"No results in {folder} yet.")
         return
     summaries = summarise(results)
-    for table in make_tables(summaries):
-        console.print(table)
+    console.print(make_table(summaries))
+    notes = f"{NOTE}\n\n{write_time_shares(time_shares(results))}"
+    console.print(notes)
+    (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{notes}\n", encoding="utf-8")
     draw_figure(summaries, folder / FIGURE)
-    console.print(NOTE)
-    hours = sum(result.seconds for result in results) / 3600
-    console.print(f"{len(results)} runs, {hours:.2f} hours of training on one thread. Figure: {folder / FIGURE}")
+    hours = sum(row.hours for row in summaries)
+    console.print(f"{len(results)} runs, {hours:.2f} hours of training. Figure: {folder / FIGURE}")
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let `kill` do what Ctrl-C does: the processes of the study end with it."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,11 @@ from lightning_comixup.method.random import GeneratorLike
 from lightning_comixup.method.saliency import LossFunction, compute_saliency
 from lightning_comixup.planning import LabelingReport, NonFiniteSaliencyError
 from lightning_comixup.plotting.mixed_batch import plot_mixed_batch
+from lightning_comixup.saliencies.edges import Edges
+from lightning_comixup.saliencies.low_resolution import LowResolution
+from lightning_comixup.saliencies.random_cells import Random
+from lightning_comixup.saliencies.spectral_residual import SpectralResidual
+from lightning_comixup.saliencies.uniform import Uniform
 from lightning_comixup.soft_targets.integer_losses import PerSampleLoss
 from lightning_comixup.soft_targets.loss_checks import LossKind, Reduction
 from lightning_comixup.soft_targets.metrics import SoftTargetAccuracy
@@ -21,6 +26,8 @@ from lightning_comixup.training.config import (
 )
 from lightning_comixup.training.mixin import CoMixupMixin
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AveragedKeys",
     "BatchKey",
@@ -28,21 +35,26 @@ __all__ = [
     "CleanLoss",
     "CoMixup",
     "CoMixupMixin",
+    "Edges",
     "GeneratorLike",
     "GridSize",
     "Hyperparameters",
     "LabelingReport",
     "LossFunction",
     "LossKind",
+    "LowResolution",
     "MixedBatch",
     "NonFiniteSaliencyError",
     "OnNonfinite",
     "PerSampleLoss",
+    "Random",
     "Reduction",
     "SaliencyFunction",
     "SoftTargetAccuracy",
     "Solver",
+    "SpectralResidual",
     "Thresholding",
+    "Uniform",
     "comixup_batch",
     "compute_saliency",
     "energy",

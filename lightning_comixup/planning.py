@@ -7,6 +7,8 @@ made with their shares. Nothing else waits for the device.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from lightning_comixup.hyperparameters import Hyperparameters
 from lightning_comixup.method.compatibility import compute_compatibility, locate_peaks
 from lightning_comixup.method.energy import compute_unary
 from lightning_comixup.method.grid import pool_to_grid, resolve_grid
+from lightning_comixup.method.groups import Groups, all_groups, partition
 from lightning_comixup.method.mixing import MixingIndices
 from lightning_comixup.method.problem import Labeling, Problem, labeling_to_masks
 from lightning_comixup.method.random import draw_prior, draw_starts
@@ -34,7 +37,7 @@ class LabelingReport(NamedTuple):
     """A summary of a batch's labelings.
 
     Attributes:
-        energy: Mean over the groups.
+        energy: Mean over the groups that are mixed.
         over_capacity_share: Share of the outputs that use an input which the other outputs of their group use beyond
             the threshold τ: the price of these cells is more than their saliency. 0 nearly always.
         inputs_per_output: Mean number of inputs in a mixed sample.
@@ -56,7 +59,7 @@ class BatchPlan(NamedTuple):
     """The mixing indices of a batch, the labelings that they come from and a report."""
 
     indices: MixingIndices
-    labelings: tuple[Labeling, ...]  # one per group, with as many outputs as inputs
+    labelings: tuple[Labeling, ...]  # one per group, with as many outputs as inputs; no energy where nothing is mixed
     report: LabelingReport
 
     def masks(self) -> tuple[NDArray[np.float32], ...]:
@@ -70,15 +73,19 @@ def plan_batch(
     draws: np.random.Generator,
     grid: tuple[int, ...] | None = None,
     check: DeferredCheck | None = None,
+    groups: Groups | None = None,
 ) -> BatchPlan:
     """Decide which inputs each cell of each output is made of.
 
     Args:
-        saliency: (B, *spatial), floating, not negative; its scale does not matter.
+        saliency: (S, *spatial), floating, not negative; its scale does not matter. Of the S inputs in the groups that
+            are mixed.
         parameters: The hyper-parameters.
         draws: Draws the grid if it is random, then the prior and the starts of each group.
         grid: Use this grid instead of `parameters.grid_size`.
         check: A check of the targets, on the saliency's device.
+        groups: The groups of the batch, at least one of them mixed. Outputs of the others are their own inputs. None:
+            all are mixed.
 
     Raises:
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
@@ -86,16 +93,29 @@ def plan_batch(
     """
     grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), lambda: draws)
     summary = summarize_saliency(saliency.detach(), grid, parameters, check)
-    labelings = tuple(solve_groups(build_problems(summary, parameters, draws)))
+    solved = solve_groups(build_problems(summary, parameters, draws))
+    groups = groups or all_groups(len(saliency), parameters.partition_size)
+    labelings = _with_unmixed(solved, groups, grid)
     labels = _stack_labels(labelings, grid)
-    counts = _count_labels(labels, min(parameters.partition_size, len(saliency)))
+    counts = _count_labels(labels, min(parameters.partition_size, groups.batch_size))
     indices = _send_indices(labels, counts, parameters.partition_size, saliency.device)
-    return BatchPlan(indices, labelings, _make_report(labelings, counts))
+    return BatchPlan(
+        indices, labelings, _make_report(solved, np.concatenate([counts[rows] for rows in groups.mixed_slices()]))
+    )
 
 
-def partition(batch_size: int, partition_size: int) -> list[slice]:
-    """Return the groups of a batch, in order; the last may be smaller."""
-    return [slice(i, min(i + partition_size, batch_size)) for i in range(0, batch_size, partition_size)]
+def _with_unmixed(solved: Sequence[Labeling], groups: Groups, grid: tuple[int, ...]) -> tuple[Labeling, ...]:
+    """Return the labelings of all groups; in one that is left as it is each output is its own input."""
+    if groups.are_all_mixed():
+        return tuple(solved)
+    mixed = dict(zip(groups.mixed, solved, strict=True))
+    slices = partition(groups.batch_size, groups.partition_size)
+    return tuple(mixed.get(index) or _unmixed(rows.stop - rows.start, grid) for index, rows in enumerate(slices))
+
+
+def _unmixed(size: int, grid: tuple[int, ...]) -> Labeling:
+    own = np.broadcast_to(np.arange(size, dtype=np.int32).reshape(-1, *[1] * len(grid)), (size, *grid))
+    return Labeling(own, own, math.nan, 0)
 
 
 def summarize_saliency(
@@ -191,7 +211,8 @@ def _send_indices(
     return MixingIndices(sent, sources, weights, has_halves)
 
 
-def _make_report(labelings: tuple[Labeling, ...], counts: NDArray[np.int64]) -> LabelingReport:
+def _make_report(labelings: Sequence[Labeling], counts: NDArray[np.int64]) -> LabelingReport:
+    """Summarise the labelings of the groups that are mixed, and how often their outputs have each input as a label."""
     return LabelingReport(
         energy=sum(labeling.energy for labeling in labelings) / len(labelings),
         over_capacity_share=sum(labeling.over_capacity for labeling in labelings) / len(counts),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 
 import pytest
+
+# These measure memory by a module that only Unix has.
+collect_ignore = (
+    ["test_benchmarks.py", "robustness/memory.py", "robustness/test_soak.py"] if sys.platform == "win32" else []
+)
 
 # Warnings that Lightning raises in its own code or about the test set-up itself; every other warning is an error.
 _THIRD_PARTY = (

@@ -49,6 +49,9 @@ _CASES = {
     "a last batch of one": Case(samples=43),  # 10, 10, 2 and 10, 10, 1
     "half of the batches": Case(mixing={"prob": 0.5}),
     "saliency alone": Case(mixing={"clean_weight": 0.0}),
+    "half of the groups": Case(mixing={"mixed_share": 0.5, "partition_size": 5}),
+    "half of the groups, saliency alone": Case(mixing={"mixed_share": 0.5, "partition_size": 5, "clean_weight": 0.0}),
+    "fsdp2, half of the groups": Case("fsdp2", mixing={"mixed_share": 0.5, "partition_size": 5, "clean_weight": 0.0}),
     "fsdp2, saliency alone": Case("fsdp2", mixing={"clean_weight": 0.0}),
     "fsdp2": Case("fsdp2"),
     "fsdp2, weighted": Case("fsdp2", mixing={"clean_weight": 0.3}),

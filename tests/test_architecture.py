@@ -18,7 +18,7 @@ _ORDER = (
     ("plotting",),
     ("functional",),
     ("planning",),
-    ("solvers",),
+    ("solvers", "saliencies"),
     ("method",),
     ("hyperparameters", "soft_targets"),
     ("validation",),

@@ -18,9 +18,10 @@ from benchmarks.curve import curve_rows
 from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
+from benchmarks.saliencies import Case, cases, saliency_rows
 from benchmarks.solver import growth_rows, make_problems, solver_rows
 from benchmarks.step import Training, step_rows
-from benchmarks.step_module import Floor, Lit, make_resnet
+from benchmarks.step_module import Floor, Lit, make_resnet, make_resnet50
 from benchmarks.timing import time_in_turn
 from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters
@@ -153,6 +154,32 @@ def test_each_way_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"plain", "floor: two passes", "Co-Mixup", "Co-Mixup, clean_weight=0"} <= set(rows)
     assert rows["plain"]["of plain"] == rows["floor: two passes"]["of floor"] == 1
     assert rows["Co-Mixup"]["of plain"] > 1
+
+
+def test_each_saliency_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def network() -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(3 * 4, CLASSES))
+
+    tiny = Training("tiny", network, side=8, batch=4, precision="32-true", steps=3, rounds=2, warm_up=1)
+    monkeypatch.setattr("benchmarks.saliencies.cases", lambda accelerator: [Case(tiny, 2)])
+    rows = {row["way"]: row for row in saliency_rows()}
+    assert len(rows) == 8
+    assert rows["plain"]["of plain"] == 1
+    assert all(row["of plain"] > 1 for name, row in rows.items() if name != "plain")
+    assert "half mixed, LowResolution(factor=4)" in rows
+
+
+@pytest.mark.parametrize("accelerator", ["cpu", "gpu"])
+def test_half_of_the_groups_are_equally_many_each_time(accelerator: str) -> None:
+    for training, partition_size in cases(accelerator):
+        assert training.batch % (2 * partition_size) == 0
+
+
+def test_the_resnet_50_has_its_parameters() -> None:
+    """The 25,557,032 of the usual one with 1,000 classes; here the last layer is smaller."""
+    found = sum(parameter.numel() for parameter in make_resnet50().parameters())
+    assert found == 25_557_032 - (2048 + 1) * (1000 - CLASSES)
+    assert make_resnet50().eval()(torch.rand(1, 3, 64, 64)).shape == (1, CLASSES)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 from lightning.pytorch.cli import LightningCLI
 from torch import Tensor, nn
 
-from lightning_comixup import CoMixup
+from lightning_comixup import CoMixup, Edges, LowResolution, Random, SpectralResidual, Uniform
 from tests.tiny import CLASSES, Tiny, make_loader
 
 # None of them the default.
@@ -38,6 +39,7 @@ _VALUES: dict[str, Any] = {
     "solver": "pygco",
     "clean_weight": 0.5,
     "clean_loss": "forward",
+    "mixed_share": 0.5,
     "prob": 0.5,
     "start_epoch": 1,
     "stop_epoch": 3,
@@ -180,6 +182,37 @@ def test_a_saliency_with_settings(tmp_path: Path) -> None:
     found = _callback(_from_yaml(tmp_path, {"saliency": saliency}))._config.saliency
     assert isinstance(found, Squares)
     assert found.power == 4
+
+
+@pytest.mark.parametrize(
+    "saliency", [Edges(), LowResolution(3), SpectralResidual(32), Uniform(), Random(2, 4)], ids=repr
+)
+def test_a_saliency_of_the_package(saliency: Any, tmp_path: Path) -> None:
+    name = f"lightning_comixup.{type(saliency).__name__}"
+    named = {"class_path": name, "init_args": vars(saliency)}
+    found = _callback(_from_yaml(tmp_path, {"saliency": named, "clean_weight": 0.0}))
+    assert found._config.saliency == saliency
+    by_name = _callback(_from_yaml(tmp_path, {"saliency": name, "clean_weight": 0.0}))
+    assert by_name._config.saliency == type(saliency)()
+    settings = [f"--trainer.callbacks.saliency.{field}={value}" for field, value in vars(saliency).items()]
+    changed = _from_yaml(tmp_path, {"saliency": name, "clean_weight": 0.0}, *settings)
+    assert _callback(changed)._config.saliency == saliency
+
+
+@pytest.mark.parametrize(("name", "expected"), [("paper", CoMixup.paper()), ("fast", CoMixup.fast())])
+def test_a_preset_is_named_like_a_class(name: str, expected: CoMixup, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    callbacks = [{"class_path": f"lightning_comixup.CoMixup.{name}"}]
+    path.write_text(yaml.safe_dump({"trainer": {**_CPU, "callbacks": callbacks}}), encoding="utf-8")
+    assert _state(_callback(_run("--config", str(path)))) == _state(expected)
+
+
+def test_the_guides_block_of_arguments_is_the_preset(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "guides" / "saliency.md").read_text(encoding="utf-8")
+    [block] = [found for found in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL) if "mixed_share" in found]
+    [callback] = yaml.safe_load(block)["trainer"]["callbacks"]
+    assert callback["class_path"] == "lightning_comixup.CoMixup"
+    assert _state(_callback(_from_yaml(tmp_path, callback["init_args"]))) == _state(CoMixup.fast())
 
 
 def test_a_run(tmp_path: Path) -> None:

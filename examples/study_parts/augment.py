@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def flip_and_crop(images: Tensor, padding: int, draws: torch.Generator) -> Tensor:
-    """Flip every other image left to right by chance, pad all with zeros and crop each anywhere to its old size.
+def augment(images: Tensor, flips: Sequence[int], padding: int, draws: torch.Generator) -> Tensor:
+    """Flip every other image by chance, pad all with zeros and crop each anywhere to its old size.
 
     Args:
         images: (B, C, H, W).
-        padding: Zeros on each side, so the largest shift.
-        draws: Draws the flips and the shifts of each image.
+        flips: Dimensions that are flipped, each by a draw of its own: 2, top to bottom; 3, left to right.
+        padding: Zeros on each side, so the largest shift; 0: no shifts.
+        draws: Draws the flips and the shifts of each image, on the CPU.
     """
+    for dimension in flips:
+        is_flipped = (torch.rand(len(images), 1, 1, 1, generator=draws) < 0.5).to(images.device)
+        images = torch.where(is_flipped, images.flip(dimension), images)
+    return _shift(images, padding, draws) if padding else images
+
+
+def _shift(images: Tensor, padding: int, draws: torch.Generator) -> Tensor:
     size, _, height, width = images.shape
-    is_flipped = torch.rand(size, generator=draws) < 0.5
-    padded = F.pad(torch.where(is_flipped[:, None, None, None], images.flip(3), images), (padding,) * 4)
+    padded = F.pad(images, (padding,) * 4)
     top, left = torch.randint(2 * padding + 1, (2, size, 1), generator=draws)
-    rows = (top + torch.arange(height))[:, :, None]
-    columns = (left + torch.arange(width))[:, None, :]
+    rows = (top + torch.arange(height))[:, :, None].to(images.device)
+    columns = (left + torch.arange(width))[:, None, :].to(images.device)
     # The indices around the slice put the channels last; back they go.
     return padded[torch.arange(size)[:, None, None], :, rows, columns].movedim(3, 1).contiguous()

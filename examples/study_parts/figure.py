@@ -1,62 +1,121 @@
-"""The figure of a study: accuracy above, calibration error below, a column for each setting."""
+"""The figure of a study: the difference to plain training against compute, a panel for each task."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from examples.study_parts.methods import METHODS, REFERENCE
-from examples.study_parts.plan import EPOCHS, TIME
-from examples.study_parts.summary import Summary
-from examples.study_parts.table import BUDGET_NAMES
+from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.summary import Summary, Task, budgets_in, estimate
+from examples.study_parts.table import epochs_of, title
 
-_MEASURES = {"accuracy": "accuracy %", "calibration_error": "calibration error %"}
-_COLUMN_WIDTH, _HEIGHT, _NAMES_WIDTH = 2.2, 5.4, 1.8  # inches
-_MOST_TICKS = 4
-_DOTS_PER_INCH = 130
-_OFFSETS = {EPOCHS: -0.15, TIME: 0.15}  # of the two budgets' marks from the method's line
-_MARKS = {EPOCHS: {"marker": "o", "color": "C0"}, TIME: {"marker": "s", "color": "C1", "markerfacecolor": "white"}}
+# Colours of Wong, "Points of view: Color blindness", Nature Methods 8 (2011), which all readers can tell apart.
+_COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00"}
+_LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half"}
+_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # of the budget: where a method's bars stand
+_GREY = "0.35"
+_COLUMNS = 3
+_PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
+_DOTS_PER_INCH = 150
+_ROOM_FOR_LABELS = 2.4  # of the last budget: how far the axis goes on
+_BESIDE = 1.15  # of the last budget: where the labels begin
+_LEAST_GAP = 0.085  # of the axis: between the labels of two lines
+_SEED_DOTS = {"linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.35, "markeredgewidth": 0}
 
 
 def draw_figure(summaries: Sequence[Summary], path: Path) -> None:
-    """Draw means with standard deviations as bars.
+    """Draw means with standard errors, and a dot for each seed.
 
     Args:
-        summaries: Sorted by data set and number of labels.
+        summaries: In the study's order.
         path: File to write.
     """
-    settings = [list(rows) for _, rows in groupby(summaries, lambda row: row[:2])]
-    methods = [method for method in METHODS if any(row.method == method for row in summaries)]
-    size = (_NAMES_WIDTH + _COLUMN_WIDTH * len(settings), _HEIGHT)
+    tasks = [(task, list(rows)) for task, rows in groupby(summaries, lambda row: row.task)]
+    lines = math.ceil(len(tasks) / _COLUMNS)
+    size = (_PANEL_WIDTH * _COLUMNS, _PANEL_HEIGHT * lines + _CAPTION_HEIGHT)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(_MEASURES), len(settings), squeeze=False, sharey=True)
-    for column, rows in enumerate(settings):
-        for axis, measure in zip(axes[:, column], _MEASURES, strict=True):
-            _draw_panel(axis, rows, methods, measure)
-        axes[0, column].set_title(f"{rows[0].part}, {rows[0].labels:,} labels")
+    axes = figure.subplots(lines, _COLUMNS, squeeze=False)
+    for axis in axes.flat[len(tasks) :]:
+        axis.set_visible(False)
+    for axis, (task, rows) in zip(axes.flat, tasks, strict=False):
+        _draw_panel(axis, task, rows)
     for axis in axes[:, 0]:
-        axis.set_yticks(range(len(methods)), methods)
-        axis.set_ylim(len(methods) - 0.5, -0.5)  # the first on top
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+        axis.set_ylabel("points of accuracy\nover none")
+    figure.supxlabel("epochs of plain training that take as long; below them its accuracy", fontsize="medium")
     figure.savefig(path, dpi=_DOTS_PER_INCH)
 
 
-def _draw_panel(axis: Any, rows: Sequence[Summary], methods: list[str], measure: str) -> None:
-    for budget, offset in _OFFSETS.items():
-        shown = [row for row in rows if row.budget == budget]
-        heights = [methods.index(row.method) + offset for row in shown]
-        found = [getattr(row, measure) for row in shown]
-        means, deviations = ([100 * value[part] for value in found] for part in (0, 1))
-        axis.errorbar(means, heights, xerr=deviations, linestyle="", label=BUDGET_NAMES[budget], **_MARKS[budget])
-        axis.set_xlabel(_MEASURES[measure])
-    if REFERENCE in methods:
-        axis.axhspan(*(methods.index(REFERENCE) + edge for edge in (-0.5, 0.5)), color="0.93", zorder=0)
-    axis.xaxis.set_major_locator(MaxNLocator(_MOST_TICKS))
-    axis.grid(axis="x", alpha=0.3)
-    axis.tick_params(axis="y", length=0)
+def _draw_panel(axis: Any, task: Task, rows: Sequence[Summary]) -> None:
+    budgets = budgets_in(rows)
+    ends = {"none": (budgets[-1], 0.0)}
+    axis.plot([budgets[0], budgets[-1]], [0, 0], color=_GREY, linewidth=1.2)
+    for method, colour in _COLOURS.items():
+        places = {budget: budget * _ASIDE[method] for budget in budgets}
+        shown = [row for row in rows if row.method == method and row.gains]
+        for row in shown:
+            axis.plot(
+                [places[row.budget]] * len(row.gains), [100 * gain for gain in row.gains], color=colour, **_SEED_DOTS
+            )
+        means = [estimate(100 * gain for gain in row.gains) for row in shown]
+        errors = [0 if math.isnan(mean.error) else mean.error for mean in means]
+        if shown:
+            found = [mean.mean for mean in means]
+            spots = [places[row.budget] for row in shown]
+            axis.errorbar(spots, found, errors, color=colour, linewidth=1.8, capsize=2)
+            ends[_LABELS[method]] = (shown[-1].budget, found[-1])
+    axis.set_title(title(task), fontsize="medium", loc="left")
+    _dress_axes(axis, task, rows, budgets)
+    _label_ends(axis, ends)
+
+
+def _dress_axes(axis: Any, task: Task, rows: Sequence[Summary], budgets: Sequence[int]) -> None:
+    plain = {row.budget: estimate(row.accuracies).mean for row in rows if row.method == NONE}
+    names = [
+        f"{epochs_of(task, budget)}\n" + (f"{100 * plain[budget]:.1f} %" if budget in plain else "")
+        for budget in budgets
+    ]
+    axis.set_xscale("log")
+    axis.set_xlim(budgets[0] / 1.3, budgets[-1] * _ROOM_FOR_LABELS)
+    axis.set_xticks(budgets, names)
+    axis.set_xticks([], minor=True)
+    axis.grid(axis="y", alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(length=0)
+
+
+def _label_ends(axis: Any, ends: dict[str, tuple[int, float]]) -> None:
+    """Write each line's name at its end; names that would overlap are moved apart."""
+    bottom, top = axis.get_ylim()
+    heights = spread_out([height for _, height in ends.values()], _LEAST_GAP * (top - bottom))
+    colours = {_LABELS[method]: colour for method, colour in _COLOURS.items()}
+    for (name, (budget, _)), height in zip(ends.items(), heights, strict=True):
+        axis.text(_BESIDE * budget, height, name, color=colours.get(name, _GREY), va="center", fontsize="small")
+
+
+def spread_out(heights: Sequence[float], gap: float) -> list[float]:
+    """Return heights in the same order that are at least `gap` apart, and as near to the old ones as they get.
+
+    Each crowd of neighbours is laid out evenly around its mean.
+    """
+    order = sorted(range(len(heights)), key=lambda number: heights[number])
+    crowds: list[list[int]] = []
+    for number in order:
+        crowds.append([number])
+        while len(crowds) > 1 and _edge(crowds[-1], heights, gap, -1) - _edge(crowds[-2], heights, gap, 1) < gap:
+            crowds[-2:] = [crowds[-2] + crowds[-1]]
+    found = list(heights)
+    for crowd in crowds:
+        for place, number in enumerate(crowd):
+            found[number] = _edge(crowd, heights, gap, -1) + place * gap
+    return found
+
+
+def _edge(crowd: Sequence[int], heights: Sequence[float], gap: float, side: int) -> float:
+    """Return the lowest (side -1) or highest (side 1) height of a crowd that is laid out."""
+    middle = sum(heights[number] for number in crowd) / len(crowd)
+    return middle + side * gap * (len(crowd) - 1) / 2

@@ -76,13 +76,17 @@ def make_box(height: int, width: int, centre: tuple[int, int], share: float) -> 
 
 def draw_mixup(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
     """Mix a batch by MixUp, with one share for all of it."""
-    partners = torch.from_numpy(draws.permutation(len(images)))
+    partners = _draw_partners(images, draws)
     return mixup(images, targets, partners, draws.beta(ALPHA, ALPHA))
 
 
 def draw_cutmix(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
     """Mix a batch by CutMix, with one box for all of it."""
-    partners = torch.from_numpy(draws.permutation(len(images)))
+    partners = _draw_partners(images, draws)
     height, width = images.shape[2:]
     centre = (int(draws.integers(height)), int(draws.integers(width)))
     return cutmix(images, targets, partners, make_box(height, width, centre, draws.beta(ALPHA, ALPHA)))
+
+
+def _draw_partners(images: Tensor, draws: np.random.Generator) -> Tensor:
+    return torch.from_numpy(draws.permutation(len(images))).to(images.device)

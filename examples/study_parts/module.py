@@ -8,42 +8,36 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
-from examples.study_parts.augment import flip_and_crop
+from examples.study_parts.augment import augment
 from examples.study_parts.methods import Method
-from examples.study_parts.network import CLASSES
-from examples.study_parts.recipes import Recipe
+from examples.study_parts.network import make_network
+from examples.study_parts.recipes import Rates, Recipe
 from lightning_comixup import CoMixupMixin
 
-BINS = 15  # of the calibration error
-# As the authors of Co-Mixup train; the momentum with Nesterov's step.
-_MOMENTUM = 0.9
-_WEIGHT_DECAY = 1e-4
+_MOMENTUM = 0.9  # with Nesterov's step: as the authors of Co-Mixup train
 
 
 class Student(CoMixupMixin, L.LightningModule):
-    """A network, the method that it is trained by and what is measured of it."""
+    """A network and the method that it is trained by."""
 
-    def __init__(self, recipe: Recipe, method: Method, seed: int) -> None:
+    def __init__(self, network: str, recipe: Recipe, method: Method, seed: int, rates: Rates) -> None:
         """Build the network; weights, augmentation and mixing each have draws of their own from the seed.
 
         Args:
-            recipe: Of the data set.
+            network: Its name.
+            recipe: Of the part.
             method: What happens to a batch before the loss.
             seed: The same for all methods that are compared.
+            rates: Of the optimiser.
         """
         super().__init__()
-        self.recipe, self.method = recipe, method
+        self.recipe, self.method, self.rates = recipe, method, rates
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = recipe.make_network()
+            self.network = make_network(network, recipe.classes)
         self.augmentation = torch.Generator().manual_seed(seed)
         self.draws = np.random.default_rng(seed)
-        accuracy = MulticlassAccuracy(CLASSES, average="micro")
-        calibration_error = MulticlassCalibrationError(CLASSES, n_bins=BINS)
-        self.test_metrics = MetricCollection({"accuracy": accuracy, "calibration_error": calibration_error})
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits."""
@@ -52,10 +46,8 @@ class Student(CoMixupMixin, L.LightningModule):
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Augment a training batch, before any mixing."""
-        images, targets = batch
-        if self.trainer.training and self.recipe.padding is not None:
-            images = flip_and_crop(images, self.recipe.padding, self.augmentation)
-        return images, targets
+        images, labels = batch
+        return augment(images, self.recipe.flips, self.recipe.padding, self.augmentation), labels
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch; Co-Mixup's is mixed already, and its clean gradient is the callback's."""
@@ -63,23 +55,19 @@ class Student(CoMixupMixin, L.LightningModule):
         if self.method.mix is None:
             return self.comixup_loss(self(images), targets)
         clean = self.comixup_clean_loss(images, targets) if self.method.adds_clean_loss else 0.0
-        mixed = self.method.mix(images, F.one_hot(targets, CLASSES).float(), self.draws)
-        return clean + self.comixup_loss(self(mixed.inputs), mixed.targets)
+        return clean + self.comixup_loss(*self._mixed_outputs(images, F.one_hot(targets, self.recipe.classes).float()))
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Measure on a batch."""
-        images, targets = batch
-        logits = self(images)
-        self.test_metrics.update(logits.softmax(1), targets)
-        self.log_dict(self.test_metrics)
-        self.log("nll", self.comixup_loss(logits, targets), batch_size=len(images))
+    def _mixed_outputs(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix the first images of a batch, whose order is random, and return the logits and targets of all."""
+        assert self.method.mix is not None
+        count = round(self.method.mixed_share * len(images))
+        mixed = self.method.mix(images[:count], targets[:count], self.draws)
+        return self(torch.cat([mixed.inputs, images[count:]])), torch.cat([mixed.targets, targets[count:]])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return SGD with one cycle of the learning rate over the epochs of the run, which ends near 0."""
-        rate = self.recipe.learning_rate
-        optimizer = torch.optim.SGD(
-            self.parameters(), rate, momentum=_MOMENTUM, nesterov=True, weight_decay=_WEIGHT_DECAY
-        )
+        """Return SGD with one cycle of the learning rate over the steps of the run, which ends near 0."""
+        rate, decay = self.rates.learning_rate, self.rates.weight_decay
+        optimizer = torch.optim.SGD(self.parameters(), rate, momentum=_MOMENTUM, nesterov=True, weight_decay=decay)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, cycle_momentum=False)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,50 +1,58 @@
-"""Which runs the study has: settings, methods, budgets and seeds."""
+"""Which runs the study has, how long each trains, and in which order they are done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from examples.study_parts.methods import AUTHORS_CUTS, METHODS, REFERENCE
+from examples.study_parts.methods import AUTHORS_CUTS, FAST, HALF_CUTMIX, METHODS, NONE, PAPER, STOPPED, TUNED
+from examples.study_parts.network import SMALL
+from examples.study_parts.recipes import RECIPES
 
-EPOCHS, TIME = "epochs", "time"  # the budgets: as many epochs as the reference, or as much time
+SHORT, MIDDLE, LONG = 1, 3, 10
+BUDGETS = (SHORT, MIDDLE, LONG)
+MAIN = (NONE, HALF_CUTMIX, PAPER, FAST)  # at every budget
+_MAIN_SEEDS, _OTHER_SEEDS = 5, 3
+_OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,)}  # what they are for; the other methods: the middle one
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A data set, how many of its labels are used, and for how many epochs the reference trains."""
+class Setting(NamedTuple):
+    """A task, how many of its labels are used, and the epochs of plain training whose time is a budget of 1."""
 
     part: str
     labels: int
-    epochs: int
-    has_authors_cuts: bool = False  # they cost several times the rest
+    epochs: int = 60
 
 
 SETTINGS = (
-    Setting("digits", 100, 60, has_authors_cuts=True),
-    Setting("digits", 200, 60, has_authors_cuts=True),
-    Setting("digits", 400, 60, has_authors_cuts=True),
-    Setting("fashion", 2000, 30, has_authors_cuts=True),
-    Setting("fashion", 5000, 30),
+    *(Setting("fashion", 500), Setting("fashion", 2000)),
+    *(Setting("clutter", 500), Setting("clutter", 2000)),
+    *(Setting("cells", 600), Setting("digits", 600)),
 )
+# All of Fashion-MNIST but what is kept to choose by: for a GPU, where it is asked for.
+REAL_SIZE = Setting("fashion-all", 59_000, epochs=10)
+_OF_AUTHORS_CUTS = (SETTINGS[0],)  # they take many times the rest
 
 
-class Place(NamedTuple):
-    """Where time is spent alike: by a method in a setting."""
+class Wish(NamedTuple):
+    """What is asked for; None: what the study has."""
 
-    part: str
-    labels: int
-    method: str
+    settings: tuple[Setting, ...] = SETTINGS
+    methods: Collection[str] | None = None
+    budgets: Collection[int] | None = None
+    seeds: int | None = None
+    network: str = SMALL
 
 
 class Cost(NamedTuple):
-    """The processor's seconds of an epoch."""
+    """What a step of a method takes, in plain steps, and the milliseconds of both as they were measured in turn."""
 
     part: str
-    labels: int
+    network: str
     method: str
-    epoch_seconds: float
+    ratio: float
+    milliseconds: float
+    plain_milliseconds: float
 
 
 class Run(NamedTuple):
@@ -52,84 +60,139 @@ class Run(NamedTuple):
 
     part: str
     labels: int
+    network: str
     method: str
-    budget: str
+    budget: int
     seed: int
-    epochs: int
+    steps: int
 
 
 class Result(NamedTuple):
-    """What was measured of a run on the test images, and the processor's seconds of its training."""
+    """What was measured of a run; columns without a prefix are of the test images, "scaled" after the temperature.
+
+    The temperature is fitted on the validation images. The seconds are the processor's, or those at a GPU.
+    """
 
     part: str
     labels: int
+    network: str
     method: str
-    budget: str
+    budget: int
     seed: int
-    epochs: int
+    steps: int
+    val_accuracy: float
+    val_ece: float
+    val_nll: float
     accuracy: float
-    calibration_error: float
+    ece: float
     nll: float
+    temperature: float
+    scaled_ece: float
+    scaled_nll: float
     seconds: float
 
 
-def place_of(record: Cost | Run | Result) -> Place:
-    """Return where a record belongs."""
-    return Place(*record[:3])
+def plain_steps(setting: Setting, budget: int) -> int:
+    """Return the steps of plain training within a budget."""
+    return budget * setting.epochs * max(1, setting.labels // RECIPES[setting.part].batch_size)
 
 
-def places(settings: Iterable[Setting]) -> list[Place]:
-    """Return all that has a cost."""
-    return [
-        Place(setting.part, setting.labels, method)
-        for setting in settings
-        for method in METHODS
-        if method != AUTHORS_CUTS or setting.has_authors_cuts
+def steps_in_time(plain: int, ratio: float) -> int:
+    """Return how many steps of a method take as long as so many plain ones.
+
+    Args:
+        plain: Plain steps.
+        ratio: Plain steps that take as long as one of the method.
+    """
+    return max(2, round(plain / ratio))  # one step alone has no cycle of the learning rate
+
+
+def chosen_methods(wish: Wish) -> list[str]:
+    """Return the methods that are wished for, in the order of `METHODS`."""
+    return [method for method in METHODS if wish.methods is None or method in wish.methods]
+
+
+def places(wish: Wish) -> list[tuple[str, str]]:
+    """Return the part and the method of all costs, plain training first in each part."""
+    methods = [NONE, *chosen_methods(wish)]
+    return list(
+        dict.fromkeys(
+            (setting.part, cost_like(method))
+            for setting in wish.settings
+            for method in methods
+            if has_place(method, setting)
+        )
+    )
+
+
+def cost_like(method: str) -> str:
+    """Return the method whose steps cost what this one's do.
+
+    The validation of early stopping is no part of the time that is compared: all trainings are watched.
+    """
+    return NONE if method in (TUNED, STOPPED) else method
+
+
+def first_stage(wish: Wish) -> Wish:
+    """Return the part of a wish that says most: the main methods' first seeds."""
+    methods = [method for method in chosen_methods(wish) if method in MAIN]
+    return wish._replace(methods=methods, seeds=min(wish.seeds or _OTHER_SEEDS, _OTHER_SEEDS))
+
+
+def plan_runs(wish: Wish, ratios: Mapping[tuple[str, str], float]) -> list[Run]:
+    """Return all runs, those first that say most if the study is interrupted after them.
+
+    The main methods' first three seeds, then the other methods, then the other seeds; in each by seed, budget, task.
+
+    Args:
+        wish: What is asked for.
+        ratios: Cost of a step of each part and method, in plain steps.
+    """
+    runs = [
+        Run(setting.part, setting.labels, wish.network, method, budget, seed, steps)
+        for setting in wish.settings
+        for method in chosen_methods(wish)
+        if has_place(method, setting)
+        for budget in wish.budgets or budgets_of(method)
+        for seed in range(wish.seeds or seeds_of(method))
+        for steps in [steps_in_time(plain_steps(setting, budget), ratios[setting.part, cost_like(method)])]
     ]
+    return sorted(runs, key=lambda run: (_phase(run), run.seed, run.budget))  # stable
 
 
-def plan_runs(settings: Sequence[Setting], costs: Sequence[Cost], seeds: int) -> list[Run]:
-    """Return all runs; the reference's serve both budgets and are there once.
-
-    Args:
-        settings: What is compared in.
-        costs: Of each place.
-        seeds: Runs of each place and budget.
-    """
-    seconds = {place_of(cost): cost.epoch_seconds for cost in costs}
-    epochs = {(setting.part, setting.labels): setting.epochs for setting in settings}
-    runs = []
-    for place in places(settings):
-        equal = epochs[place[:2]]
-        in_time = epochs_in_time(equal, seconds[place._replace(method=REFERENCE)], seconds[place])
-        budgets = {EPOCHS: equal} if place.method == REFERENCE else {EPOCHS: equal, TIME: in_time}
-        runs += [Run(*place, budget, seed, number) for budget, number in budgets.items() for seed in range(seeds)]
-    return runs
+def budgets_of(method: str) -> tuple[int, ...]:
+    """Return the budgets that a method has in the study."""
+    return BUDGETS if method in MAIN else _OWN_BUDGETS.get(method, (MIDDLE,))
 
 
-def epochs_in_time(epochs: int, reference_seconds: float, seconds: float) -> int:
-    """Return how many epochs take as long as the reference's.
+def seeds_of(method: str) -> int:
+    """Return how many seeds a method has in the study."""
+    return _MAIN_SEEDS if method in MAIN else _OTHER_SEEDS
 
-    Args:
-        epochs: The reference's epochs.
-        reference_seconds: Its seconds per epoch.
-        seconds: Those of the other method.
-    """
-    return max(1, round(epochs * reference_seconds / seconds))
+
+def _phase(run: Run) -> int:
+    if run.method not in MAIN:
+        return 1
+    return 0 if run.seed < _OTHER_SEEDS else 2
+
+
+def has_place(method: str, setting: Setting) -> bool:
+    """Return whether a method is tried in a setting."""
+    return method != AUTHORS_CUTS or setting in _OF_AUTHORS_CUTS
 
 
 def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
     """Return the runs that have no result yet.
 
     Raises:
-        ValueError: If one was done with another number of epochs: the results would not be comparable.
+        ValueError: If one was done with another number of steps: the results would not be comparable.
     """
-    done = {result[:5]: result.epochs for result in results}
+    done = {result[:6]: result.steps for result in results}
     left = []
     for run in runs:
-        epochs = done.get(run[:5])
-        if epochs is None:
+        steps = done.get(run[:6])
+        if steps is None:
             left.append(run)
-        elif epochs != run.epochs:
-            raise ValueError(f"{run} must have been done for as many epochs, found {epochs}. Choose another folder.")
+        elif steps != run.steps:
+            raise ValueError(f"{run} must have been done in as many steps, found {steps}. Choose another folder.")
     return left

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -45,3 +48,20 @@ def append_record(path: Path, record: NamedTuple) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Let no other command work in a folder; the lock ends with the process, however it ends.
+
+    Raises:
+        SystemExit: If another command is at work there.
+    """
+    with (folder / "lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(
+                f"Another command is at work in {folder}. Wait for it, or choose another folder."
+            ) from None
+        yield

@@ -1,4 +1,4 @@
-"""Means and deviations over the seeds."""
+"""Means over the seeds, and what they can be relied on."""
 
 from __future__ import annotations
 
@@ -6,71 +6,92 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from examples.study_parts.methods import METHODS, REFERENCE
-from examples.study_parts.plan import EPOCHS, TIME, Result
-
-
-class Estimate(NamedTuple):
-    """A mean over the seeds and the standard deviation; NaN where there are too few seeds for it."""
-
-    mean: float
-    deviation: float
+from examples.study_parts.methods import METHODS, NONE
+from examples.study_parts.plan import BUDGETS, Result
+from examples.study_parts.recipes import RECIPES
 
 
-class Summary(NamedTuple):
-    """What was found of a method in a setting within a budget."""
+class Task(NamedTuple):
+    """Where methods are compared."""
 
     part: str
     labels: int
+    network: str
+
+
+class Estimate(NamedTuple):
+    """A mean over the seeds and its standard error; NaN where there are too few seeds for it."""
+
+    mean: float
+    error: float
+
+
+class Summary(NamedTuple):
+    """What was found of a method in a task within a budget."""
+
+    task: Task
     method: str
-    budget: str
-    epochs: int
-    seeds: int
-    accuracy: Estimate
-    gain: Estimate  # in accuracy over the reference's run of the same seed
-    calibration_error: Estimate
+    budget: int
+    accuracies: tuple[float, ...]  # by seed
+    gains: tuple[float, ...]  # in accuracy over plain training of the same budget and seed, where that is there
+    ece: Estimate
+    scaled_ece: Estimate
     nll: Estimate
+    scaled_nll: Estimate
     hours: float  # all seeds together
 
 
 def summarise(results: Sequence[Result]) -> list[Summary]:
-    """Summarise each method in each setting and budget; the reference is there for both budgets.
+    """Summarise each method in each task and budget, in the study's order.
 
     Args:
         results: In any order; seeds may be missing.
-
-    Returns:
-        By data set, number of labels, budget and method.
     """
-    reference = {(*result[:2], result.seed): result.accuracy for result in results if result.method == REFERENCE}
-    groups: dict[tuple[str, int, str, str], list[Result]] = defaultdict(list)
+    plain = {(*result[:3], result.budget, result.seed): result for result in results if result.method == NONE}
+    groups: dict[tuple[Task, str, int], list[Result]] = defaultdict(list)
     for result in results:
-        for budget in (EPOCHS, TIME) if result.method == REFERENCE else (result.budget,):
-            groups[(*result[:2], budget, result.method)].append(result)
-    methods = list(METHODS)
-    ordered = sorted(groups, key=lambda group: (*group[:3], methods.index(group[3])))
-    return [_summary(group[2], groups[group], reference) for group in ordered]
+        groups[Task(*result[:3]), result.method, result.budget].append(result)
+    parts, methods = list(RECIPES), list(METHODS)
+    ordered = sorted(groups, key=lambda key: (parts.index(key[0].part), key[0][1:], methods.index(key[1]), key[2]))
+    return [_summary(key, sorted(groups[key], key=lambda result: result.seed), plain) for key in ordered]
 
 
 def estimate(values: Iterable[float]) -> Estimate:
-    """Return mean and standard deviation."""
+    """Return mean and standard error."""
     found = list(values)
-    mean = statistics.mean(found) if found else math.nan
-    return Estimate(mean, statistics.stdev(found) if len(found) > 1 else math.nan)
+    if not found:
+        return Estimate(math.nan, math.nan)
+    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else math.nan
+    return Estimate(statistics.mean(found), error)
 
 
-def _summary(budget: str, results: list[Result], reference: dict[tuple[str, int, int], float]) -> Summary:
-    places = [(result, (*result[:2], result.seed)) for result in results]
+def time_shares(results: Sequence[Result]) -> dict[str, float]:
+    """Return the time of each method's runs in that of plain training's of the same budget and seed, the median."""
+    plain = {(*result[:3], result.budget, result.seed): result.seconds for result in results if result.method == NONE}
+    shares: dict[str, list[float]] = {method: [] for method in METHODS}
+    for result in results:
+        seconds = plain.get((*result[:3], result.budget, result.seed))
+        if seconds and result.method != NONE:
+            shares[result.method].append(result.seconds / seconds)
+    return {method: statistics.median(found) for method, found in shares.items() if found}
+
+
+def budgets_in(summaries: Iterable[Summary]) -> list[int]:
+    """Return the budgets that there is something of; the study's own at least."""
+    return sorted({*BUDGETS, *(row.budget for row in summaries)})
+
+
+def _summary(key: tuple[Task, str, int], results: list[Result], plain: dict[Any, Result]) -> Summary:
+    pairs = [(result, plain.get((*result[:3], result.budget, result.seed))) for result in results]
     return Summary(
-        *results[0][:3],
-        budget,
-        epochs=results[0].epochs,
-        seeds=len(results),
-        accuracy=estimate(result.accuracy for result in results),
-        gain=estimate(result.accuracy - reference[place] for result, place in places if place in reference),
-        calibration_error=estimate(result.calibration_error for result in results),
+        *key,
+        accuracies=tuple(result.accuracy for result in results),
+        gains=tuple(result.accuracy - other.accuracy for result, other in pairs if other),
+        ece=estimate(result.ece for result in results),
+        scaled_ece=estimate(result.scaled_ece for result in results),
         nll=estimate(result.nll for result in results),
+        scaled_nll=estimate(result.scaled_nll for result in results),
         hours=sum(result.seconds for result in results) / 3600,
     )

@@ -1,52 +1,100 @@
-"""The table of a study."""
+"""The table of a study, for a console and for a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from rich.table import Table
 
-from examples.study_parts.methods import REFERENCE
-from examples.study_parts.module import BINS
-from examples.study_parts.plan import EPOCHS, TIME
-from examples.study_parts.summary import Estimate, Summary
+from examples.study_parts.measures import BINS
+from examples.study_parts.methods import NONE
+from examples.study_parts.network import SMALL
+from examples.study_parts.plan import REAL_SIZE, SETTINGS
+from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, estimate
 
-_HEADINGS = (
-    *("epochs", "accuracy %", f"difference to\n{REFERENCE}", f"ECE %\n({BINS} bins)"),
-    *("log-loss", "seeds", "hours"),
-)
 NOTE = (
-    f"Difference: in accuracy, method minus {REFERENCE}, seed by seed. ECE: expected calibration error. "
-    "Hours: the processor's, in training, all seeds together."
+    f"Accuracy: of {NONE}, then the difference to it, seed by seed; mean ± standard error. ECE: expected calibration "
+    f"error with {BINS} bins. ECE and log-loss: as they are / after temperature scaling. A budget is the time of so "
+    "many plain epochs."
 )
-BUDGET_NAMES = {EPOCHS: "equal epochs", TIME: "equal time"}
+_HEADINGS = ("accuracy %", "ECE %", "log-loss")
+_NAMES = {
+    "fashion": "Fashion-MNIST",
+    "fashion-all": "Fashion-MNIST",
+    "clutter": "Fashion-MNIST in clutter",
+    "cells": "solar cells",
+    "digits": "digits in clutter",
+}
+Row = list[str]
 
 
-def make_tables(summaries: Sequence[Summary]) -> list[Table]:
-    """Return a table for each data set and number of labels, its budgets one below the other."""
-    return [_make_table(part, labels, list(rows)) for (part, labels), rows in groupby(summaries, lambda row: row[:2])]
-
-
-def _make_table(part: str, labels: int, rows: Sequence[Summary]) -> Table:
-    table = Table("budget", title=f"{part}, {labels:,} labels: mean ± standard deviation over the seeds")
-    table.add_column("method", no_wrap=True)
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right")
-    for budget, group in groupby(rows, lambda row: row.budget):
-        for number, row in enumerate(group):
-            table.add_row("" if number else BUDGET_NAMES[budget], *cells(row))
+def make_table(summaries: Sequence[Summary]) -> Table:
+    """Return the table for a console."""
+    table = Table("method")
+    budgets = budgets_in(summaries)
+    for heading in _headings(budgets):
+        table.add_column(heading.replace(": ", ":\n"), justify="right", no_wrap=True)
+    for task, rows in _sections(summaries, budgets):
         table.add_section()
+        table.add_row(f"[bold]{title(task)}[/bold]")
+        for row in rows:
+            table.add_row(*row)
     return table
 
 
-def cells(row: Summary) -> list[str]:
-    """Return what stands in a row, from the method on."""
-    gain = "" if row.method == REFERENCE else _write(row.gain, 100, sign="+")
-    shares = [_write(row.accuracy, 100), gain, _write(row.calibration_error, 100)]
-    return [row.method, str(row.epochs), *shares, _write(row.nll, 1, 3), str(row.seeds), f"{row.hours:.3f}"]
+def write_markdown(summaries: Sequence[Summary]) -> str:
+    """Return the table for a page."""
+    budgets = budgets_in(summaries)
+    lines = [["method", *_headings(budgets)], ["---", *(["---:"] * len(_HEADINGS) * len(budgets))]]
+    for task, rows in _sections(summaries, budgets):
+        lines += [[f"**{title(task)}**", *([""] * len(_HEADINGS) * len(budgets))], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _write(value: Estimate, scale: int, digits: int = 2, sign: str = "") -> str:
-    numbers = [f"{scale * value.mean:{sign}.{digits}f}", f"{scale * value.deviation:.{digits}f}"]
-    return " ± ".join(number for number in numbers if "nan" not in number)
+def write_time_shares(shares: Mapping[str, float]) -> str:
+    """Return a line that says how near to equal the times of the runs were."""
+    return f"Time in that of {NONE}, median: {'; '.join(f'{method} {share:.2f}' for method, share in shares.items())}."
+
+
+def title(task: Task) -> str:
+    """Return a task's name for people."""
+    network = "" if task.network == SMALL else f", {task.network}"
+    return f"{_NAMES[task.part]}, {task.labels:,} labels{network}"
+
+
+def epochs_of(task: Task, budget: int) -> int:
+    """Return the plain epochs whose time is a budget."""
+    epochs = {setting[:2]: setting.epochs for setting in (*SETTINGS, REAL_SIZE)}
+    return budget * epochs.get(task[:2], SETTINGS[0].epochs)
+
+
+def _headings(budgets: Sequence[int]) -> list[str]:
+    return [f"{budget * SETTINGS[0].epochs} epochs: {heading}" for budget in budgets for heading in _HEADINGS]
+
+
+def _sections(summaries: Sequence[Summary], budgets: Sequence[int]) -> Iterator[tuple[Task, list[Row]]]:
+    """Yield each task with its rows, a row for each method."""
+    for task, rows in groupby(summaries, lambda row: row.task):
+        section = []
+        for method, found in groupby(rows, lambda row: row.method):
+            by_budget = {row.budget: row for row in found}
+            cells = [cell for budget in budgets for cell in _cells(by_budget.get(budget))]
+            section.append([method, *cells])
+        yield task, section
+
+
+def _cells(row: Summary | None) -> Row:
+    """Return what stands in a budget's columns."""
+    if row is None:
+        return [""] * len(_HEADINGS)
+    accuracy = _write(estimate(row.accuracies)) if row.method == NONE else _write(estimate(row.gains), sign="+")
+    ece = f"{100 * row.ece.mean:.1f} / {100 * row.scaled_ece.mean:.1f}"
+    return [accuracy, ece, f"{row.nll.mean:.2f} / {row.scaled_nll.mean:.2f}"]
+
+
+def _write(value: Estimate, sign: str = "") -> str:
+    """Write shares in per cent; nothing for what is not known."""
+    numbers = [f"{100 * value.mean:{sign}.1f}", f"{100 * value.error:.1f}"]
+    return " ± ".join(text for text, number in zip(numbers, value, strict=True) if not math.isnan(number))

@@ -1,85 +1,152 @@
-"""Training one network one way, and testing it."""
+"""Training one network one way."""
 
 from __future__ import annotations
 
+import copy
 import time
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from examples.study_parts.data import DEBIAN_FOLDER, Split, split_digits, split_fashion
+from examples.study_parts.data import Images
 from examples.study_parts.methods import METHODS
 from examples.study_parts.module import Student
-from examples.study_parts.recipes import RECIPES
+from examples.study_parts.network import SMALL
+from examples.study_parts.recipes import RECIPES, Rates
 
+CPU, GPU = "cpu", "gpu"  # Lightning's names
 _TEST_BATCH = 500  # heuristic
+_CHOICES = 20  # heuristic: states along a training that the best is chosen of
 
 
-class Measures(NamedTuple):
-    """What is measured on the test images, as shares; the log-loss in nats."""
+class Way(NamedTuple):
+    """How a network is trained, but for the method and the seed."""
 
-    accuracy: float
-    calibration_error: float
-    nll: float
+    part: str
+    steps: int
+    network: str = SMALL
+    accelerator: str = CPU  # Lightning's name
+    rates: Rates | None = None  # None: those of the recipe
 
 
 class Trained(NamedTuple):
-    """A trained module, what was measured of it and the processor's seconds of each epoch."""
+    """A trained module, and the seconds of its training after the first steps: the processor's or a GPU's."""
 
     module: Student
-    measures: Measures
-    epoch_seconds: list[float]
+    seconds: float
+
+
+class Batches(Sampler[list[int]]):
+    """Indices of batches: the images in a new order in each epoch, what makes no whole batch left out."""
+
+    def __init__(self, images: int, batch_size: int, steps: int, seed: int) -> None:
+        """Have `steps` batches."""
+        self.images, self.size, self.steps, self.seed = images, min(batch_size, images), steps, seed
+
+    def __len__(self) -> int:
+        """Return how many batches there are."""
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the same batches every time."""
+        draws = torch.Generator().manual_seed(self.seed)
+        per_epoch = self.images // self.size
+        for step in range(self.steps):
+            if step % per_epoch == 0:
+                order = torch.randperm(self.images, generator=draws).tolist()
+            start = step % per_epoch * self.size
+            yield order[start : start + self.size]
 
 
 class _Clock(L.Callback):
-    """Takes the time of each epoch: the processor's, which other programs lengthen little."""
+    """Takes the time of all steps but the first."""
 
-    def __init__(self) -> None:
-        """Have no times yet."""
-        self.start = 0.0
-        self.seconds: list[float] = []
+    def __init__(self, skipped: int) -> None:
+        self.skipped, self.start, self.seconds = skipped, 0.0, 0.0
 
-    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock."""
-        self.start = time.process_time()
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.start = _now(pl_module)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop the clock."""
-        self.seconds.append(time.process_time() - self.start)
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx + 1 == self.skipped:
+            self.start = _now(pl_module)
 
-
-def split(part: str, labels: int, seed: int, folder: Path = DEBIAN_FOLDER) -> Split:
-    """Draw the images of a run; `folder` has the files of Fashion-MNIST."""
-    return split_digits(labels, seed) if part == "digits" else split_fashion(folder, labels, seed)
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.seconds = _now(pl_module) - self.start
 
 
-def train(images: Split, part: str, method: str, seed: int, epochs: int) -> Trained:
-    """Train a network and test it.
+def _now(module: L.LightningModule) -> float:
+    """Return the time: the processor's, which other programs lengthen little, or that of a GPU at rest."""
+    if module.device.type == CPU:
+        return time.process_time()
+    torch.cuda.synchronize(module.device)
+    return time.perf_counter()
+
+
+class _BestState(L.Callback):
+    """Keeps the state of the highest validation accuracy, the last of equals, and restores it in the end."""
+
+    def __init__(self, validation: Images, steps: int) -> None:
+        self.validation, self.every = validation, max(1, steps // _CHOICES)
+        self.accuracy, self.state = -1.0, dict[str, Any]()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % self.every == 0:
+            hits = predict(pl_module, self.validation.pixels).argmax(1) == self.validation.labels
+            accuracy = float(hits.double().mean())
+            if accuracy >= self.accuracy:
+                self.accuracy, self.state = accuracy, copy.deepcopy(pl_module.state_dict())
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        pl_module.load_state_dict(self.state)
+
+
+@torch.no_grad()
+def predict(module: L.LightningModule, images: Tensor) -> Tensor:
+    """Return the logits of images, on the CPU, in evaluation mode; the module's mode is restored."""
+    was_training = module.training
+    module.eval()
+    logits = torch.cat([module(chunk.to(module.device)).cpu() for chunk in images.split(_TEST_BATCH)])
+    module.train(was_training)
+    return logits
+
+
+def train(train_images: Images, validation: Images, way: Way, method_name: str, seed: int, skipped: int = 0) -> Trained:
+    """Train a network.
 
     Runs of one seed that differ in the method share initial weights, the order of the images and their augmentation.
 
     Args:
-        images: To train on and to test on.
-        part: Name of the data set, for its recipe.
-        method: A name in `METHODS`.
+        train_images: To train on.
+        validation: To choose by, if the method does.
+        way: How.
+        method_name: A name in `METHODS`.
         seed: Of all draws.
-        epochs: Epochs, over which the learning rate runs through its cycle.
+        skipped: First steps that the time leaves out.
     """
-    recipe, clock = RECIPES[part], _Clock()
-    module = Student(recipe, METHODS[method], seed)
-    order = torch.Generator().manual_seed(seed)
+    recipe, method, clock = RECIPES[way.part], METHODS[method_name], _Clock(skipped)
+    rates = way.rates or (recipe.tuned if method.is_tuned else None) or recipe.rates
+    module = Student(way.network, recipe, method, seed, rates)
+    batches = Batches(len(train_images.labels), recipe.batch_size, way.steps, seed)
+    choosing = [_BestState(validation, way.steps)] if method.keeps_best else []
     trainer = L.Trainer(
-        max_epochs=epochs,
-        callbacks=[*METHODS[method].callbacks(seed), clock],
-        accelerator="cpu",
+        max_epochs=1,  # of as many batches as the training has steps
+        callbacks=[*method.callbacks(seed), *choosing, clock],
+        accelerator=way.accelerator,
+        devices=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, DataLoader(images.train, recipe.batch_size, shuffle=True, generator=order))
-    (metrics,) = trainer.test(module, DataLoader(images.test, _TEST_BATCH), verbose=False)
-    return Trained(module, Measures(**metrics), clock.seconds)
+    trainer.fit(module, DataLoader(TensorDataset(*train_images), sampler=batches, batch_size=None))
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
+    return Trained(module, clock.seconds)

@@ -73,13 +73,13 @@ def pool_to_grid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Average maps over the cells of a grid.
 
     Args:
-        maps: (N, *spatial), floating.
+        maps: (N, *spatial), floating, or with more dimensions before the spatial ones.
         grid: Cells along each spatial dimension.
 
     Returns:
         (N, *grid), dtype and device of the maps.
     """
-    for axis, cells in enumerate(grid, start=1):
+    for axis, cells in enumerate(grid, start=maps.ndim - len(grid)):
         size = maps.shape[axis]
         if size % cells == 0:
             maps = maps.reshape(*maps.shape[:axis], cells, size // cells, *maps.shape[axis + 1 :]).mean(axis + 1)

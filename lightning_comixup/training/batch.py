@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from lightning_comixup.training.batch_layout import describe_layout, is_named_tuple, is_record
+from lightning_comixup.training.batch_layout import describe_layout, is_named_tuple, is_record, shallow_copy
 from lightning_comixup.training.config import BatchKey, is_pair
 
 
@@ -105,7 +104,7 @@ def _is_made_by_transfer(batch: Any) -> bool:
 
 def _copy_of(batch: Any) -> Any:
     try:
-        return copy.copy(batch)
+        return shallow_copy(batch)
     except TypeError as error:
         raise _refusal(batch) from error
 

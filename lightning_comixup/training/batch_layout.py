@@ -93,7 +93,8 @@ def tensor_leaves(batch: Any) -> list[Leaf]:
 
 def _find_leaves(batch: Any, path: tuple[PathPart, ...]) -> Iterator[Leaf]:
     if isinstance(batch, Tensor):
-        yield Leaf(path, batch)
+        if not batch.is_nested:  # which has no shape
+            yield Leaf(path, batch)
     elif len(path) < _DEPTH:
         for key, part in (parts_of(batch) or {}).items():
             if isinstance(key, int | str) and not isinstance(key, bool):
@@ -140,7 +141,16 @@ def _describe(batch: Any, depth: int) -> str:
 
 
 def _describe_tensor(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+    shape = "nested" if tensor.is_nested else tuple(tensor.shape)
+    return f"{str(tensor.dtype).removeprefix('torch.')} {shape}"
+
+
+def shallow_copy(batch: Any) -> Any:
+    """Copy a container; a dict whose attributes are its items stays one, which `copy.copy` would tear apart."""
+    copied = copy.copy(batch)
+    if isinstance(batch, dict) and getattr(batch, "__dict__", None) is batch:
+        object.__setattr__(copied, "__dict__", copied)
+    return copied
 
 
 def copy_containers(batch: Any) -> Any:
@@ -164,7 +174,7 @@ def _copy(batch: Any, copies: dict[int, Any]) -> Any:
     if isinstance(batch, Mapping) and not is_mutable:
         return batch
     # Known before its parts are copied: an object may refer to itself.
-    changed = copies[id(batch)] = copy.copy(batch)
+    changed = copies[id(batch)] = shallow_copy(batch)
     for key, part in parts.items():
         if is_mutable:
             changed[key] = _copy(part, copies)

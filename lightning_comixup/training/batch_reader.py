@@ -40,6 +40,7 @@ class CleanBatch(NamedTuple):
     batch: Any
     batch_idx: int
     parts: BatchParts
+    is_part: bool = False  # whether it is some rows of that
 
     def inputs(self) -> list[Tensor]:
         """Return the inputs, and those of `also_mix`."""
@@ -150,8 +151,8 @@ def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
         ValueError: If a part is missing, does not fit the inputs or requires a gradient.
         ExhaustedLoaderError: If a container on the path to a part is None.
     """
-    inputs, targets, *rest = (_usable(part) for part in named_parts(batch, keys, config))
-    others, averaged = rest[: len(config.also_mix)], rest[len(config.also_mix) :]
+    found = read_named_parts(batch, keys, config)
+    inputs, targets, others, averaged, _ = found
     for name, part in [("inputs", inputs)] + [("also_mix", part) for part in others]:
         check_mixable(part, name)
         check_channels(part, config.channel_dim, name)
@@ -164,7 +165,13 @@ def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
     for part in averaged:
         _check_averaged("also_average", part)
     _check_no_gradient(inputs, targets, *others, *averaged)
-    return BatchParts(inputs, targets, others, averaged, keys)
+    return found
+
+
+def read_named_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
+    """Return the parts that the keys and the configuration name, unchecked."""
+    inputs, targets, *rest = (_usable(part) for part in named_parts(batch, keys, config))
+    return BatchParts(inputs, targets, rest[: len(config.also_mix)], rest[len(config.also_mix) :], keys)
 
 
 def _usable(part: Any) -> Any:

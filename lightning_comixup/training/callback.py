@@ -30,10 +30,11 @@ from lightning_comixup.training.current_batch import CurrentBatch
 from lightning_comixup.training.image_logging import ImageLogger
 from lightning_comixup.training.lightning_internals import data_rank
 from lightning_comixup.training.metrics_logging import should_log, step_metrics
+from lightning_comixup.training.presets import FAST, PAPER
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.seeding import BatchDraws, BatchPosition, choose_seed
 from lightning_comixup.training.trainer_checks import check_trainer
-from lightning_comixup.training.training_step import mix_training_batch
+from lightning_comixup.training.training_step import MixedStep, mix_training_batch
 from lightning_comixup.validation import check_count, check_flag
 
 _Default = Hyperparameters  # which has each default, written once
@@ -70,6 +71,7 @@ class CoMixup(pl.Callback):
         solver: Solver = _Default.solver,
         clean_weight: float = 1.0,
         clean_loss: CleanLoss = "auto",
+        mixed_share: float = 1.0,
         prob: float = 1.0,
         start_epoch: int = 0,
         stop_epoch: int | None = None,
@@ -115,6 +117,9 @@ class CoMixup(pl.Callback):
                 with its logging muted; "forward": a `comixup_clean_loss` of the module's own, or else the
                 cross-entropy of module(inputs), times 2/K with `comixup_loss_kind = "bce"`; "auto": "forward" if there
                 is such a method, with "bce" and with manual optimization, else "training_step".
+            mixed_share: Share of the groups of each batch that are mixed, above 0; which, is drawn. The others keep
+                their inputs and, as rows, their targets. With clean_weight=0 the saliency pass is that of the mixed
+                groups alone; a batch of which no group is drawn then stays as it is.
             prob: Share of the batches that are mixed; all ranks mix the same ones.
             start_epoch: First epoch that is mixed.
             stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
@@ -130,8 +135,9 @@ class CoMixup(pl.Callback):
                 multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
             ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
                 targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
-            saliency: A function (module, inputs, targets) to the saliency (B, *spatial). What it changes in gradients,
-                modes and `requires_grad` is undone. None: the clean pass gives it.
+            saliency: A function (module, inputs, targets) to the saliency (B, *spatial), such as `Edges()`. What it
+                changes in gradients, modes and `requires_grad` is undone. `LowResolution()`: the clean pass gives it,
+                on smaller inputs. None: the clean pass gives it.
             seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
             log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
             log_images_every: Draw a mixed batch once in this many batches (extra `plot`). None: no pictures.
@@ -168,6 +174,7 @@ class CoMixup(pl.Callback):
             num_classes=num_classes,
             clean_weight=clean_weight,
             clean_loss=clean_loss,
+            mixed_share=mixed_share,
             input_key=input_key,
             target_key=target_key,
             channel_dim=channel_dim,
@@ -193,6 +200,33 @@ class CoMixup(pl.Callback):
         self._current = CurrentBatch()
         self._reader = BatchReader(self._config)
 
+    @classmethod
+    def paper(cls, **changes: Any) -> CoMixup:
+        """Return the callback with the paper's method and the authors' values for CIFAR, the defaults of this version.
+
+        Args:
+            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+
+        Raises:
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+        """
+        return cls(**{**PAPER, **changes})
+
+    @classmethod
+    def fast(cls, **changes: Any) -> CoMixup:
+        """Return the callback with a step that costs little more than one without mixing.
+
+        Half of the groups of each batch are mixed, without a clean loss; their saliency is that of a pass at half the
+        resolution, for which the module must take inputs of several sizes.
+
+        Args:
+            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+
+        Raises:
+            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+        """
+        return cls(**{**FAST, **changes})
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check the Trainer and the module, choose the seed and compile the solver."""
         if stage != "fit":
@@ -217,14 +251,21 @@ class CoMixup(pl.Callback):
         draws = BatchDraws(self.seed, BatchPosition(data_rank(trainer), trainer.current_epoch, batch_idx))
         parts = self._reader.read(batch) if self._schedule.should_mix(draws) else None
         if parts is not None:
-            is_first = self._run.last_report is None
             clean = CleanBatch(batch, batch_idx, parts)
             step = mix_training_batch(trainer, pl_module, clean, self._config, draws, self._run)
-            self._current.keep(step, pl_module, self._config, self._run)
-            self._run.note_report(step.plan and step.plan.report)
-            self._image_logger.draw(trainer, step)
-            if self._logs_steps and should_log(trainer, is_first, self._schedule.prob):
-                pl_module.log_dict(step_metrics(step), batch_size=len(clean.parts.inputs))
+            if step is not None:
+                self._take_over(trainer, pl_module, step)
+
+    def _take_over(self, trainer: pl.Trainer, pl_module: pl.LightningModule, step: MixedStep) -> None:
+        """Keep a mixed step for the hooks after it, and report on it."""
+        is_first = self._run.last_report is None
+        self._current.keep(step, pl_module, self._config, self._run)
+        self._run.note_report(step.plan and step.plan.report)
+        self._image_logger.draw(trainer, step)
+        size = len(step.clean.parts.inputs)
+        mixes_every_step = self._schedule.prob == 1 and self._config.mixes_every_batch(size)
+        if self._logs_steps and should_log(trainer, is_first, mixes_every_step):
+            pl_module.log_dict(step_metrics(step), batch_size=size)
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: torch.Tensor) -> None:
         """Add the clean gradient to each `.grad`, to which the mixed backward adds its own."""

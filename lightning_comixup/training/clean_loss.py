@@ -20,14 +20,15 @@ from lightning_comixup.training.error_notes import explaining_clean_pass
 from lightning_comixup.training.layout_watch import LayoutWatch
 from lightning_comixup.training.lightning_internals import call_module, is_compiled
 from lightning_comixup.training.loss_watch import LossWatch
-from lightning_comixup.training.metric_routing import TargetTests
+from lightning_comixup.training.metric_routing import MetricRouting, TargetTests
 from lightning_comixup.training.mixin import CoMixupMixin
 from lightning_comixup.training.own_step import call_own_step
 from lightning_comixup.training.run_state import RunState
-from lightning_comixup.training.target_choice import check_choice_of_targets
+from lightning_comixup.training.target_choice import InputsWatch, check_choice_of_inputs, check_choice_of_targets
 from lightning_comixup.training.target_kind import TargetKind, find_target_kinds
 
 CleanLossSource = Literal["training_step", "forward", "comixup_clean_loss"]
+_NO_TARGETS = TargetTests(lambda _: False, lambda _: False)
 
 
 class FoundLoss(NamedTuple):
@@ -76,13 +77,24 @@ def compute_clean_loss(
     trainer: pl.Trainer,
     module: pl.LightningModule,
     clean: CleanBatch,
-    inputs: Tensor,
+    inputs: Sequence[Tensor],
     config: MixingConfig,
     run: RunState,
+    *,
+    for_metrics: bool = True,
 ) -> FoundLoss | None:
     """Return the clean loss of a batch whose inputs are replaced; None if the step returned none.
 
     In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
+
+    Args:
+        trainer: The Trainer.
+        module: The module.
+        clean: The batch.
+        inputs: Take the place of its inputs, and of those of `also_mix`.
+        config: The configuration.
+        run: The state of the run.
+        for_metrics: Whether metrics that are given targets see this pass; otherwise it leaves no trace in any.
     """
     targets = clean.targets()
     earlier = versions(targets)
@@ -92,10 +104,16 @@ def compute_clean_loss(
         is_watched = is_first and can_watch(module, is_compiled=is_compiled(module))
         # The outputs are all that a compiled module shows before PyTorch 2.6.
         outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
-        watches = _start_watching(stack, inputs, targets, config) if is_watched else []
+        watches = _start_watching(stack, clean, inputs[0], targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
-        stack.enter_context(explaining_clean_pass())
-        stack.enter_context(run.metrics.clean_pass(module, _make_target_tests(clean, watches)))
+        # The innermost: the others ask their tensors for facts, which those around them see.
+        used = stack.enter_context(InputsWatch([inputs[0]])) if is_watched else None
+        mode, smaller, look = config.clean_weight == 0, config.low_resolution, not for_metrics
+        stack.enter_context(
+            explaining_clean_pass(in_eval_mode=mode, of_part=clean.is_part, smaller=smaller, is_look=look)
+        )
+        tests = _make_target_tests(clean, watches) if for_metrics else _NO_TARGETS
+        stack.enter_context((run.metrics if for_metrics else MetricRouting()).clean_pass(module, tests))
         loss = _compute_loss(trainer, module, source, clean, inputs, config)
     if versions(targets) != earlier:
         raise ValueError(
@@ -107,7 +125,9 @@ def compute_clean_loss(
     if watches:
         run.loss_shapes, run.label_totals = watches[0].shapes, frozenset(watches[0].totals)
         check_choice_of_targets(clean, watches[0], others)
-    logits = _find_logits(outputs, len(inputs))
+    if used is not None:
+        check_choice_of_inputs(clean, used, config)
+    logits = _find_logits(outputs, len(inputs[0]))
     calls = [watch.calls for watch in watches] or [()] * len(targets)
     outputs_shown = None if logits is None else logits.shape[1]
     return FoundLoss(loss, logits, run.target_kinds or find_target_kinds(targets, calls, config, outputs_shown))
@@ -118,7 +138,7 @@ def _compute_loss(
     module: pl.LightningModule,
     source: CleanLossSource,
     clean: CleanBatch,
-    inputs: Tensor,
+    inputs: Sequence[Tensor],
     config: MixingConfig,
 ) -> Tensor | None:
     if source == "training_step":
@@ -126,33 +146,33 @@ def _compute_loss(
             return call_own_step(trainer, module, batch, clean.batch_idx)
     targets = flatten_labels(clean.parts.targets)
     if source == "comixup_clean_loss":
-        return call_module(trainer.strategy, module, source, inputs, targets)
-    logits = call_module(trainer.strategy, module, "forward", inputs)
+        return call_module(trainer.strategy, module, source, inputs[0], targets)
+    logits = call_module(trainer.strategy, module, "forward", inputs[0])
     kind = module.comixup_loss_kind if isinstance(module, CoMixupMixin) else "ce"
     return clean_loss(logits, targets, kind)
 
 
 @contextmanager
-def _lent_batch(clean: CleanBatch, inputs: Tensor, config: MixingConfig) -> Iterator[Any]:
+def _lent_batch(clean: CleanBatch, inputs: Sequence[Tensor], config: MixingConfig) -> Iterator[Any]:
     """Lend the clean batch, with other inputs, to a step that may take its containers apart.
 
     A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
     """
-    input_key = clean.parts.keys.input_key
     copied = clean._replace(batch=copy_containers(clean.batch))
     try:
-        yield copied.with_parts([inputs, *clean.parts.others], clean.targets(), config, in_place=True)
+        yield copied.with_parts(inputs, clean.targets(), config, in_place=True)
     finally:
-        if is_pair(input_key):
-            with_part(clean.batch, input_key, clean.parts.inputs, in_place=True)
+        for key, part in zip([clean.parts.keys.input_key, *config.also_mix], clean.inputs(), strict=True):
+            if is_pair(key):
+                with_part(clean.batch, key, part, in_place=True)
 
 
 def _start_watching(
-    stack: ExitStack, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
+    stack: ExitStack, clean: CleanBatch, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
 ) -> list[LossWatch]:
     """Watch what a step does with its inputs, and the uses of each target."""
     stack.enter_context(uncompiled())
-    stack.enter_context(LayoutWatch(inputs, config.channel_dim))
+    stack.enter_context(LayoutWatch(inputs, config.channel_dim, tuple(clean.parts.inputs.shape)))
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 

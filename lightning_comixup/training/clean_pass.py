@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from lightning_comixup.method.channels import channels_first
+from lightning_comixup.method.channels import channels_first, restore_channels
 from lightning_comixup.method.differentiation import (
     check_clean_loss,
     differentiable_copy,
@@ -18,6 +18,7 @@ from lightning_comixup.method.differentiation import (
     require_gradient,
 )
 from lightning_comixup.method.saliency import saliency_of_gradient
+from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch_reader import CleanBatch
 from lightning_comixup.training.clean_gradient import (
     CleanGradient,
@@ -29,9 +30,12 @@ from lightning_comixup.training.clean_gradient import (
 )
 from lightning_comixup.training.clean_loss import compute_clean_loss
 from lightning_comixup.training.config import MixingConfig
+from lightning_comixup.training.derived_tensors import is_raised_by_us, users_line
 from lightning_comixup.training.lightning_internals import overrides, shards_in_place
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_kind import TargetKind
+
+_UNSEEN = "CoMixup takes the targets for what num_classes and linear_targets say, since training_step did not show them"
 
 
 class CleanPass(NamedTuple):
@@ -41,6 +45,7 @@ class CleanPass(NamedTuple):
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
     logits: Tensor | None  # the module's output, if it is a floating (B, K); None if it is not known
+    targets: Tensor  # of the inputs that it saw: the batch's own, or those of its mixed groups
     target_kinds: tuple[TargetKind, ...]  # of the targets, and of each part of `also_average`
 
 
@@ -57,17 +62,17 @@ def run_clean_pass(
     Returns:
         The results; None if the step returned no loss, as it does to leave a batch out.
     """
-    with_saliency, weight = config.saliency is None, config.clean_weight
+    with_saliency, weight = config.has_saliency_of_clean_pass, config.clean_weight
     backward = config.clean_gradient == "backward" or (weight > 0 and _needs_backward(trainer, module))
+    inputs, *others = _inputs_of_pass(clean, config)
     # The module may change its copy of the inputs in place.
-    inputs = clean.parts.inputs
     leaf, copy = differentiable_copy(inputs) if with_saliency else (inputs, inputs.clone())
     modes = nullcontext() if weight > 0 else eval_mode(module)
     all_parameters = [*module.parameters(), *trained_parameters(trainer, module)] if backward else []
     with modes, cleared_gradients(all_parameters), torch.enable_grad():
         # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
         with trainer.precision_plugin.forward_context(), run.gradient_flags.settable(module):
-            found = compute_clean_loss(trainer, module, clean, copy, config, run)
+            found = compute_clean_loss(trainer, module, clean, [copy, *others], config, run)
         if found is None:
             return None
         check_clean_loss(found.loss)
@@ -82,14 +87,57 @@ def run_clean_pass(
         gradients = list(_gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources))
     at_inputs = gradients.pop(0) if with_saliency else None
     check_reached(trainer, parameters, gradients)
-    saliency = _saliency(at_inputs, config.channel_dim) if with_saliency else None
+    saliency = _saliency(at_inputs, clean.parts.inputs, config) if with_saliency else None
     gradient = CleanGradient(parameters, gradients) if weight > 0 else None
-    return CleanPass(saliency, gradient, found.loss.detach(), found.logits, found.target_kinds)
+    targets = flatten_labels(clean.parts.targets)
+    return CleanPass(saliency, gradient, found.loss.detach(), found.logits, targets, found.target_kinds)
 
 
-def _saliency(gradient: Tensor | None, channel_dim: int | None) -> Tensor:
-    """Return the saliency (B, *spatial) of the gradient at the inputs, which have their channels at `channel_dim`."""
-    return saliency_of_gradient(channels_first(require_gradient(gradient), channel_dim))
+def show_target_kinds(
+    trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
+) -> bool:
+    """Run the module's step on a clean batch for what its losses show of the targets, where no clean pass is needed.
+
+    With manual optimization nothing is run: what would be called is no step of the module's own. A step that only works
+    in training mode fails here; that is passed over if the configuration says what the targets are.
+
+    Returns:
+        Whether the batch can be mixed; False if the step returned no loss.
+    """
+    if not module.automatic_optimization:
+        return True
+    inputs = [clean.parts.inputs.clone(), *clean.parts.others]
+    modes, forward = eval_mode(module), trainer.precision_plugin.forward_context()
+    try:
+        with modes, forward, torch.enable_grad(), run.gradient_flags.settable(module):
+            found = compute_clean_loss(trainer, module, clean, inputs, config, run, for_metrics=False)
+    except Exception as error:
+        if is_raised_by_us(error) or (config.num_classes is None and config.linear_targets is None):
+            raise
+        run.say(f"{_UNSEEN}: {type(error).__name__} at {users_line(error)}, in eval mode.")
+        return True
+    if found is not None:
+        run.target_kinds = found.target_kinds
+    return found is not None
+
+
+def _inputs_of_pass(clean: CleanBatch, config: MixingConfig) -> list[Tensor]:
+    """Return the inputs that the module sees, and those of `also_mix`: all are smaller if the saliency asks for it.
+
+    A step may lay its inputs over each other, so that each must shrink by the same factor.
+    """
+    if config.low_resolution is None:
+        return clean.inputs()
+    shrink, dim = config.low_resolution.shrink, config.channel_dim
+    return [restore_channels(shrink(channels_first(part, dim)), dim) for part in clean.inputs()]
+
+
+def _saliency(gradient: Tensor | None, inputs: Tensor, config: MixingConfig) -> Tensor:
+    """Return the saliency (B, *spatial) of the gradient, in the layout of the batch's inputs and of their full size."""
+    saliency = saliency_of_gradient(channels_first(require_gradient(gradient), config.channel_dim))
+    if config.low_resolution is None:
+        return saliency
+    return config.low_resolution.enlarge(saliency, channels_first(inputs, config.channel_dim).shape[2:])
 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 from lightning_comixup.hyperparameters import Hyperparameters
+from lightning_comixup.method.groups import count_groups
+from lightning_comixup.saliencies.low_resolution import LowResolution
 from lightning_comixup.training.seeding import BatchDraws
 from lightning_comixup.validation import (
     LEAST_INTEGER,
@@ -17,6 +19,7 @@ from lightning_comixup.validation import (
     check_flag,
     check_function,
     check_number,
+    check_positive,
 )
 
 Getter = Callable[[Any], Any]
@@ -42,6 +45,7 @@ class MixingConfig:
     num_classes: int | None
     clean_weight: float
     clean_loss: CleanLoss
+    mixed_share: float
     input_key: BatchKey | None  # None: found
     target_key: BatchKey | None
     channel_dim: int | None  # None: no channels
@@ -67,11 +71,20 @@ class MixingConfig:
             check_count("num_classes", self.num_classes, advice=advice)
         advice = "Use 1 for the authors' step, or 0 for the saliency alone."
         check_number("clean_weight", self.clean_weight, lowest=0.0, advice=advice)
+        advice = "Use 1 to mix all groups; to mix fewer batches lower prob."
+        check_positive("mixed_share", self.mixed_share, advice=advice)
+        check_number("mixed_share", self.mixed_share, lowest=0.0, highest=1.0, advice=advice)
         self._check_keys()
         check_channel_dim(self.channel_dim)
         if self.saliency is not None:
-            advice = "Leave it None for the input gradient of the clean pass."
+            advice = "Leave it None for the input gradient of the clean pass; of a class make an instance, as Edges()."
             check_function("saliency", self.saliency, "(module, inputs, targets)", advice=advice)
+        if self.low_resolution is not None and self.clean_weight > 0:
+            raise ValueError(
+                f"clean_weight must be 0 with {self.saliency!r}, found {self.clean_weight}: the clean pass at full "
+                "size, of the clean gradient, gives the exact saliency for nothing. Leave saliency=None, or pass "
+                "CoMixup(clean_weight=0) for a step without the clean loss."
+            )
         if self.linear_targets is not None:
             advice = "Use True for targets that are numbers, False for classes, or leave it out."
             check_flag("linear_targets", self.linear_targets, advice=advice)
@@ -87,6 +100,16 @@ class MixingConfig:
         advice = "Use True if the module calls manual_backward once per batch."
         check_flag("manual_optimization", self.manual_optimization, advice=advice)
 
+    @property
+    def low_resolution(self) -> LowResolution | None:
+        """The saliency, if it is that of a clean pass on smaller inputs."""
+        return self.saliency if isinstance(self.saliency, LowResolution) else None
+
+    @property
+    def has_saliency_of_clean_pass(self) -> bool:
+        """Whether the clean pass gives the saliency; otherwise a function does, beside it or in its place."""
+        return self.saliency is None or self.low_resolution is not None
+
     def _check_keys(self) -> None:
         keys = self.named_keys(self.input_key, self.target_key)
         for name, key in keys:
@@ -96,6 +119,10 @@ class MixingConfig:
             if number is not None:
                 advice = "Use None for a part that is not of classes."
                 check_count(f"The number of classes of {key!r} in also_average", number, advice=advice)
+
+    def mixes_every_batch(self, batch_size: int) -> bool:
+        """Whether a group is drawn in every batch of a size."""
+        return self.mixed_share * count_groups(batch_size, self.hyperparameters.partition_size) >= 1
 
     def named_keys(self, input_key: BatchKey | None, target_key: BatchKey | None) -> list[tuple[str, BatchKey]]:
         """Return the key of each part that is mixed, with the name of the argument that gives it.

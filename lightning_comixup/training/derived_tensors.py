@@ -204,3 +204,9 @@ def users_line(error: BaseException | None = None) -> str:
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _PASSED_THROUGH:
             return f"{frame.f_code.co_filename}:{line}"
     return "an unknown line"
+
+
+def is_raised_by_us(error: BaseException) -> bool:
+    """Whether this package itself raised an error: what it found wrong is not the step's own failure."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "lightning_comixup"

@@ -7,12 +7,32 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities import rank_zero_info
 
+from lightning_comixup.saliencies.low_resolution import LowResolution
 from lightning_comixup.training.derived_tensors import users_line
 
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
     "`.detach()` or `.clone()` of them where that is what the error is about."
+)
+_EVAL_MODE = (
+    " With clean_weight=0 the module is in eval mode there: a step that must be in training mode needs a clean_weight "
+    "above 0."
+)
+_LOOK = (
+    "This happened while CoMixup looked at the targets: in the first step of a run training_step is called once more, "
+    "in eval mode, to see what its targets are. If it only works in training mode, pass CoMixup(num_classes=...), or "
+    "linear_targets=True for targets that are numbers: then an error there is passed over."
+)
+_SMALLER = (
+    "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made smaller. A head of a fixed size, "
+    "such as a linear layer after a Flatten, does not take them: put an nn.AdaptiveAvgPool2d or the like before it. "
+    "Nor do they fit parts of the batch that have the inputs' size: name those in also_mix. Or pass "
+    "CoMixup(saliency=None), or Edges() or SpectralResidual(), which need no network."
+)
+_PART_OF_BATCH = (
+    " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
+    "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
 )
 # Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
@@ -29,12 +49,24 @@ class MisusedTargetsError(ValueError):
 
 
 @contextmanager
-def explaining_clean_pass() -> Iterator[None]:
-    """Say of any error that it arose in the clean pass."""
+def explaining_clean_pass(
+    *, in_eval_mode: bool = False, of_part: bool = False, smaller: LowResolution | None = None, is_look: bool = False
+) -> Iterator[None]:
+    """Say of any error that it arose in the clean pass, and how that differs from a step without the callback.
+
+    Args:
+        in_eval_mode: Whether the module is in eval mode meanwhile.
+        of_part: Whether the pass gets some rows of the batch.
+        smaller: What made its inputs smaller.
+        is_look: Whether the pass only shows what the targets are.
+    """
     try:
         yield
     except Exception as error:
-        _add_note(error, f"{_CLEAN_PASS} The error arose at {users_line(error)}.")
+        is_smaller = smaller is not None and smaller.factor > 1
+        about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS
+        note = _LOOK if is_look else about + _EVAL_MODE * in_eval_mode + _PART_OF_BATCH * of_part
+        _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
 
 

@@ -22,10 +22,10 @@ class LayoutWatch(TorchFunctionMode):
     silently wrong. Only the default, channel_dim=1, is doubted; any other value was chosen.
     """
 
-    def __init__(self, inputs: Tensor, channel_dim: int | None) -> None:
-        """Watch what the module does with its inputs, (B, ...)."""
+    def __init__(self, inputs: Tensor, channel_dim: int | None, shape: tuple[int, ...] | None = None) -> None:
+        """Watch what the module does with its inputs, (B, ...), which may be a smaller copy of some of this shape."""
         super().__init__()
-        self._shape = tuple(inputs.shape)
+        self._shape = shape or tuple(inputs.shape)
         self._is_open = channel_dim == 1
         # Of each tensor that has the inputs' values: which of their dimensions each of its own is.
         self._axes: dict[int, tuple[Tensor, tuple[int | None, ...]]] = {id(inputs): (inputs, tuple(range(inputs.ndim)))}

@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.soft_targets.metrics import predicted_mass
-from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.lightning_internals import records_step
 from lightning_comixup.training.training_step import MixedStep
 
 _PREFIX = "comixup/"
 
 
-def should_log(trainer: pl.Trainer, is_first: bool, prob: float) -> bool:
+def should_log(trainer: pl.Trainer, is_first: bool, mixes_every_step: bool) -> bool:
     """Whether to log a mixed step.
 
     Loggers record one step in `log_every_n_steps`; logging the others as well would take as long as mixing them. The
@@ -25,7 +24,7 @@ def should_log(trainer: pl.Trainer, is_first: bool, prob: float) -> bool:
     if trainer.barebones:
         return False
     is_last = trainer.is_last_batch or 0 < trainer.max_steps <= trainer.global_step + 1
-    return is_first or is_last or prob < 1 or records_step(trainer)
+    return is_first or is_last or not mixes_every_step or records_step(trainer)
 
 
 def step_metrics(step: MixedStep) -> dict[str, Tensor]:
@@ -55,7 +54,7 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
 def _clean_accuracy(step: MixedStep) -> Tensor | None:
     """Return the accuracy on the clean batch, if the module was seen to return a logit for each class."""
     assert step.clean_pass is not None
-    logits, targets = step.clean_pass.logits, flatten_labels(step.clean.parts.targets)
+    logits, targets = step.clean_pass.logits, step.clean_pass.targets
     if logits is None or step.clean_pass.target_kinds[0].linear:
         return None
     fits = targets.shape in (logits.shape, logits.shape[:1]) and logits.shape[1] == step.targets.mixed[0].shape[1]

@@ -94,7 +94,7 @@ def mixed_pass(
         expects_cross_entropy: Whether the clean pass took the cross-entropy for granted, so that the step's own loss
             must be that.
     """
-    watch = losses = None
+    watch = losses = own = None
     with ExitStack() as stack:
         stack.enter_context(explaining_mixed_targets(have_classes=targets.has_classes()))
         if not run.has_watched_step and targets.are_mixed() and can_watch(module, is_compiled=is_compiled(module)):
@@ -103,6 +103,8 @@ def mixed_pass(
             classes = targets.has_classes()
             watch = stack.enter_context(TargetWatch(targets.mixed, are_classes=classes, shown=shown_by_labels(run)))
             losses = stack.enter_context(LossWatch(targets.mixed[0]))
+            is_same = storages(targets.clean[:1]) & storages(targets.mixed[:1])
+            own = None if is_same else stack.enter_context(LossWatch(targets.clean[0]))
         stack.enter_context(_routed_metrics(module, targets, run, watch))
         yield
     run.has_watched_step |= targets.are_mixed()
@@ -110,6 +112,8 @@ def mixed_pass(
         run.say(note)
     if losses is not None:
         _check_shapes(run.loss_shapes, losses.shapes)
+    if losses is not None and own is not None:
+        _check_mixed_are_taken(own, losses)
     if losses is not None and expects_cross_entropy:
         _check_cross_entropy(losses)
 
@@ -173,6 +177,20 @@ def _check_shapes(clean: Sequence[LossShapes], mixed: Sequence[LossShapes]) -> N
                 "computed from class probabilities (B, K) as if they were labels (B,). Compute them for each class and "
                 "average: `targets @ rows_of_the_classes`, or `self.comixup_loss(logits, targets, loss_fn=...)`."
             )
+
+
+def _check_mixed_are_taken(own: LossWatch, mixed: LossWatch) -> None:
+    """Check that the losses of a mixed step do not take the clean targets, which are in the batch once more.
+
+    Raises:
+        ValueError: If they do.
+    """
+    if own.losses and not mixed.losses:
+        raise ValueError(
+            "A mixed step must take the mixed targets, found that its losses take those of the clean batch: they are "
+            "in the batch twice, as one tensor or as a view, and only one is mixed. Name the part that the step uses, "
+            "CoMixup(target_key=...), and the other one in also_average if it is used as well."
+        )
 
 
 def _check_cross_entropy(losses: LossWatch) -> None:

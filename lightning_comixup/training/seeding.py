@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 # The streams of one batch. The order is part of every run's draws: append only.
-_STREAMS = ("mix", "grid", "masks")
+_STREAMS = ("mix", "grid", "masks", "groups")
 _SEED_BITS = 62  # fits a checkpoint's plain int and a signed 64-bit broadcast
 
 
@@ -33,8 +33,8 @@ class BatchDraws(NamedTuple):
     seed: int
     position: BatchPosition
 
-    def decisions(self, name: Literal["mix", "grid"]) -> np.random.Generator:
-        """Return the generator of a decision that is the same on all ranks: whether to mix, which random grid."""
+    def decisions(self, name: Literal["mix", "grid", "groups"]) -> np.random.Generator:
+        """Return the generator of a decision that all ranks share: whether to mix, which random grid, which groups."""
         return _generator(self.seed, _STREAMS.index(name), 0, self.position.epoch, self.position.batch_idx)
 
     def masks(self) -> np.random.Generator:

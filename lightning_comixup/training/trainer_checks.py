@@ -106,7 +106,7 @@ def check_clean_loss(module: pl.LightningModule, config: MixingConfig) -> None:
     Raises:
         ValueError: If it would be the cross-entropy of numbers, or of a step that steps its optimizer itself.
     """
-    needs_loss = config.clean_weight > 0 or config.saliency is None
+    needs_loss = config.clean_weight > 0 or config.has_saliency_of_clean_pass
     source = find_source(module, config)
     if config.linear_targets and needs_loss and source == "forward":
         raise ValueError(

@@ -15,12 +15,15 @@ from torch import Tensor
 from lightning_comixup.functional import MixedBatch
 from lightning_comixup.method.channels import channel_advice, channels_first, restore_channels
 from lightning_comixup.method.grid import check_grid, resolve_grid
+from lightning_comixup.method.groups import Groups, draw_groups
 from lightning_comixup.method.mixing import mix_inputs, mix_targets
+from lightning_comixup.method.transfer import copy_to_host
 from lightning_comixup.planning import BatchPlan, NonFiniteSaliencyError, plan_batch
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.averaged_parts import average_rows
 from lightning_comixup.training.batch_reader import CleanBatch
-from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass
+from lightning_comixup.training.batch_rows import take_rows
+from lightning_comixup.training.clean_pass import CleanPass, run_clean_pass, show_target_kinds
 from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.lightning_internals import makes_containers
 from lightning_comixup.training.mixed_pass import MixedTargets
@@ -38,9 +41,10 @@ class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
-    clean_pass: CleanPass | None  # None with a saliency of the user's own and clean_weight = 0
+    clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
     clean: CleanBatch
-    saliency: Tensor | None  # None if the step on the clean batch returned no loss
+    groups: Groups
+    saliency: Tensor | None  # of the groups that are mixed; None if there are none
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
     targets: MixedTargets
     plan: BatchPlan | None  # None if the batch was left unmixed
@@ -62,29 +66,42 @@ def mix_training_batch(
     config: MixingConfig,
     draws: BatchDraws,
     run: RunState,
-) -> MixedStep:
-    """Run the clean pass on a batch and mix it.
+) -> MixedStep | None:
+    """Run the clean pass on a batch and mix it, or the groups of it that are drawn.
 
     A list, dict or dataclass that belongs to the loop is changed in place, but never its tensors; other containers, and
     tuples, are replaced.
+
+    Returns:
+        The step; None if it is that without mixing: no group was drawn, and there is no clean loss.
     """
+    size = config.hyperparameters.partition_size
+    groups = draw_groups(len(clean.parts.inputs), size, config.mixed_share, partial(draws.decisions, "groups"))
+    if not groups.mixed and config.clean_weight == 0:
+        return None
     phases = _Phases(trainer.profiler)  # type: ignore[attr-defined]
     in_place = makes_containers(trainer, module)
     with phases.time("saliency"):
-        clean_pass, saliency = _find_saliency(trainer, module, clean, config, run)
+        found = _find_saliency(trainer, module, clean, groups, config, run)
+    clean_pass, saliency = found or (None, None)
     targets = MixedTargets(clean.targets(), clean.targets(), clean.unnamed_labels(), None)
     unmixed = MixedStep(
-        clean.batch, clean_pass, clean, saliency, None, targets, None, config.channel_dim, phases.milliseconds
+        clean.batch, clean_pass, clean, groups, saliency, None, targets, None, config.channel_dim, phases.milliseconds
     )
-    if saliency is None:  # the step leaves this batch out
+    if found is None:  # the step leaves this batch out
         return unmixed
     rows, check = _target_rows(clean, run, config)
+    plan = None
     try:
         with phases.time("labeling"):
-            grid = _choose_grid(clean, config, draws)
-            plan = plan_batch(saliency, config.hyperparameters, draws.masks(), grid, check)
+            if saliency is not None:
+                grid = _choose_grid(clean, config, draws)
+                plan = plan_batch(saliency, config.hyperparameters, draws.masks(), grid, check, groups)
+            elif check is not None:
+                check.check(*copy_to_host(check.numbers))
     except NonFiniteSaliencyError as error:
         clean_pass = _without_mixing(trainer, clean_pass, config, error)
+    if plan is None:
         # The step gets rows of class probabilities all the same: its loss may take nothing else.
         batch = clean.with_parts(clean.inputs(), rows, config, in_place=in_place)
         return unmixed._replace(batch=batch, clean_pass=clean_pass, targets=targets._replace(mixed=rows))
@@ -118,23 +135,35 @@ class _Phases:
 
 
 def _find_saliency(
-    trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
-) -> tuple[CleanPass | None, Tensor | None]:
-    """Return the clean pass, if one is needed, and the saliency: that of the clean pass or the user's.
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    clean: CleanBatch,
+    groups: Groups,
+    config: MixingConfig,
+    run: RunState,
+) -> tuple[CleanPass | None, Tensor | None] | None:
+    """Return the clean pass, if one is needed, and the saliency of the groups that are mixed: its own or the user's.
 
-    The saliency is None if the step on the clean batch returned no loss.
+    Without a clean loss the pass is that of these groups alone. The saliency is None if no group is mixed, and all of
+    it if the step on the clean batch returned no loss.
     """
-    clean_pass = None
-    if config.saliency is None or config.clean_weight > 0:
-        clean_pass = run_clean_pass(trainer, module, clean, config, run)
+    clean_pass = saliency = None
+    if config.has_saliency_of_clean_pass or config.clean_weight > 0:
+        part = None if config.clean_weight > 0 else take_rows(clean, groups, config)
+        clean_pass = run_clean_pass(trainer, module, part or clean, config, run)
         if clean_pass is None:
-            return None, None
-        run.target_kinds = clean_pass.target_kinds
-    if config.saliency is None:
-        assert clean_pass is not None
-        return clean_pass, clean_pass.saliency
-    inputs, targets = clean.parts.inputs, flatten_labels(clean.parts.targets)
-    return clean_pass, call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
+            return None
+        run.target_kinds, saliency = clean_pass.target_kinds, clean_pass.saliency
+        if saliency is not None and part is None and groups.mixed:
+            saliency = groups.take(saliency)
+    elif run.target_kinds is None and not show_target_kinds(trainer, module, clean, config, run):
+        return None
+    if not groups.mixed:
+        return clean_pass, None
+    if config.saliency is not None and not config.has_saliency_of_clean_pass:
+        inputs, targets = groups.take(clean.parts.inputs), groups.take(flatten_labels(clean.parts.targets))
+        saliency = call_users_saliency(trainer, module, config.saliency, inputs, targets, config.channel_dim)
+    return clean_pass, saliency
 
 
 def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tuple[list[Tensor], DeferredCheck | None]:
@@ -168,6 +197,8 @@ def _choose_grid(clean: CleanBatch, config: MixingConfig, draws: BatchDraws) -> 
     grid = resolve_grid(config.hyperparameters.grid_size, sizes[0], partial(draws.decisions, "grid"), advice)
     for size in sizes[1:]:
         check_grid(grid, size, "also_mix")
+    if config.low_resolution is not None:
+        config.low_resolution.check_fits(sizes[0], grid)
     return grid
 
 

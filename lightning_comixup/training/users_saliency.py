@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup.method.channels import channels_first
+from lightning_comixup.saliencies.input_saliency import InputSaliency
 from lightning_comixup.training.clean_gradient import cleared_gradients
 from lightning_comixup.training.config import SaliencyFunction
 from lightning_comixup.training.derived_tensors import versions
@@ -35,6 +36,8 @@ def call_users_saliency(
         TypeError: If it does not return a dense floating tensor.
         ValueError: If that has another shape or device, or the function changes the batch.
     """
+    if isinstance(saliency, InputSaliency):  # which touches neither the module nor the batch
+        return saliency(module, channels_first(inputs, channel_dim), targets)
     earlier = versions([inputs, targets])
     with _restored(module), trainer.precision_plugin.forward_context(), torch.enable_grad():
         found = saliency(module, inputs, targets)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lightning_comixup import Edges, LowResolution
 from tests.errors.table import Row
 
 _NAN, _INFINITE = float("nan"), float("inf")
@@ -82,6 +83,11 @@ SETTINGS = [
     _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
     _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
     _row("clean_loss", "step", ValueError, "clean_loss must be one of 'auto'", 'Use "training_step" for'),
+    _row(
+        "mixed_share", 0, ValueError, "mixed_share must be a finite number above 0", "to mix fewer batches lower prob"
+    ),
+    _row("mixed_share", 1.1, ValueError, "mixed_share must be a finite number, from 0 to 1", "Use 1 to mix all groups"),
+    _row("mixed_share", "half", TypeError, "mixed_share must be a finite number above 0", "Use 1 to mix all groups"),
     _row("clean_weight", -1, ValueError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("clean_weight", None, TypeError, "clean_weight must be a finite number, at least 0", "or 0 for the saliency"),
     _row("prob", 1.5, ValueError, "prob must be a finite number, from 0 to 1", "Use 1 to mix every batch."),
@@ -119,6 +125,8 @@ SETTINGS = [
     _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None for that of the loss."),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
+    _row("saliency", Edges, TypeError, "saliency must be a function of", "Leave it None for"),
+    _row("saliency", LowResolution(2), ValueError, "must be 0 with LowResolution(factor=2)", "clean_weight=0", "1.0"),
     _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
     _row("seed", -1, ValueError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
     _row("log", 1, TypeError, "log must be True or False", "Use False to log nothing."),

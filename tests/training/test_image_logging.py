@@ -147,3 +147,10 @@ def test_what_is_drawn_does_not_change_the_run(tmp_path: Path) -> None:
     fit(plain)
     for found, wanted in zip(drawn.seen, plain.seen, strict=True):
         assert found[0].equal(wanted[0])
+
+
+@pytest.mark.parametrize("clean_weight", [1.0, 0.0])
+def test_a_batch_of_which_some_groups_are_mixed(clean_weight: float, tmp_path: Path) -> None:
+    share: dict[str, Any] = {"mixed_share": 0.5, "partition_size": 4, "clean_weight": clean_weight}
+    fit(Tiny(), CoMixup(seed=0, log_images_every=1, images_folder=tmp_path, **share), limit_train_batches=3)
+    assert len(list(tmp_path.glob("*.png"))) == 6

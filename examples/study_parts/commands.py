@@ -1,0 +1,129 @@
+"""What the command does: the runs of a study, or the choice of its rates."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from examples.digits import prepare_process
+from examples.study_parts.costs import measure_cost
+from examples.study_parts.data import missing_data
+from examples.study_parts.methods import METHODS, NONE, TUNED, missing_code
+from examples.study_parts.plan import (
+    REAL_SIZE,
+    SETTINGS,
+    Cost,
+    Result,
+    Wish,
+    first_stage,
+    places,
+    plan_runs,
+    unfinished,
+)
+from examples.study_parts.processes import spread
+from examples.study_parts.recipes import RECIPES
+from examples.study_parts.records import append_record, read_records
+from examples.study_parts.tuning import Tried, plan_trials, try_rates
+from examples.study_parts.work import do_run
+
+RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"
+_HOUR = 3600
+
+R = TypeVar("R", bound=NamedTuple)
+Task = TypeVar("Task")
+
+
+class Session(NamedTuple):
+    """What the tasks of a command have in common."""
+
+    options: argparse.Namespace
+    console: Console
+    end: float  # of `time.monotonic`: no task is begun after it
+
+    def do(self, work: Callable[[Task], R], tasks: Sequence[Task], file_name: str) -> None:
+        """Do tasks and write a line of each as it ends."""
+        path = self.options.output / file_name
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of {task.total}"))
+        # Drawn once a second: drawing is on the clock of the runs in this process.
+        with Progress(*columns, TimeElapsedColumn(), console=self.console, refresh_per_second=1) as progress:
+            bar = progress.add_task(path.stem, total=len(tasks))
+            with closing(spread(work, tasks, self.options.processes, prepare_process, self.end)) as found:
+                for record in found:
+                    append_record(path, record)
+                    progress.advance(bar)
+
+
+def run_study(options: argparse.Namespace, console: Console) -> None:
+    """Measure the costs and do the runs that are missing, in two stages: what says most comes first."""
+    session = _begin(options, console)
+    wish = choose(options, console)
+    _do_stage(first_stage(wish), session, wish)
+    _do_stage(wish, session, wish)
+
+
+def tune(options: argparse.Namespace, console: Console) -> None:
+    """Do the trials that are missing."""
+    done = {tried[:6] for tried in read_records(options.output / TUNING, Tried)}
+    trials = [trial for trial in plan_trials(choose(options, console).settings) if trial[:6] not in done]
+    _begin(options, console).do(partial(try_rates, folder=options.fashion), trials, TUNING)
+
+
+def choose(options: argparse.Namespace, console: Console) -> Wish:
+    """Return what is asked for and at hand; say what is left out."""
+    methods = options.methods or list(METHODS)
+    needs = {part: missing_data(part, options.fashion) for part in options.parts}
+    needs |= {method: missing_code(method) for method in methods}
+    if TUNED in methods and not all(RECIPES[part].tuned for part in options.parts):
+        needs[TUNED] = "rates in recipes.py (--tune)"
+    for name, need in needs.items():
+        if need:
+            console.print(f"Left out: {name}. It needs {need}.", highlight=False, soft_wrap=True)
+    settings = tuple(
+        setting
+        for setting in (*SETTINGS, REAL_SIZE)
+        if setting.part in options.parts and not needs[setting.part]
+        if options.labels is None or setting.labels in options.labels
+    )
+    methods = [method for method in methods if not needs[method]]
+    return Wish(settings, methods, options.budgets, options.seeds, options.network)
+
+
+def _begin(options: argparse.Namespace, console: Console) -> Session:
+    return Session(options, console, time.monotonic() + options.limit_hours * _HOUR)
+
+
+def _do_stage(wish: Wish, session: Session, whole: Wish) -> None:
+    """Measure and run what is missing of a wish; `whole` is all that there is to do."""
+    options = session.options
+    known = {cost[:3] for cost in read_records(options.output / COSTS, Cost)}
+    unknown = [(part, method) for part, method in places(wish) if (part, wish.network, method) not in known]
+    same = {"network": wish.network, "accelerator": options.accelerator, "folder": options.fashion}
+    session.do(partial(_measure_cost, **same), unknown, COSTS)
+    costs = [cost for cost in read_records(options.output / COSTS, Cost) if cost.network == wish.network]
+    ratios = {(cost.part, cost.method): cost.ratio for cost in costs}
+    if set(places(wish)) <= ratios.keys():  # else the time was over
+        results = read_records(options.output / RESULTS, Result)
+        session.console.print(f"About {hours_left(whole, costs, results):.2f} hours are left, of one process.")
+        left = unfinished(plan_runs(wish, ratios), results)
+        session.do(partial(do_run, folder=options.fashion, accelerator=options.accelerator), left, RESULTS)
+
+
+def _measure_cost(place: tuple[str, str], network: str, accelerator: str, folder: Path) -> Cost:
+    return measure_cost(*place, network, accelerator, folder)
+
+
+def hours_left(wish: Wish, costs: Sequence[Cost], results: Sequence[Result]) -> float:
+    """Return how long all runs that are left take: what they take is planned, plain steps and their cost say it."""
+    milliseconds = {cost.part: cost.milliseconds for cost in costs if cost.method == NONE}
+    done = {result[:6] for result in results}
+    left = [run for run in plan_runs(wish, defaultdict(lambda: 1.0)) if run[:6] not in done]
+    return sum(run.steps * milliseconds[run.part] for run in left) / 1000 / _HOUR

@@ -1,0 +1,47 @@
+"""What a step of a method costs, in plain steps.
+
+Plain training and the method are timed in turn in one process: what else the machine does lengthens both, and the
+ratio of two rounds side by side stays. The median over the rounds leaves out those in which it did not.
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+from examples.study_parts.data import draw_split
+from examples.study_parts.methods import NONE
+from examples.study_parts.plan import REAL_SIZE, SETTINGS, Cost
+from examples.study_parts.training import Way, train
+
+# Heuristics: two measurements differ by 2 %.
+_ROUNDS = 7
+_STEPS = 20  # that are timed in each round
+_SKIPPED = 5  # before them: caches fill
+
+
+def measure_cost(part: str, method: str, network: str, accelerator: str, folder: Path) -> Cost:
+    """Time a method against plain training.
+
+    Args:
+        part: Name of the task, whose images have their size.
+        method: A name in `METHODS`.
+        network: Name of the network.
+        accelerator: Lightning's name.
+        folder: Where Fashion-MNIST is.
+    """
+    if method == NONE:
+        return Cost(part, network, method, 1.0, *(2 * [_round(part, NONE, network, accelerator, folder)]))
+    rounds = [
+        tuple(_round(part, name, network, accelerator, folder) for name in (method, NONE)) for _ in range(_ROUNDS)
+    ]
+    ratio = statistics.median(slow / plain for slow, plain in rounds)
+    return Cost(part, network, method, ratio, *(statistics.median(times) for times in zip(*rounds, strict=True)))
+
+
+def _round(part: str, method: str, network: str, accelerator: str, folder: Path) -> float:
+    """Return the milliseconds of a step."""
+    labels = next(setting.labels for setting in (*SETTINGS, REAL_SIZE) if setting.part == part)
+    split = draw_split(part, labels, 0, folder)
+    way = Way(part, _SKIPPED + _STEPS, network, accelerator)
+    return 1000 * train(split.train, split.validation, way, method, 0, _SKIPPED).seconds / _STEPS

@@ -1,0 +1,56 @@
+"""Tasks, spread over several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice, takewhile
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Found = TypeVar("Found")
+
+
+def spread(
+    work: Callable[[Task], Found],
+    tasks: Iterable[Task],
+    processes: int,
+    prepare: Callable[[], None],
+    end: float = float("inf"),
+) -> Generator[Found, None, None]:
+    """Do tasks in several processes, or in this one; yield what they find as it comes.
+
+    Args:
+        work: A function that can be pickled.
+        tasks: Its arguments.
+        processes: How many processes; 1: this one.
+        prepare: Called once in each process that does tasks; a function that can be pickled.
+        end: No task is begun after this time of `time.monotonic`.
+    """
+    left = takewhile(lambda _: time.monotonic() < end, tasks)
+    if processes == 1:
+        prepare()
+        yield from map(work, left)
+        return
+    spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare,))
+    try:
+        pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(left, processes)}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            pending |= {pool.submit(work, task) for task in islice(left, len(done))}
+            yield from (future.result() for future in done)
+    except BaseException:  # an interruption, or a task that failed: nobody waits for the tasks under way
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker(prepare: Callable[[], None]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    prepare()

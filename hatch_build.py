@@ -1,0 +1,35 @@
+"""The README of the distributions: its links lead to the repository, since the files they name are not beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+# Code stays as it is. A target is relative if it is neither an address nor a heading of the page.
+_CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
+_RELATIVE = r"(?P<target>(?!\w+:|#|/)[^)\s\"]+)"
+_IMAGE = re.compile(rf'{_CODE}|(?P<start>!\[[^\]]*\]\(|<(?:img|source)\s[^>]*?src(?:set)?="){_RELATIVE}', re.DOTALL)
+_LINK = re.compile(rf'{_CODE}|(?P<start>\]\(|<a\s[^>]*?href="){_RELATIVE}', re.DOTALL)
+
+
+def with_absolute_links(text: str, repository: str, version: str) -> str:
+    """Return a Markdown text whose relative links lead to the files of a release, and images to their contents."""
+    text = _IMAGE.sub(lambda found: _lead_to(f"{repository}/raw/v{version}", found), text)
+    return _LINK.sub(lambda found: _lead_to(f"{repository}/blob/v{version}", found), text)
+
+
+def _lead_to(folder: str, found: re.Match[str]) -> str:
+    return found["code"] or f"{found['start']}{folder}/{found['target']}"
+
+
+class ReadmeHook(MetadataHookInterface):
+    """Sets the field `readme`."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the README to the metadata, which have the version already."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        text = with_absolute_links(text, metadata["urls"]["Repository"], metadata["version"])
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}

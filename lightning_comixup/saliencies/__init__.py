@@ -1,0 +1,1 @@
+"""Saliencies to choose from: plain callables, which `CoMixup(saliency=...)` takes as well."""

@@ -1,0 +1,68 @@
+"""How tasks are spread over processes."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from examples.study_parts.processes import spread
+
+_LONG = 300.0  # seconds: no test lasts as long
+
+
+def _prepare() -> None:
+    pass
+
+
+def _fail_or_wait(seconds: float) -> float:
+    time.sleep(seconds)
+    return 1 / seconds
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_task_is_done_once(processes: int) -> None:
+    found = list(spread(math.sqrt, [4.0, 9.0, 16.0, 25.0], processes, _prepare))
+    assert sorted(found) == [2, 3, 4, 5]
+
+
+def test_a_task_that_fails_ends_the_others() -> None:
+    start = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        list(spread(_fail_or_wait, [_LONG, 0.0], 2, _prepare))
+    assert time.monotonic() - start < _LONG
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_none_is_begun_when_the_time_is_over(processes: int) -> None:
+    assert list(spread(math.sqrt, [4.0], processes, _prepare, end=time.monotonic() - 1)) == []
+
+
+def test_a_task_that_is_under_way_when_the_time_is_over_ends() -> None:
+    end = time.monotonic() + 1
+    assert list(spread(_wait_until(end), [1, 2], 1, _prepare, end)) == [1]
+
+
+def _wait_until(end: float) -> Callable[[int], int]:
+    def wait(number: int) -> int:
+        time.sleep(max(0.0, end - time.monotonic()))
+        return number
+
+    return wait
+
+
+def test_each_process_is_prepared() -> None:
+    prepared = []
+    list(spread(math.sqrt, [4.0, 9.0], 1, lambda: prepared.append(1)))
+    assert prepared == [1]
+    with pytest.raises(BrokenProcessPool):
+        list(spread(math.sqrt, [4.0], 2, _fail))
+
+
+def _fail() -> None:
+    raise ValueError

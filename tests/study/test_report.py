@@ -1,0 +1,129 @@
+"""The study's summary, table and figure."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from examples.study_parts.figure import draw_figure, spread_out
+from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.plan import Result
+from examples.study_parts.summary import estimate, summarise, time_shares
+from examples.study_parts.table import make_table, write_markdown, write_time_shares
+from tests.study.tiny import make_result
+
+
+def _results() -> list[Result]:
+    accuracies = {
+        (NONE, 1): (0.80, 0.82, 0.84),
+        (NONE, 10): (0.90, 0.92),
+        (PAPER, 1): (0.79, 0.80),
+        (PAPER, 10): (0.93, 0.93),
+        ("MixUp", 3): (0.85,),
+    }
+    return [
+        make_result(method, budget, seed, accuracy)
+        for (method, budget), found in accuracies.items()
+        for seed, accuracy in enumerate(found)
+    ]
+
+
+def test_estimates_by_hand() -> None:
+    assert estimate([1, 2, 6]) == pytest.approx((3, math.sqrt(7 / 3)))
+    assert estimate([2])[0] == 2
+    assert math.isnan(estimate([2]).error)
+    assert math.isnan(estimate([]).mean)
+
+
+def test_summaries_by_hand() -> None:
+    results = _results()
+    summaries = summarise(results[::-1])
+    assert [(row.method, row.budget) for row in summaries] == [
+        *((NONE, 1), (NONE, 10), ("MixUp", 3)),
+        *((PAPER, 1), (PAPER, 10)),
+    ]
+    paper = summaries[3]
+    assert paper.accuracies == (0.79, 0.80)
+    assert paper.gains == pytest.approx((-0.01, -0.02))  # seed by seed
+    assert paper.ece == pytest.approx((0.0795, 0.0005))
+    assert paper.scaled_ece == pytest.approx((0.03975, 0.00025))
+    assert paper.nll == pytest.approx((0.205, 0.005))
+    assert paper.scaled_nll == pytest.approx((0.4, 0.0))
+    assert paper.hours == 1.0
+    assert summaries[2].gains == ()  # none has no such budget
+    assert summaries == summarise(results)
+
+
+def test_times_are_compared_run_by_run() -> None:
+    seconds = {(NONE, 0): 10.0, (NONE, 1): 100.0, (PAPER, 0): 11.0, (PAPER, 1): 120.0, (PAPER, 2): 9.0}
+    results = [make_result(method, 1, seed, 0.5)._replace(seconds=took) for (method, seed), took in seconds.items()]
+    found = time_shares([*results, make_result("MixUp", 3, 0, 0.5)])  # the last has nothing to be compared to
+    assert found == pytest.approx({PAPER: 1.15})
+    assert write_time_shares(found | {"MixUp": 1.0}) == (
+        "Time in that of none, median: Co-Mixup (paper) 1.15; MixUp 1.00."
+    )
+
+
+def test_tasks_are_in_the_studys_order() -> None:
+    places = [("digits", 600), ("fashion", 2000), ("fashion", 500), ("clutter", 500)]
+    found = summarise([make_result(NONE, 1, 0, 0.5, part, labels) for part, labels in places])
+    assert [row.task[:2] for row in found] == [("fashion", 500), ("fashion", 2000), ("clutter", 500), ("digits", 600)]
+
+
+def test_the_table_by_hand() -> None:
+    summaries = summarise(_results())
+    lines = write_markdown(summaries).splitlines()
+    assert lines[0].startswith("| method | 60 epochs: accuracy % | 60 epochs: ECE % | 60 epochs: log-loss | 180 epochs")
+    assert lines[1].count("---:") == 9
+    assert [line.count("|") for line in lines] == [11] * 6
+    assert lines[2].startswith("| **digits in clutter, 600 labels** |")
+    assert lines[3] == (
+        "| none | 82.0 ± 1.2 | 8.2 / 4.1 | 0.18 / 0.40 |  |  |  | 91.0 ± 1.0 | 9.1 / 4.5 | 0.09 / 0.40 |"
+    )
+    assert lines[4] == "| MixUp |  |  |  |  | 8.5 / 4.2 | 0.15 / 0.40 |  |  |  |"
+    assert lines[5].startswith("| Co-Mixup (paper) | -1.5 ± 0.5 | 8.0 / 4.0 | 0.20 / 0.40 |  |  |  | +2.0 ± 1.0 |")
+    console = Console(width=170, file=io.StringIO(), record=True)
+    console.print(make_table(summaries))
+    text = console.export_text()
+    assert "digits in clutter, 600 labels" in text
+    assert "-1.5 ± 0.5" in text
+    assert "…" not in text
+
+
+def test_a_network_of_its_own_is_a_task_of_its_own() -> None:
+    results = [make_result(NONE, 1, 0, 0.5), make_result(NONE, 1, 0, 0.6)._replace(network="resnet18")]
+    text = write_markdown(summarise(results))
+    assert "**digits in clutter, 600 labels**" in text
+    assert "**digits in clutter, 600 labels, resnet18**" in text
+
+
+@pytest.mark.parametrize("tasks", [1, 4])
+def test_the_figure_is_drawn_of_whatever_there_is(tasks: int, tmp_path: Path) -> None:
+    places = [("digits", 600), ("fashion", 500), ("clutter", 500), ("clutter", 2000)]
+    results = [
+        make_result(method, budget, 0, 0.5, part, labels)
+        for part, labels in places[:tasks]
+        for method in (NONE, PAPER, FAST, HALF_CUTMIX)
+        for budget in (1, 30)
+    ]
+    draw_figure(summarise(results), tmp_path / "study.png")
+    assert (tmp_path / "study.png").read_bytes()[:4] == b"\x89PNG"
+    draw_figure(summarise(results[2:3]), tmp_path / "begun.png")  # a method without what it is compared to
+    assert (tmp_path / "begun.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([0.0, 5.0, 2.0], [0, 5, 2]),
+        ([0.0, 0.0], [-0.5, 0.5]),
+        ([1.0, 0.0, 0.5], [1.5, -0.5, 0.5]),
+        ([0.0, 0.5, 1.4], [-0.3666667, 0.6333333, 1.6333333]),  # the first two push the third
+    ],
+)
+def test_names_keep_apart(heights: list[float], expected: list[float]) -> None:
+    assert spread_out(heights, 1.0) == pytest.approx(expected)
