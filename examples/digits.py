@@ -32,7 +32,6 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 from examples.digits_parts.clock import Clock
 from examples.digits_parts.cutmix import CutMix
 from examples.digits_parts.data import CLASSES, IMAGES, Data, draw_canvases, draw_data
-from examples.digits_parts.data import load_images as load_images  # for the study
 from examples.digits_parts.picture import draw_picture
 from examples.digits_parts.processes import Advance, spread
 from examples.digits_parts.results import BINS, Run, results_table

@@ -20,6 +20,8 @@ from examples.digits import FEWEST_IMAGES, STEP_COSTS, Task, add_run_options, tr
 from examples.digits_parts.data import CLASSES, IMAGES, Data, load_images, split_images
 from examples.digits_parts.results import results_table
 
+_SIDE = 16  # of the enlarged digits: a cell of Co-Mixup's 4 × 4 grid has 4 × 4 pixels
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train all runs and print the table."""
@@ -71,7 +73,7 @@ def draw_noisy(train_images: int, wrong_labels: float, seed: int) -> Data:
         wrong_labels: Share of their labels that is replaced.
         seed: Of all draws.
     """
-    images, labels = load_images()
+    images, labels = load_images(_SIDE)
     train, test = split_images(labels, train_images, seed)
     noisy = replace_labels(labels[train], wrong_labels, torch.Generator().manual_seed(seed))
     return Data(TensorDataset(images[train], noisy), TensorDataset(images[test], labels[test]))

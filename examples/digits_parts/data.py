@@ -38,7 +38,7 @@ class Data(NamedTuple):
     test: TensorDataset
 
 
-def load_images(side: int = 16) -> tuple[Tensor, Tensor]:
+def load_images(side: int) -> tuple[Tensor, Tensor]:
     """Return all digits, enlarged from 8 × 8: images (N, 1, side, side) from 0 to 1 and labels (N,)."""
     digits = load_digits()
     images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / _BRIGHTEST
