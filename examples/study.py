@@ -23,7 +23,7 @@ from rich.console import Console
 from examples.digits import whole_number
 from examples.study_parts.commands import RESULTS, run_study, tune
 from examples.study_parts.data import DEBIAN_FOLDER
-from examples.study_parts.figure import draw_figure
+from examples.study_parts.figure import DOTS_PER_INCH, draw_figure
 from examples.study_parts.methods import METHODS
 from examples.study_parts.network import RESNET18, SMALL
 from examples.study_parts.plan import SETTINGS, Result
@@ -90,7 +90,7 @@ def report(folder: Path, console: Console) -> None:
     notes = f"{NOTE}\n\n{write_time_shares(time_shares(results))}"
     console.print(notes)
     (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{notes}\n", encoding="utf-8")
-    draw_figure(summaries, folder / FIGURE)
+    draw_figure(summaries).savefig(folder / FIGURE, dpi=DOTS_PER_INCH)
     hours = sum(row.hours for row in summaries)
     console.print(f"{len(results)} runs, {hours:.2f} hours of training. Figure: {folder / FIGURE}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -21,19 +20,18 @@ _ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # of the budget: where
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
-_DOTS_PER_INCH = 150
+DOTS_PER_INCH = 150
 _ROOM_FOR_LABELS = 2.4  # of the last budget: how far the axis goes on
 _BESIDE = 1.15  # of the last budget: where the labels begin
 _LEAST_GAP = 0.085  # of the axis: between the labels of two lines
 _SEED_DOTS = {"linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.35, "markeredgewidth": 0}
 
 
-def draw_figure(summaries: Sequence[Summary], path: Path) -> None:
+def draw_figure(summaries: Sequence[Summary]) -> Figure:
     """Draw means with standard errors, and a dot for each seed.
 
     Args:
         summaries: In the study's order.
-        path: File to write.
     """
     tasks = [(task, list(rows)) for task, rows in groupby(summaries, lambda row: row.task)]
     lines = math.ceil(len(tasks) / _COLUMNS)
@@ -47,7 +45,7 @@ def draw_figure(summaries: Sequence[Summary], path: Path) -> None:
     for axis in axes[:, 0]:
         axis.set_ylabel("points of accuracy\nover none")
     figure.supxlabel("epochs of plain training that take as long; below them its accuracy", fontsize="medium")
-    figure.savefig(path, dpi=_DOTS_PER_INCH)
+    return figure
 
 
 def _draw_panel(axis: Any, task: Task, rows: Sequence[Summary]) -> None:

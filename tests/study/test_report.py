@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -101,19 +101,37 @@ def test_a_network_of_its_own_is_a_task_of_its_own() -> None:
     assert "**digits in clutter, 600 labels, resnet18**" in text
 
 
-@pytest.mark.parametrize("tasks", [1, 4])
-def test_the_figure_is_drawn_of_whatever_there_is(tasks: int, tmp_path: Path) -> None:
-    places = [("digits", 600), ("fashion", 500), ("clutter", 500), ("clutter", 2000)]
+def test_the_figure_has_a_panel_for_each_task() -> None:
     results = [
-        make_result(method, budget, 0, 0.5, part, labels)
-        for part, labels in places[:tasks]
-        for method in (NONE, PAPER, FAST, HALF_CUTMIX)
-        for budget in (1, 30)
+        make_result(method, budget, seed, accuracy + seed / 50 * (method == PAPER), part)
+        for part in ("digits", "cells")
+        for method, accuracy in ((NONE, 0.5), (PAPER, 0.52), (FAST, 0.5), (HALF_CUTMIX, 0.45))
+        for budget in (1, 3, 10)
+        for seed in (0, 1)
     ]
-    draw_figure(summarise(results), tmp_path / "study.png")
-    assert (tmp_path / "study.png").read_bytes()[:4] == b"\x89PNG"
-    draw_figure(summarise(results[2:3]), tmp_path / "begun.png")  # a method without what it is compared to
-    assert (tmp_path / "begun.png").stat().st_size > 0
+    figure = draw_figure(summarise(results))
+    axes = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title(loc="left") for axis in axes] == ["solar cells, 600 labels", "digits in clutter, 600 labels"]
+    panel: Any = axes[0]  # matplotlib's types know no error bars
+    assert [text.get_text() for text in panel.texts] == ["none", "Co-Mixup", "Co-Mixup, fast", "CutMix, half"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n50.0 %", "180\n50.0 %", "600\n50.0 %"]
+    assert panel.get_xscale() == "log"
+    heights = [[round(float(height), 9) for height in line.get_ydata()] for line in panel.lines]
+    assert [0, 0] in heights  # none
+    assert [2, 4] in heights  # a dot for each of Co-Mixup's seeds
+    assert [3, 3, 3] in heights  # and its means
+    [*_, errors] = [bars for bars in panel.containers if bars.lines[0].get_ydata()[0] == pytest.approx(3)]
+    [(low, high), *_] = (segment[:, 1] for segment in errors.lines[2][0].get_segments())
+    assert (low, high) == pytest.approx((2, 4))  # the standard error of 2 and 4 is 1
+
+
+def test_a_figure_is_drawn_of_whatever_there_is() -> None:
+    """A method whose runs have nothing to be compared to yet has no line."""
+    figure = draw_figure(summarise([make_result(PAPER, 1, 0, 0.5), make_result(NONE, 30, 0, 0.5)]))
+    panel = figure.axes[0]
+    assert [text.get_text() for text in panel.texts] == ["none"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n", "180\n", "600\n", "1800\n50.0 %"]
+    figure.savefig(io.BytesIO())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,13 @@ _TINY = Setting("digits", 600, epochs=1)
 
 @pytest.fixture
 def tiny_study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return the command for one part, whose budgets are single epochs, with the costs of three methods."""
+    """Return the command for three methods and one part, whose budgets are single epochs; it measures no cost."""
     monkeypatch.setattr(commands, "SETTINGS", (_TINY,))
+    monkeypatch.setattr(commands, "measure_cost", lambda *_: pytest.fail("no cost is missing"))
 
-    def run(folder: Path, *arguments: str) -> None:
-        study.main(["--output", str(folder), "--parts", "digits", "--methods", NONE, HALF_CUTMIX, PAPER, *arguments])
+    def run(folder: Path, *arguments: str, others: Sequence[str] = ()) -> None:
+        methods = [NONE, HALF_CUTMIX, PAPER, *others]
+        study.main(["--output", str(folder), "--parts", "digits", "--methods", *methods, *arguments])
 
     return run
 
@@ -38,6 +40,7 @@ def tiny_study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def _write_costs(folder: Path) -> None:
     for method, ratio in ((NONE, 1.0), (HALF_CUTMIX, 1.0), (PAPER, 2.0)):
         append_record(folder / COSTS, Cost("digits", "small", method, ratio, 20 * ratio, 20.0))
+        append_record(folder / COSTS, Cost("digits", "resnet18", method, 9.0, 90.0, 10.0))  # of another network
 
 
 def _pretend_run(run: Run, folder: Path, accelerator: str) -> Result:
@@ -77,19 +80,23 @@ def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "**Fashion-MNIST, 40 labels, resnet18**" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
-def test_missing_costs_are_measured(
+def test_missing_costs_are_measured_when_it_is_their_turn(
     tmp_path: Path, tiny_study: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    runs_before = {}
+
     def pretend(part: str, method: str, *_: object) -> Cost:
+        runs_before[method] = len(read_records(tmp_path / RESULTS, Result))
         return Cost(part, "small", method, 2.0, 40.0, 20.0)
 
     monkeypatch.setattr(commands, "measure_cost", pretend)
     monkeypatch.setattr(commands, "do_run", _pretend_run)
     append_record(tmp_path / COSTS, Cost("digits", "small", NONE, 1.0, 20.0, 20.0))
     append_record(tmp_path / COSTS, Cost("digits", "resnet18", PAPER, 9.0, 90.0, 10.0))  # of another network
-    tiny_study(tmp_path)
+    tiny_study(tmp_path, others=["MixUp"])
+    assert runs_before == {HALF_CUTMIX: 0, PAPER: 0, "MixUp": 3 * 3 * 3}  # after the main methods' first seeds
     costs = read_records(tmp_path / COSTS, Cost)
-    assert [cost[:3] for cost in costs[2:]] == [("digits", "small", HALF_CUTMIX), ("digits", "small", PAPER)]
+    assert [cost[:3] for cost in costs[2:]] == [("digits", "small", method) for method in runs_before]
     results = read_records(tmp_path / RESULTS, Result)
     assert {result.steps for result in results if result.method == PAPER} == {3, 9, 30}
     assert [(result.seed, result.budget) for result in results[::3]][:4] == [(0, 1), (0, 3), (0, 10), (1, 1)]

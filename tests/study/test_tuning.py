@@ -35,4 +35,5 @@ def test_a_trial_looks_at_the_validation_images_alone(monkeypatch: pytest.Monkey
     assert found[:6] == trial
     assert 0 <= found.val_accuracy <= 1
     assert found == try_rates(trial, Path())
-    assert found != try_rates(trial._replace(learning_rate=0.4), Path())
+    assert found.val_nll != try_rates(trial._replace(learning_rate=0.4), Path()).val_nll
+    assert found.val_nll != try_rates(trial._replace(weight_decay=1.0), Path()).val_nll
