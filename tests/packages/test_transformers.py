@@ -162,12 +162,11 @@ def test_the_problem_type_is_that_of_the_clean_batch() -> None:
     assert module.model.config.problem_type == "single_label_classification"  # as without the callback
 
 
-def test_the_problem_type_stays_unset_without_a_clean_batch() -> None:
-    run = train(make_client(Finetuning, make_vit, clean_weight=0, saliency=mean_square, num_classes=CLASSES))
+def test_the_first_look_at_the_targets_sets_the_problem_type_as_a_clean_pass_does() -> None:
+    run = train(make_client(Finetuning, make_vit, clean_weight=0, saliency=mean_square))
     module: Any = run.module
-    assert "several labels at once" in run.error_text
     assert "`model.loss_function = " in run.error_text
-    assert module.model.config.problem_type is None
+    assert module.model.config.problem_type == "single_label_classification"
 
 
 @pytest.mark.parametrize("make_model", IMAGES)
