@@ -21,19 +21,21 @@ from lightning_comixup import CoMixup
 
 
 class _Clock(pl.Callback):
-    """Times each step from before the other callbacks to its end; on a GPU until its work is done."""
+    """Times each step from before the other callbacks to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
         self.seconds: list[float] = []
 
     def on_train_batch_start(self, *_: Any) -> None:
-        self.start = _now()
+        self.start = self.now()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.seconds.append(_now() - self.start)
+        self.seconds.append(self.now() - self.start)
 
 
-def _now() -> float:
+def wall_clock() -> float:
+    """Return the time in seconds, on a GPU when its work is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -123,9 +125,15 @@ def _ways(
     return ways
 
 
-def train(module: Lit, callbacks: list[pl.Callback], training: Training, accelerator: str) -> list[float]:
-    """Train a module, and return the seconds of each step after the warm-up."""
-    clock = _Clock()
+def train(
+    module: Lit,
+    callbacks: list[pl.Callback],
+    training: Training,
+    accelerator: str,
+    now: Callable[[], float] = wall_clock,
+) -> list[float]:
+    """Train a module, and return the seconds of each step after the warm-up, by the clock `now`."""
+    clock = _Clock(now)
     trainer = pl.Trainer(
         max_epochs=1,
         accelerator=accelerator,

@@ -26,7 +26,7 @@ def scatter(items: Tensor, clutter: Clutter, draws: torch.Generator) -> Tensor:
     Args:
         items: (N, C, H, W), at least 0, no larger than the canvas; at least two of them.
         clutter: What surrounds them.
-        draws: Draws the places, and what the scraps are cut from.
+        draws: Draws the items' places, then the scraps: without scraps the items are at the same places.
 
     Returns:
         (N, C, side, side), of the items' dtype.

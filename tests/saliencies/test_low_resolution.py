@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_comixup import LowResolution, compute_saliency
+from tests.pretended_device import DEVICE, OnDevice, pretend_device
 from tests.saliencies.choices import CLASSES, SHAPES, AnySize, make_inputs
 
 
@@ -74,3 +75,16 @@ def test_soft_targets() -> None:
     rows = torch.nn.functional.one_hot(targets, CLASSES).float()
     expected = LowResolution()(network, inputs, targets)
     torch.testing.assert_close(LowResolution()(network, inputs, rows), expected)
+
+
+def test_nothing_crosses_to_the_host_or_back() -> None:
+    inputs = make_inputs((3, 9, 8))
+    with pretend_device() as device:
+        moved = inputs.to(DEVICE)
+        with device.recording() as crossings:
+            small = LowResolution().shrink(moved)
+            large = LowResolution().enlarge(small[:, 0], (9, 8))
+        assert isinstance(large, OnDevice)
+        maps = large.twin
+    assert not (crossings.reads or crossings.to_host or crossings.to_device)
+    torch.testing.assert_close(maps, LowResolution().enlarge(LowResolution().shrink(inputs)[:, 0], (9, 8)))

@@ -1,0 +1,1 @@
+"""The parts of `examples/digits.py`: canvases, CutMix, processes, table and picture."""
