@@ -26,7 +26,7 @@ _FEW_VALIDATION = 400  # where there are fewer than 3,000 images in all
 # Heuristics: an item fills a fifth of the canvas at most, and is still recognised by eye.
 _CLUTTER = Clutter(side=32, scraps=8, scrap_side=5)
 _ITEM_SIDE, _DIGIT_SIDE = 14, 12
-_CELL_SIDE = 32  # heuristic: cracks are still seen, and a step costs a tenth of that at 96
+_CELL_SIDE = 32  # heuristic: cracks are still seen, and a step costs a ninth of that at 96
 _LEAST_DEFECTIVE = 0.5  # of the probability that a cell is defective, which is 0, 1/3, 2/3 or 1
 
 

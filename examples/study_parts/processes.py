@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice, takewhile
 from typing import TypeVar
@@ -38,11 +40,7 @@ def spread(
     spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
     pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare,))
     try:
-        pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(left, processes)}
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            pending |= {pool.submit(work, task) for task in islice(left, len(done))}
-            yield from (future.result() for future in done)
+        yield from _do_in(pool, work, left, processes)
     except BaseException:  # an interruption, or a task that failed: nobody waits for the tasks under way
         for child in multiprocessing.active_children():
             child.kill()
@@ -51,6 +49,26 @@ def spread(
         pool.shutdown(cancel_futures=True)
 
 
+def _do_in(
+    pool: ProcessPoolExecutor, work: Callable[[Task], Found], tasks: Iterator[Task], processes: int
+) -> Iterator[Found]:
+    """Give a pool no more tasks than it has processes at any time."""
+    pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(tasks, processes)}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        pending |= {pool.submit(work, task) for task in islice(tasks, len(done))}
+        yield from (future.result() for future in done)
+
+
 def _prepare_worker(prepare: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the first process, which may have been killed, and end this one."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

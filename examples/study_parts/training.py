@@ -137,16 +137,20 @@ def train(train_images: Images, validation: Images, way: Way, method_name: str, 
     module = Student(way.network, recipe, method, seed, rates)
     batches = Batches(len(train_images.labels), recipe.batch_size, way.steps, seed)
     choosing = [_BestState(validation, way.steps)] if method.keeps_best else []
-    trainer = L.Trainer(
+    trainer = _make_trainer([*method.callbacks(seed), *choosing, clock], way.accelerator)
+    trainer.fit(module, DataLoader(TensorDataset(*train_images), sampler=batches, batch_size=None))
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
+    return Trained(module, clock.seconds)
+
+
+def _make_trainer(callbacks: list[L.Callback], accelerator: str) -> L.Trainer:
+    return L.Trainer(
         max_epochs=1,  # of as many batches as the training has steps
-        callbacks=[*method.callbacks(seed), *choosing, clock],
-        accelerator=way.accelerator,
+        callbacks=callbacks,
+        accelerator=accelerator,
         devices=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, DataLoader(TensorDataset(*train_images), sampler=batches, batch_size=None))
-    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
-    return Trained(module, clock.seconds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,36 @@ def test_each_process_is_prepared() -> None:
 
 def _fail() -> None:
     raise ValueError
+
+
+def test_no_process_outlives_the_first_one(tmp_path: Path) -> None:
+    path = tmp_path / "busy"
+    first = multiprocessing.get_context("spawn").Process(target=_keep_busy, args=(path,))
+    first.start()
+    _wait_for(path.exists)
+    with path.open() as file:
+        with pytest.raises(BlockingIOError):  # the other process has the lock until it ends
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        first.kill()
+        start = time.monotonic()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert time.monotonic() - start < _LONG / 2
+        first.join()
+
+
+def _keep_busy(path: Path) -> None:
+    list(spread(_lock, [path], 2, _prepare))
+
+
+def _lock(path: Path) -> None:
+    new = path.with_suffix(".new")
+    with new.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        new.rename(path)
+        time.sleep(_LONG)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _LONG
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)

@@ -152,7 +152,10 @@ def test_trials_are_done_once(tmp_path: Path, tiny_study: Callable[..., None], m
     assert not (tmp_path / RESULTS).exists()
 
 
-def test_a_report_alone_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_alone_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "run_study", lambda *_: pytest.fail("it is not asked for"))
     arguments = ["--table-only", "--output", str(tmp_path)]
     study.main(arguments)
     assert "No results" in capsys.readouterr().out
