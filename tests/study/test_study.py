@@ -145,9 +145,9 @@ def test_trials_are_done_once(tmp_path: Path, tiny_study: Callable[..., None], m
 
     monkeypatch.setattr(commands, "try_rates", pretend)
     tiny_study(tmp_path, "--tune")
-    assert len(done) == 8 + 9
+    assert len(done) == 8 + 6
     tiny_study(tmp_path, "--tune")
-    assert len(done) == 8 + 9
+    assert len(done) == 8 + 6
     assert [tried[:6] for tried in read_records(tmp_path / TUNING, Tried)] == done
     assert not (tmp_path / RESULTS).exists()
 
