@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,6 @@ _README = (_ROOT / "README.md").read_text(encoding="utf-8")
 _PAGES = {path.relative_to(_ROOT).as_posix(): path for path in sorted((_ROOT / "docs").rglob("*.md"))}
 _ARGUMENTS = _PAGES["docs/hyperparameters.md"].read_text(encoding="utf-8")
 _LONGEST_README = 150  # lines: what somebody reads in two minutes
-_ELSEWHERE = ("timm", "wandb")  # packages of pages that run where they are installed: see `.ci/run`
 
 
 def _blocks(text: str, language: str = "python") -> list[str]:
@@ -32,6 +33,19 @@ def _blocks(text: str, language: str = "python") -> list[str]:
 # Each block of the README stands for itself; on a page of the documentation each goes on where the last one ended.
 _SCRIPTS = {f"README.md, block {number}": block for number, block in enumerate(_blocks(_README))}
 _SCRIPTS |= {name: "\n".join(_blocks(path.read_text(encoding="utf-8"))) for name, path in _PAGES.items()}
+
+
+@contextmanager
+def _packages_of_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Skip the test without timm and W&B; keep W&B from the internet, and end its run."""
+    pytest.importorskip("timm")
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    try:
+        yield
+    finally:
+        wandb.finish()
 
 
 def _run(name: str) -> dict[str, Any]:
@@ -47,12 +61,12 @@ def test_there_are_blocks() -> None:
 
 @pytest.mark.parametrize("name", [name for name, script in _SCRIPTS.items() if script])
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in _ELSEWHERE:
-        if f"import {package}\n" in _SCRIPTS[name] or f"{package.title()}Logger" in _SCRIPTS[name]:
-            pytest.importorskip(package)
-    monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
-    _run(name)
+    if "import timm" in _SCRIPTS[name]:
+        with _packages_of_elsewhere(monkeypatch):
+            _run(name)
+    else:
+        _run(name)
 
 
 def test_the_readme_is_short() -> None:
@@ -61,8 +75,6 @@ def test_the_readme_is_short() -> None:
 
 def test_the_module_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines of its diff, with a network that needs no download and a few images."""
-    for package in _ELSEWHERE:
-        pytest.importorskip(package)
     [diff] = _blocks(_README, "diff")
     lines = [line[1:] for line in diff.splitlines() if not line.startswith("-")]
     assert sum("CoMixup" in line for line in lines) == 2, "one import and one argument"
@@ -75,11 +87,10 @@ def test_the_module_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest.Mon
         script = script.replace(shown, small)
     images, labels = torch.rand(40, 3, 32, 32), torch.randint(0, 10, (40,))
     loader = DataLoader(TensorDataset(images, labels), batch_size=20)
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "readme", "train_loader": loader, "val_loader": None}
-    exec(compile(script, "README.md, diff", "exec"), namespace)
+    with _packages_of_elsewhere(monkeypatch):
+        exec(compile(script, "README.md, diff", "exec"), namespace)
     assert namespace["trainer"].global_step == 2
     assert "comixup/clean_loss" in namespace["trainer"].callback_metrics
 
