@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.cli import LightningCLI
-from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters
@@ -35,19 +32,6 @@ _SCRIPTS = {f"README.md, block {number}": block for number, block in enumerate(_
 _SCRIPTS |= {name: "\n".join(_blocks(path.read_text(encoding="utf-8"))) for name, path in _PAGES.items()}
 
 
-@contextmanager
-def _packages_of_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Skip the test without timm and W&B; keep W&B from the internet, and end its run."""
-    pytest.importorskip("timm")
-    wandb = pytest.importorskip("wandb")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    try:
-        yield
-    finally:
-        wandb.finish()
-
-
 def _run(name: str) -> dict[str, Any]:
     namespace: dict[str, Any] = {"__name__": "documentation"}
     exec(compile(_SCRIPTS[name], name, "exec"), namespace)
@@ -59,40 +43,15 @@ def test_there_are_blocks() -> None:
     assert sum(bool(script) for name, script in _SCRIPTS.items() if name in _PAGES) >= 6
 
 
-@pytest.mark.parametrize("name", [name for name, script in _SCRIPTS.items() if script])
+# That of "I use timm and W&B" runs beside these packages: `tests/packages/test_documentation.py`.
+@pytest.mark.parametrize("name", [name for name, script in _SCRIPTS.items() if script and "import timm" not in script])
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    if "import timm" in _SCRIPTS[name]:
-        with _packages_of_elsewhere(monkeypatch):
-            _run(name)
-    else:
-        _run(name)
+    _run(name)
 
 
 def test_the_readme_is_short() -> None:
     assert len(_README.splitlines()) <= _LONGEST_README
-
-
-def test_the_module_of_the_readme_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lines of its diff, with a network that needs no download and a few images."""
-    [diff] = _blocks(_README, "diff")
-    lines = [line[1:] for line in diff.splitlines() if not line.startswith("-")]
-    assert sum("CoMixup" in line for line in lines) == 2, "one import and one argument"
-    script = "\n".join(lines)
-    for shown, small in [
-        ('"resnet50", pretrained=True', '"test_resnet", pretrained=False'),
-        ("max_epochs=100", "max_epochs=1"),
-    ]:
-        assert script.count(shown) == 1
-        script = script.replace(shown, small)
-    images, labels = torch.rand(40, 3, 32, 32), torch.randint(0, 10, (40,))
-    loader = DataLoader(TensorDataset(images, labels), batch_size=20)
-    monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "readme", "train_loader": loader, "val_loader": None}
-    with _packages_of_elsewhere(monkeypatch):
-        exec(compile(script, "README.md, diff", "exec"), namespace)
-    assert namespace["trainer"].global_step == 2
-    assert "comixup/clean_loss" in namespace["trainer"].callback_metrics
 
 
 @pytest.mark.parametrize("change", [[], ["--trainer.callbacks.smoothness", "0.48"]])
