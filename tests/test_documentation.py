@@ -70,9 +70,8 @@ def test_the_script_with_a_command_line_trains(
 def test_every_page_is_reached() -> None:
     index = _PAGES["docs/index.md"].read_text(encoding="utf-8")
     listed = [line for tree in _blocks(index, r"\{toctree\}") for line in tree.split("\n\n")[1].split()]
-    notebooks = [path.stem for path in (_ROOT / "docs").glob("*.ipynb")]
-    pages = [name[len("docs/") : -len(".md")] for name in _PAGES]
-    assert sorted([*listed, "index"]) == sorted([*pages, *notebooks])
+    pages = [*_PAGES, *(path.relative_to(_ROOT).as_posix() for path in (_ROOT / "docs").glob("*.ipynb"))]
+    assert sorted([*listed, "index"]) == sorted(name[len("docs/") :].rpartition(".")[0] for name in pages)
 
 
 def test_every_hyperparameter_is_in_the_table() -> None:
