@@ -11,18 +11,29 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 # Code stays as it is. A target is relative if it is neither an address nor a heading of the page.
 _CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
 _RELATIVE = r"(?P<target>(?!\w+:|#|/)[^)\s\"]+)"
-_IMAGE = re.compile(rf'{_CODE}|(?P<start>!\[[^\]]*\]\(|<(?:img|source)\s[^>]*?src(?:set)?="){_RELATIVE}', re.DOTALL)
+_IMAGE = re.compile(rf"{_CODE}|(?P<start>!\[[^\]]*\]\(){_RELATIVE}", re.DOTALL)
 _LINK = re.compile(rf'{_CODE}|(?P<start>\]\(|<a\s[^>]*?href="){_RELATIVE}', re.DOTALL)
+# A tag may have both attributes, and `srcset` several addresses.
+_TAG = re.compile(rf"{_CODE}|<(?:img|source)\s[^>]*>", re.DOTALL)
+_ATTRIBUTE = re.compile(r'\ssrc(?:set)?="[^"]*"')
+_ADDRESS = re.compile(rf'(?P<start>="\s*|(?<=,)\s+){_RELATIVE}')
 
 
 def with_absolute_links(text: str, repository: str, version: str) -> str:
     """Return a Markdown text whose relative links lead to the files of a release, and images to their contents."""
-    text = _IMAGE.sub(lambda found: _lead_to(f"{repository}/raw/v{version}", found), text)
+
+    def lead_to_contents(found: re.Match[str]) -> str:
+        return _lead_to(f"{repository}/raw/v{version}", found)
+
+    def complete_tag(found: re.Match[str]) -> str:
+        return found["code"] or _ATTRIBUTE.sub(lambda part: _ADDRESS.sub(lead_to_contents, part[0]), found[0])
+
+    text = _TAG.sub(complete_tag, _IMAGE.sub(lead_to_contents, text))
     return _LINK.sub(lambda found: _lead_to(f"{repository}/blob/v{version}", found), text)
 
 
 def _lead_to(folder: str, found: re.Match[str]) -> str:
-    return found["code"] or f"{found['start']}{folder}/{found['target']}"
+    return found.groupdict().get("code") or f"{found['start']}{folder}/{found['target']}"
 
 
 class ReadmeHook(MetadataHookInterface):

@@ -2,43 +2,77 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.metadata import version as installed_version
 from typing import Any
+
+tags: Any = globals()["tags"]  # those of the build, which Sphinx has set: its option `-t`
 
 project = "lightning-comixup"
 author = "The lightning-comixup developers"
 project_copyright = author
 release = version = installed_version(project)
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_nb",  # loads myst_parser
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # MathJax from the site itself
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 
+_REPOSITORY = "https://github.com/lightning-comixup/lightning-comixup"
+
 html_theme = "furo"
-html_title = project
+html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["width.css"]
+html_theme_options = {
+    "source_repository": _REPOSITORY,
+    "source_branch": "main",
+    "source_directory": "docs/",
+    "footer_icons": [{"name": "Repository", "url": _REPOSITORY, "html": "GitHub", "class": "repository"}],
+}
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # the notebook is stored with its outputs; tests/test_documentation.py runs it
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 # In the docstrings single backticks mean code, as in Markdown.
 default_role = "code"
 autoclass_content = "both"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
-maximum_signature_line_length = 88
+autodoc_typehints = "signature"
+maximum_signature_line_length = 60  # longer ones have a line for each parameter
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {"GeneratorLike": "lightning_comixup.GeneratorLike"}  # two kinds named Generator
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
-# Names of other packages: their inventories would have to be fetched at every build.
-_FOREIGN = r"(collections|lightning|matplotlib|numpy|pathlib|torch|torchmetrics|typing)\..*|Figure|Path|Tensor"
+# Names of other packages become links where their inventories can be fetched: on Read the Docs and with `-t online`.
+# Elsewhere they are plain text. A build without a network must not fail.
+intersphinx_mapping: dict[str, tuple[str, None]] = {}
+if "READTHEDOCS" in os.environ or tags.has("online"):
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+        "lightning": ("https://lightning.ai/docs/pytorch/stable", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "torchmetrics": ("https://lightning.ai/docs/torchmetrics/stable", None),
+    }
+_FOREIGN = (
+    r"(collections|lightning|matplotlib|np|numpy|pathlib|torch|torchmetrics|typing)\..*|Figure|NDArray|Path|Tensor"
+)
 nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 
-# Aliases of types, which Sphinx leaves as they are written; the API page describes them by their full names.
+# Aliases of types, which signatures name as the code does; the API page describes them by their full names.
 _ALIASES = (
     "AveragedKeys",
     "BatchKey",
@@ -55,14 +89,40 @@ _ALIASES = (
     "Solver",
     "Thresholding",
 )
+autodoc_type_aliases = {alias: alias for alias in _ALIASES}
+
+# How autodoc writes some types, and how the code does: aliases within other types, NumPy's arrays, torch's module.
+_AS_IN_THE_CODE = (
+    (re.compile(r"TypeAliasForwardRef\('(\w+)'\)"), r"\1"),
+    (
+        re.compile(r"~numpy\.ndarray\[tuple\[~typing\.Any, \.\.\.\], ~numpy\.dtype\[([\w~.]+)(\[[^\]]*\])?\]\]"),
+        r"~numpy.typing.NDArray[\1]",
+    ),
+    (re.compile(r"torch\.nn\.modules\.module\.Module"), "torch.nn.Module"),
+)
 
 # `(B, *spatial)`: a star before a word is no emphasis in the docstrings. What napoleon has escaped stays as it is.
 _STAR = re.compile(r"(?<![\w\\*])(\*{1,2})(?=\w)")
 
 
-def escape_stars(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    """Escape the stars of a docstring, whose lines are changed in place as Sphinx wants it."""
-    lines[:] = [_STAR.sub(lambda found: found[1].replace("*", r"\*"), line) for line in lines]
+def write_as_in_the_code(text: str) -> str:
+    """Return a signature or a line of a docstring with its types named as in the code."""
+    for pattern, name in _AS_IN_THE_CODE:
+        text = pattern.sub(name, text)
+    return text
+
+
+def process_docstring(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Escape the stars of a docstring and name its types; Sphinx wants the lines changed in place."""
+    escaped = (_STAR.sub(lambda found: found[1].replace("*", r"\*"), line) for line in lines)
+    lines[:] = [write_as_in_the_code(line) for line in escaped]
+
+
+def process_signature(
+    _app: Any, _what: str, _name: str, _object: Any, _options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Return a signature and the type that it returns, with types named as in the code."""
+    return signature and write_as_in_the_code(signature), returned and write_as_in_the_code(returned)
 
 
 def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
@@ -76,5 +136,6 @@ def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
 
 def setup(app: Any) -> None:
     """Connect to the build."""
-    app.connect("autodoc-process-docstring", escape_stars, priority=900)  # after napoleon
+    app.connect("autodoc-process-docstring", process_docstring, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", process_signature)
     app.connect("missing-reference", link_alias)

