@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from examples.study_parts.figure import draw_figure, spread_out
 from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
 from examples.study_parts.plan import Result
+from examples.study_parts.records import read_records
 from examples.study_parts.summary import estimate, summarise, time_shares
 from examples.study_parts.table import make_table, write_markdown, write_time_shares
 from tests.study.tiny import make_result
@@ -145,3 +147,10 @@ def test_a_figure_is_drawn_of_whatever_there_is() -> None:
 )
 def test_names_keep_apart(heights: list[float], expected: list[float]) -> None:
     assert spread_out(heights, 1.0) == pytest.approx(expected)
+
+
+def test_the_page_has_the_table_of_the_results() -> None:
+    root = Path(__file__).parents[2]
+    results = read_records(root / "examples" / "study_results" / "results.csv", Result)
+    page = (root / "docs" / "study.md").read_text(encoding="utf-8")
+    assert write_markdown(summarise(results)) in page, "run the study with --table-only and copy its table.md"
