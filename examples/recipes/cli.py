@@ -10,11 +10,16 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from examples.command_line import OneLineErrors
 from examples.recipes.classifier import Classifier
 from examples.recipes.pair_mixing import Cutmix, Mixup
 from lightning_comixup import CoMixup
 
 Mixing = Literal["comixup", "mixup", "cutmix", "none"]
+
+
+class _Parser(OneLineErrors, LightningArgumentParser):
+    """A parser that answers a wrong option in one line."""
 
 
 class RecipeCLI(LightningCLI):
@@ -55,7 +60,7 @@ def make_loggers(folder: Path) -> list[Logger]:
     return [TensorBoardLogger(folder, name="tensorboard"), CSVLogger(folder, name="csv")]
 
 
-def main(arguments: ArgsType = None) -> RecipeCLI:
+def run(arguments: ArgsType = None) -> RecipeCLI:
     """Run a command line.
 
     Args:
@@ -69,4 +74,5 @@ def main(arguments: ArgsType = None) -> RecipeCLI:
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
         args=arguments,
+        parser_class=_Parser,
     )

@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from examples.clutter import Clutter, scatter
+from examples.command_line import install_command
 from examples.idx import read_idx
+from examples.study_parts.names import DEBIAN_FOLDER
 
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _BRIGHTEST = 255.0
 _DIGITS_BRIGHTEST = 16.0  # of scikit-learn's grey levels
@@ -133,7 +134,7 @@ def _as_images(pixels: Tensor, labels: Tensor) -> Images:
 def missing_data(part: str, folder: Path) -> str | None:
     """Return what a part needs and is not there, or None."""
     if part == "cells":
-        return None if find_spec("elpv_dataset") else "the package elpv-dataset (extra cells)"
+        return None if find_spec("elpv_dataset") else f"the package elpv-dataset: {install_command('cells')}"
     if part == "digits" or all((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in _FILES):
         return None
     return f"Fashion-MNIST's four IDX files in {folder} (--fashion names another folder)"

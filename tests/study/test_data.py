@@ -102,4 +102,4 @@ def test_cells_are_defective_by_probability(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.study_parts.data.find_spec", lambda name: None)
-    assert missing_data("cells", Path()) == "the package elpv-dataset (extra cells)"
+    assert missing_data("cells", Path()) == 'the package elpv-dataset: python -m pip install -e ".[cells]"'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.study_parts.processes import spread
+from examples.processes import spread
 
 _LONG = 300.0  # seconds: no test lasts as long
 

@@ -1,0 +1,125 @@
+"""What all command lines have in common: one line for an error, exit codes, Ctrl-C, and types of options.
+
+Only the standard library is imported here. A program parses its options first and imports PyTorch afterwards: `--help`
+and wrong options are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT  # exit codes; the last one as shells have it
+
+
+class CommandError(ValueError):
+    """An error that its message explains in full to the user of a command line."""
+
+
+class OneLineErrors:
+    """A parser, of argparse or jsonargparse, that answers a wrong option in one line: to be inherited before it."""
+
+    prog: str
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Write the error and exit, without the list of all options."""
+        exit_for_usage(self.prog, message)
+
+
+class Parser(OneLineErrors, argparse.ArgumentParser):
+    """A parser of argparse that answers a wrong option in one line."""
+
+
+def exit_for_usage(prog: str, message: str) -> NoReturn:
+    """Write what is wrong with the options, and exit."""
+    _exit(USAGE, f"{prog}: error: {message.rstrip().rstrip('.')}. See --help.")
+
+
+@contextmanager
+def one_line_errors(extras: str, on_interrupt: str) -> Iterator[None]:
+    """Turn what a user can mend into one line on stderr and an exit code; other errors keep their traceback.
+
+    These are files that are missing or cannot be written, packages that are missing, `CommandError` and Ctrl-C.
+
+    Args:
+        extras: The extras that install what the program needs.
+        on_interrupt: What Ctrl-C leaves behind, and how to go on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _exit(INTERRUPTED, on_interrupt)
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning's Trainer answers Ctrl-C
+            _exit(INTERRUPTED, on_interrupt)
+        raise
+    except ImportError as error:
+        _exit(FAILED, f"error: {describe_import_error(error, extras)}")
+    except OSError as error:
+        # The error of the system, or an own message.
+        _exit(FAILED, f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+    except CommandError as error:
+        _exit(FAILED, f"error: {error}")
+
+
+def describe_import_error(error: ImportError, extras: str) -> str:
+    """Return a message that names the command to install what is missing.
+
+    Args:
+        error: What an import raised.
+        extras: The extras that have the package.
+
+    Raises:
+        ImportError: If nothing is missing, but a package is broken: the traceback says where.
+    """
+    if isinstance(error.__cause__, ImportError):  # the message of this package says what to install
+        return str(error)
+    if not isinstance(error, ModuleNotFoundError):
+        raise error
+    return f"{error}. Install it, from the root of the clone: {install_command(extras)}"
+
+
+def install_command(extras: str) -> str:
+    """Return the command that installs extras, from the root of a clone."""
+    return f'python -m pip install -e ".[{extras}]"'
+
+
+def write_line(text: str) -> None:
+    """Write one line on stderr."""
+    sys.stderr.write(f"{' '.join(text.split())}\n")
+    sys.stderr.flush()
+
+
+def _exit(code: int, line: str) -> NoReturn:
+    write_line(line)
+    raise SystemExit(code) from None
+
+
+@contextmanager
+def children_ignore_interrupts() -> Iterator[None]:
+    """Let processes that are started meanwhile ignore Ctrl-C, which reaches all of them: their parent decides.
+
+    They inherit it, so that it holds from their first moment on.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    """Return a type for argparse: whole numbers between two bounds, both included."""
+    bounds = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+
+    def convert(text: str) -> int:
+        value = int(text) if text.isdecimal() else None
+        if value is None or value < lowest or (highest is not None and value > highest):
+            raise argparse.ArgumentTypeError(f"must be a whole number {bounds}, found {text!r}")
+        return value
+
+    return convert
