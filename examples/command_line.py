@@ -27,7 +27,7 @@ class OneLineErrors:
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Write the error and exit, without the list of all options."""
-        exit_for_usage(self.prog, message)
+        exit_for_usage(self.prog.replace(" [options]", ""), message)  # which jsonargparse adds
 
 
 class Parser(OneLineErrors, argparse.ArgumentParser):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from examples.command_line import CommandError, OneLineErrors, one_line_errors
 from examples.evaluation.options import Options
@@ -42,9 +42,12 @@ def parse(kind: type[Kind], words: list[str]) -> Kind:
     from jsonargparse import ArgumentParser, auto_cli
 
     class Parser(OneLineErrors, ArgumentParser):
-        """A parser that answers a wrong option in one line."""
+        """A parser that answers a wrong option in one line; those that it makes itself have its name."""
 
-    return auto_cli(kind, args=words, as_positional=False, prog="python -m examples.evaluate", parser_class=Parser)
+        def __init__(self, *arguments: Any, prog: str = "python -m examples.evaluate", **settings: Any) -> None:
+            super().__init__(*arguments, prog=prog, **settings)
+
+    return auto_cli(kind, args=words, as_positional=False, parser_class=Parser)
 
 
 def without_data(words: Sequence[str]) -> list[str]:

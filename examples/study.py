@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from examples.command_line import CommandError, Parser, one_line_errors, whole_number, write_line
-from examples.study_parts.names import CPU, DEBIAN_FOLDER, GPU, METHOD_NAMES, RESNET18, SMALL
-from examples.study_parts.plan import REAL_SIZE, SETTINGS
+from examples.study_parts.choice import choose, find_missing, left_out
+from examples.study_parts.names import CPU, DEBIAN_FOLDER, GPU, METHOD_NAMES, RESNET18, RESULTS, SMALL
+from examples.study_parts.plan import REAL_SIZE, SETTINGS, Wish
 from examples.study_parts.recipes import RECIPES
 
 _WIDTH = 170  # characters: a table's row stays one line, in files too
@@ -34,29 +35,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report_alone(options: argparse.Namespace) -> None:
-    from examples.study_parts.commands import RESULTS
-
     if not (options.output / RESULTS).is_file():
         raise CommandError(f"There must be results to print, found none in {options.output}. Name a study by --output.")
     _report(options)
 
 
 def _study(options: argparse.Namespace) -> None:
+    missing = find_missing(options)
+    wish = choose(options, missing)
+    for name, need in missing.items():
+        write_line(f'Left out: "{name}". It needs {need}.')
+    _train(options, wish)
+    _report(options)
+    if absent := left_out(options, missing):
+        raise CommandError(f"""The study is without "{'", "'.join(absent)}": see the lines above its table.""")
+
+
+def _train(options: argparse.Namespace, wish: Wish) -> None:
     from rich.console import Console
 
-    from examples.study_parts import commands
+    from examples.study_parts.commands import run_study, tune
     from examples.study_parts.records import lock_folder
 
-    missing = commands.find_missing(options)
-    for name, need in missing.items():
-        write_line(f"Left out: {name}. It needs {need}.")
-    wish = commands.choose(options, missing)
     options.output.mkdir(parents=True, exist_ok=True)
     with lock_folder(options.output):
-        (commands.tune if options.tune else commands.run_study)(options, wish, Console(width=_WIDTH))
-    _report(options)
-    if absent := commands.left_out(options, missing):
-        raise CommandError(f"The study is without {', '.join(absent)}: see the lines above its table.")
+        (tune if options.tune else run_study)(options, wish, Console(width=_WIDTH))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     description = "Check, from the root of the clone, that a release has the same version everywhere."
     parser = Parser(prog="python -m tools.check_release", description=description)
     parser.add_argument("tag", help="of the release, such as v1.2.3")
-    parser.add_argument("distributions", nargs="*", metavar="file", help="its distributions, in dist/")
+    parser.add_argument("distributions", nargs="*", default=[], metavar="file", help="its distributions, in dist/")
     return parser.parse_args(arguments)
 
 

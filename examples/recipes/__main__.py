@@ -34,7 +34,7 @@ def main() -> None:
     with one_line_errors("recipes", _ON_INTERRUPT):
         from examples.recipes.cli import run
 
-        run()
+        run(prog=_PROG)
 
 
 if __name__ == "__main__":

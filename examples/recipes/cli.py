@@ -40,6 +40,13 @@ class RecipeCLI(LightningCLI):
             folder, "checkpoint.dirpath", lambda root, mixing: f"{run_folder(root, mixing)}/checkpoints"
         )
 
+    def instantiate_classes(self) -> None:
+        """Make the module, the data and the Trainer; a value that is out of range is answered as a wrong option."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            self.parser.error(str(error))
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make the Trainer with the chosen mixing and, unless others are given, with the loggers."""
         settings = self.config_init if self.subcommand is None else self.config_init[self.subcommand]
@@ -60,11 +67,12 @@ def make_loggers(folder: Path) -> list[Logger]:
     return [TensorBoardLogger(folder, name="tensorboard"), CSVLogger(folder, name="csv")]
 
 
-def run(arguments: ArgsType = None) -> RecipeCLI:
+def run(arguments: ArgsType = None, prog: str | None = None) -> RecipeCLI:
     """Run a command line.
 
     Args:
         arguments: Its words. None: those of this process.
+        prog: The program's name in its messages.
     """
     return RecipeCLI(
         Classifier,
@@ -75,4 +83,5 @@ def run(arguments: ArgsType = None) -> RecipeCLI:
         save_config_kwargs={"overwrite": True},
         args=arguments,
         parser_class=_Parser,
+        parser_kwargs={"prog": prog},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,11 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from examples.command_line import CommandError
 from examples.digits_parts.training import prepare_process
 from examples.processes import spread
 from examples.study_parts.costs import measure_cost
-from examples.study_parts.data import missing_data
-from examples.study_parts.methods import missing_code
-from examples.study_parts.names import METHOD_NAMES, NONE, TUNED
+from examples.study_parts.names import COSTS, NONE, RESULTS, TUNING
 from examples.study_parts.plan import (
-    REAL_SIZE,
-    SETTINGS,
     Cost,
     Result,
     Wish,
@@ -32,12 +27,10 @@ from examples.study_parts.plan import (
     plan_runs,
     unfinished,
 )
-from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
 from examples.study_parts.tuning import Tried, plan_trials, try_rates
 from examples.study_parts.work import do_run
 
-RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"
 _HOUR = 3600
 
 R = TypeVar("R", bound=NamedTuple)
@@ -76,43 +69,6 @@ def tune(options: argparse.Namespace, wish: Wish, console: Console) -> None:
     done = {tried[:6] for tried in read_records(options.output / TUNING, Tried)}
     trials = [trial for trial in plan_trials(wish.settings) if trial[:6] not in done]
     _begin(options, console).do(partial(try_rates, folder=options.fashion), trials, TUNING)
-
-
-def find_missing(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parts and methods that cannot be done, each with what it needs."""
-    methods = options.methods or METHOD_NAMES
-    needs = {part: missing_data(part, options.fashion) for part in options.parts}
-    needs |= {method: missing_code(method) for method in methods}
-    if TUNED in methods and not all(RECIPES[part].tuned for part in options.parts):
-        needs[TUNED] = "rates in recipes.py (--tune)"
-    return {name: need for name, need in needs.items() if need}
-
-
-def choose(options: argparse.Namespace, missing: Collection[str]) -> Wish:
-    """Return what is asked for and at hand.
-
-    Args:
-        options: What is asked for.
-        missing: The parts and methods that are not at hand.
-
-    Raises:
-        CommandError: If nothing is left.
-    """
-    settings = tuple(
-        setting
-        for setting in (*SETTINGS, REAL_SIZE)
-        if setting.part in options.parts and setting.part not in missing
-        if options.labels is None or setting.labels in options.labels
-    )
-    methods = [method for method in options.methods or METHOD_NAMES if method not in missing]
-    if not settings or not methods:
-        raise CommandError(f"Nothing can be done without what {', '.join(missing)} needs.")
-    return Wish(settings, methods, options.budgets, options.seeds, options.network)
-
-
-def left_out(options: argparse.Namespace, missing: Collection[str]) -> list[str]:
-    """Return what was asked for but missing; of the methods, those that were named."""
-    return [name for name in missing if name in options.parts or name in (options.methods or ())]
 
 
 def _begin(options: argparse.Namespace, console: Console) -> Session:

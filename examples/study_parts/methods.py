@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from examples.command_line import install_command
 from examples.study_parts.mixup import Mixture, draw_cutmix, draw_mixup
 from examples.study_parts.names import (
     AUTHORS_CUTS,
@@ -71,10 +69,3 @@ METHODS: dict[str, Method] = {  # all of `METHOD_NAMES`, in their order
     SPECTRAL: Method(comixup=_HALF_MIXED | {"saliency": SpectralResidual()}),
     RANDOM: Method(comixup=_HALF_MIXED | {"saliency": Random()}),
 }
-
-
-def missing_code(name: str) -> str | None:
-    """Return what a method needs and is not there, or None."""
-    if name != AUTHORS_CUTS or find_spec("gco"):
-        return None
-    return f"the package gco-wrapper, for Python below 3.12: {install_command('pygco')}"

@@ -26,3 +26,11 @@ METHOD_NAMES = (
 SMALL, RESNET18 = "small", "resnet18"  # networks
 CPU, GPU = "cpu", "gpu"  # Lightning's names
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
+FASHION_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"  # files of a study

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from examples.study_parts.commands import RESULTS
 from examples.study_parts.figure import DOTS_PER_INCH, draw_figure
+from examples.study_parts.names import RESULTS
 from examples.study_parts.plan import Result
 from examples.study_parts.records import read_records
 from examples.study_parts.summary import summarise, time_shares

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from examples import study
-from examples.study_parts import commands
-from examples.study_parts.commands import COSTS, RESULTS, TUNING, choose, find_missing, hours_left, left_out
-from examples.study_parts.names import AUTHORS_CUTS, HALF_CUTMIX, NONE, PAPER, TUNED
+from examples.study_parts import choice, commands
+from examples.study_parts.choice import choose, find_missing, left_out
+from examples.study_parts.commands import hours_left
+from examples.study_parts.names import AUTHORS_CUTS, COSTS, HALF_CUTMIX, NONE, PAPER, RESULTS, TUNED, TUNING
 from examples.study_parts.plan import Cost, Result, Run, Setting, Wish
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
@@ -25,7 +26,7 @@ _TINY = Setting("digits", 600, epochs=1)
 @pytest.fixture
 def tiny_study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return the command for three methods and one part, whose budgets are single epochs; it measures no cost."""
-    monkeypatch.setattr(commands, "SETTINGS", (_TINY,))
+    monkeypatch.setattr(choice, "SETTINGS", (_TINY,))
     monkeypatch.setattr(commands, "measure_cost", lambda *_: pytest.fail("no cost is missing"))
 
     def run(folder: Path, *arguments: str, others: Sequence[str] = ()) -> None:
@@ -69,7 +70,7 @@ def test_a_study_goes_on_where_it_was_left(tmp_path: Path, tiny_study: Callable[
 
 def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fashion(tmp_path, 60)
-    monkeypatch.setattr(commands, "REAL_SIZE", Setting("fashion-all", 40, epochs=1))
+    monkeypatch.setattr(choice, "REAL_SIZE", Setting("fashion-all", 40, epochs=1))
     append_record(tmp_path / COSTS, Cost("fashion-all", "resnet18", NONE, 1.0, 20.0, 20.0))
     arguments = ["--parts", "fashion-all", "--network", "resnet18", "--methods", NONE, "--budgets", "2", "--seeds", "1"]
     study.main([*arguments, "--fashion", str(tmp_path), "--output", str(tmp_path)])
@@ -178,7 +179,7 @@ def _choose(*arguments: str) -> tuple[Wish, dict[str, str]]:
 
 
 def test_what_is_not_there_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("examples.study_parts.methods.find_spec", lambda name: None)
+    monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
     wish, missing = _choose("--fashion", str(tmp_path), "--parts", "fashion", "digits")
     assert {setting.part for setting in wish.settings} == {"digits"}
     assert missing["fashion"].startswith("Fashion-MNIST's four IDX files in")
@@ -196,8 +197,8 @@ def test_a_study_without_some_of_its_data_does_the_rest_and_fails(
     assert stop.value.code == 1
     assert len(read_records(tmp_path / RESULTS, Result)) == 3
     said = capsys.readouterr().err
-    assert said.startswith("Left out: fashion. It needs Fashion-MNIST's four IDX files in")
-    assert said.endswith("error: The study is without fashion: see the lines above its table.\n")
+    assert said.startswith("""Left out: "fashion". It needs Fashion-MNIST's four IDX files in""")
+    assert said.endswith('error: The study is without "fashion": see the lines above its table.\n')
 
 
 def test_a_study_without_any_of_its_data_fails_at_once(
@@ -206,12 +207,13 @@ def test_a_study_without_any_of_its_data_fails_at_once(
     with pytest.raises(SystemExit) as stop:
         tiny_study(tmp_path / "study", "--parts", "fashion", "--fashion", str(tmp_path))
     assert stop.value.code == 1
-    assert capsys.readouterr().err.endswith("error: Nothing can be done without what fashion needs.\n")
+    expected = f"four IDX files in {tmp_path} (--fashion names another folder).\n"
+    assert capsys.readouterr().err == f'error: Nothing can be done: "fashion" needs Fashion-MNIST\'s {expected}'
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_method_that_nobody_named_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("examples.study_parts.methods.find_spec", lambda name: None)
+    monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
     for arguments, expected in (((), []), (("--methods", NONE, AUTHORS_CUTS), [AUTHORS_CUTS])):
         options = study.parse(["--parts", "digits", *arguments])
         assert left_out(options, find_missing(options)) == expected

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from examples.study_parts import training
-from examples.study_parts.methods import METHODS, missing_code
+from examples.study_parts.choice import missing_code
+from examples.study_parts.methods import METHODS
 from examples.study_parts.mixup import draw_cutmix, draw_mixup
 from examples.study_parts.module import Student
 from examples.study_parts.names import (
