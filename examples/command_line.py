@@ -49,37 +49,50 @@ def one_line_errors(extras: str, on_interrupt: str) -> Iterator[None]:
         extras: The extras that install what the program needs.
         on_interrupt: What Ctrl-C leaves behind, and how to go on.
     """
+    with _noted_interrupts() as interrupts:
+        try:
+            yield
+        except BaseException as error:
+            # Lightning exits after Ctrl-C, and some packages fail in other ways while they are imported.
+            if interrupts or isinstance(error, KeyboardInterrupt):
+                _exit(INTERRUPTED, on_interrupt)
+            line = _describe(error, extras)
+            if line is None:
+                raise
+            _exit(FAILED, f"error: {line}")
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Yield a list that is filled as Ctrl-C comes."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
-    except KeyboardInterrupt:
-        _exit(INTERRUPTED, on_interrupt)
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning's Trainer answers Ctrl-C
-            _exit(INTERRUPTED, on_interrupt)
-        raise
-    except ImportError as error:
-        _exit(FAILED, f"error: {describe_import_error(error, extras)}")
-    except OSError as error:
-        # The error of the system, or an own message.
-        _exit(FAILED, f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
-    except CommandError as error:
-        _exit(FAILED, f"error: {error}")
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def describe_import_error(error: ImportError, extras: str) -> str:
-    """Return a message that names the command to install what is missing.
+def _describe(error: BaseException, extras: str) -> str | None:
+    """Return what a user can mend; None for the faults of a program."""
+    if isinstance(error, ImportError):
+        return _describe_import_error(error, extras)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, (OSError, CommandError)) else None
 
-    Args:
-        error: What an import raised.
-        extras: The extras that have the package.
 
-    Raises:
-        ImportError: If nothing is missing, but a package is broken: the traceback says where.
-    """
+def _describe_import_error(error: ImportError, extras: str) -> str | None:
+    """Return a line that names the command to install what is missing; None for a package that is broken."""
     if isinstance(error.__cause__, ImportError):  # the message of this package says what to install
         return str(error)
     if not isinstance(error, ModuleNotFoundError):
-        raise error
+        return None
     return f"{error}. Install it, from the root of the clone: {install_command(extras)}"
 
 

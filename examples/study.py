@@ -106,7 +106,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     """Let `kill` do what Ctrl-C does: the processes of the study end with it."""
 
     def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -45,9 +45,9 @@ def _raise(error: BaseException) -> Callable[[], None]:
 
 def _exit_as_lightning_does() -> None:
     try:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
-        raise SystemExit(1)  # noqa: B904
+        raise SystemExit(1) from None
 
 
 @pytest.mark.parametrize(

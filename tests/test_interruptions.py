@@ -15,7 +15,7 @@ from tests.processes import PATIENCE, RECIPE, start_python
 from tests.recipes.layouts import write_fashion_mnist, write_image
 
 _POLL = 0.05
-# To a shell both are 130. Python ends itself by the signal if this arrives while an import runs a string as code.
+# To a shell both are 130: Python may end itself by the signal if this comes while it imports.
 _INTERRUPTED = (130, -signal.SIGINT)
 pytestmark = [
     pytest.mark.slow,
