@@ -6,197 +6,38 @@ them right. The runs of a seed share canvases, their order, initial weights and 
 
 CutMix cuts and pastes anywhere: a label often names a digit that is not in the image. Co-Mixup takes the network's own
 saliency and keeps the digits.
+
+This file reads the options. The network and its training are in `digits_parts/training.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
-import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import lightning as L
-import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.utils.data import DataLoader
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
-
-from examples.digits_parts.clock import Clock
-from examples.digits_parts.cutmix import CutMix
-from examples.digits_parts.data import CLASSES, IMAGES, Data, draw_canvases, draw_data
-from examples.digits_parts.picture import draw_picture
-from examples.digits_parts.processes import Advance, spread
-from examples.digits_parts.results import BINS, Run, results_table
-from lightning_comixup import CoMixup
-
-BATCH_SIZE = 50
-LEARNING_RATE = 0.01  # the highest of the cycle: heuristic, as are the sizes here
-WIDTH = 8  # channels after the first convolution
-TEST_BATCH = 500
-FEWEST_IMAGES = 2 * CLASSES  # on either side of the split
-
-NONE, COMIXUP = "none", "Co-Mixup"
-CUTMIX_SHARES = {"CutMix": 1.0, "CutMix, half of a batch": 0.5}  # of a batch that is mixed
-# The time of a step, in steps without mixing: medians of runs in turn, on one thread of an x86-64 server. Co-Mixup's
-# was 2.3 in short runs and 2.4 in long ones. The table has the seconds of the runs themselves.
-STEP_COSTS = {NONE: 1.0, "CutMix": 1.08, "CutMix, half of a batch": 1.06, COMIXUP: 2.4}
-
-
-class Classifier(L.LightningModule):
-    """A small convolutional network, trained by cross-entropy: no line of it knows of any mixing."""
-
-    def __init__(self) -> None:
-        """Build the network."""
-        super().__init__()
-        self.network = nn.Sequential(
-            *convolution(1, WIDTH, size=5, stride=2),
-            *convolution(WIDTH, 2 * WIDTH),
-            nn.MaxPool2d(2),
-            *convolution(2 * WIDTH, 4 * WIDTH),
-            *convolution(4 * WIDTH, 4 * WIDTH),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(4 * WIDTH, CLASSES),
-        )
-        accuracy = MulticlassAccuracy(CLASSES, average="micro")
-        calibration_error = MulticlassCalibrationError(CLASSES, n_bins=BINS)
-        self.test_metrics = MetricCollection({"accuracy": accuracy, "calibration_error": calibration_error})
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits."""
-        logits: Tensor = self.network(images)
-        return logits
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch, mixed or not."""
-        images, targets = batch
-        return F.cross_entropy(self(images), targets)
-
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Measure on a batch."""
-        images, labels = batch
-        self.test_metrics.update(self(images).softmax(1), labels)
-        self.log_dict(self.test_metrics)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW with one cycle of the learning rate, which ends near 0: every run converges."""
-        optimizer = torch.optim.AdamW(self.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def convolution(before: int, after: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Return a convolution with batch normalisation and ReLU."""
-    return [
-        nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-    ]
-
-
-class Task(NamedTuple):
-    """A run to do."""
-
-    setting: str
-    seed: int
-    steps: int
-
-
-def train(task: Task, advance: Advance, draw: Callable[[int], Data]) -> Run:
-    """Train a network and test it.
-
-    Args:
-        task: The run.
-        advance: Called after each step with its cost.
-        draw: Draws the data of a seed.
-    """
-    setting, seed, steps = task
-    L.seed_everything(seed, verbose=False)
-    data, network, clock = draw(seed), Classifier(), Clock(advance, STEP_COSTS[setting])
-    trainer = L.Trainer(
-        max_steps=steps,
-        callbacks=[clock, CoMixup()] if setting == COMIXUP else [clock],  # nothing else differs
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    order = torch.Generator().manual_seed(seed)  # its own, so that no other draw can change the order
-    collate = CutMix(CUTMIX_SHARES[setting], seed) if setting in CUTMIX_SHARES else None
-    trainer.fit(network, DataLoader(data.train, BATCH_SIZE, shuffle=True, generator=order, collate_fn=collate))
-    (metrics,) = trainer.test(network, DataLoader(data.test, TEST_BATCH), verbose=False)
-    weights = {name: value.numpy() for name, value in network.state_dict().items()}
-    return Run(setting, seed, steps, metrics["accuracy"], metrics["calibration_error"], clock.seconds, weights)
-
-
-def plan_equal_time(seeds: int, steps: int) -> list[Task]:
-    """Return all runs, each as long as `steps` steps without mixing take."""
-    costs = STEP_COSTS.items()
-    return [Task(setting, seed, max(1, round(steps / cost))) for seed in range(seeds) for setting, cost in costs]
+from examples.command_line import one_line_errors, whole_number
+from examples.digits_parts.options import ON_INTERRUPT, add_run_options, make_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train all runs, print the table and draw the picture."""
     options = parse(arguments)
-    console = Console()
-    tasks = plan_equal_time(options.seeds, options.steps)
-    runs = train_all(tasks, partial(draw_data, options.train_images), options.processes, console)
-    console.print(results_table(runs))
-    shown = next(run for run in runs if run.setting == COMIXUP)
-    canvases, _ = draw_canvases(options.train_images, shown.seed)
-    draw_picture(load_network(shown), canvases, options.picture)
-    summary = (
-        f"Trained on {options.train_images} digits, tested on the other {IMAGES - options.train_images}; each run as "
-        f"long as {options.steps:,} steps without mixing take. Picture: {options.picture}"
-    )
-    console.print(summary, highlight=False, markup=False, soft_wrap=True)
+    with one_line_errors("examples", ON_INTERRUPT):
+        from examples.digits_parts.commands import compare_on_clutter
+
+        compare_on_clutter(options)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.digits",
-        description="Train on digits in clutter with Co-Mixup, with CutMix and without; print a table, draw a picture.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    images = whole_number(FEWEST_IMAGES, IMAGES - FEWEST_IMAGES)
-    images_help = f"digits to train on; the rest of the {IMAGES} is tested on"
-    parser.add_argument("--train-images", type=images, default=1000, metavar="N", help=images_help)
+    description = "Train on digits in clutter with Co-Mixup, with CutMix and without; print a table, draw a picture."
+    parser = make_parser("digits", description, train_images=1000)
     parser.add_argument("--picture", type=picture_path, default="digits.png", metavar="PATH", help="PNG file to write")
     add_run_options(parser, seeds=3)
     steps_help = "steps of each run without mixing; all others do as many as take the same time"
     parser.add_argument("--steps", type=whole_number(1), default=1800, metavar="N", help=steps_help)
     return parser.parse_args(arguments)
-
-
-def add_run_options(parser: argparse.ArgumentParser, seeds: int) -> None:
-    """Add options on the number of runs and of processes."""
-    processes_help = "processes of one thread that the runs are spread over"
-    parser.add_argument("--seeds", type=whole_number(1), default=seeds, metavar="N", help="runs of each setting")
-    parser.add_argument("--processes", type=whole_number(1), default=2, metavar="N", help=processes_help)
-
-
-def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Return a type for argparse: whole numbers between two bounds, both included."""
-    bounds = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-
-    def convert(text: str) -> int:
-        value = int(text) if text.isdecimal() else None
-        if value is None or value < lowest or (highest is not None and value > highest):
-            raise argparse.ArgumentTypeError(f"must be a whole number {bounds}, found {text!r}")
-        return value
-
-    return convert
 
 
 def picture_path(text: str) -> Path:
@@ -205,36 +46,6 @@ def picture_path(text: str) -> Path:
     if path.suffix.lower() != ".png" or not path.parent.is_dir() or path.is_dir():
         raise argparse.ArgumentTypeError(f"must be a file name ending in .png in an existing folder, found {text!r}")
     return path
-
-
-def prepare_process() -> None:
-    """Let this process use one thread, and Lightning speak of problems only."""
-    # A network this small gains nothing from threads, and loses much where another program wants the cores.
-    torch.set_num_threads(1)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # No problems: images in memory need no workers to load them; the other is about Lightning's own use of torch.
-    warnings.filterwarnings("ignore", message=r".*does not have many workers")
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-
-
-def train_all(tasks: Sequence[Task], draw: Callable[[int], Data], processes: int, console: Console) -> list[Run]:
-    """Do all runs, under one progress bar."""
-    columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        total = sum(task.steps * STEP_COSTS[task.setting] for task in tasks)
-        show = partial(progress.update, progress.add_task("", total=total))
-        work = partial(train, draw=draw)
-        runs = spread(work, tasks, processes, prepare_process, lambda done: show(completed=done))
-        show(completed=total)  # the costs' sum is rounded in the order that steps end in
-    return runs
-
-
-def load_network(run: Run) -> Classifier:
-    """Return the network of a run, for use."""
-    network = Classifier()
-    network.load_state_dict({name: torch.as_tensor(value) for name, value in run.weights.items()})
-    return network.eval()
 
 
 if __name__ == "__main__":

@@ -8,66 +8,29 @@ nothing is downloaded, and every run on the same versions draws the same figures
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from matplotlib.figure import Figure
-from PIL import Image
-from rich.console import Console
-
-from examples.gallery_parts.group import CALM, Group, make_group, mix
-from examples.gallery_parts.steps import draw_overview, draw_steps
-from examples.gallery_parts.strips import SWEEPS, draw_strip
+from examples.command_line import Parser, one_line_errors
 
 _FOLDER = Path(__file__).with_name("gallery")
-_DOTS_PER_INCH = 100
-_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
-_PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw all figures."""
-    parser = argparse.ArgumentParser(prog="python -m examples.gallery", description="Draw the figures of the gallery.")
+    options = parse(arguments)
+    on_interrupt = f"Stopped. The figures that were written are kept in {options.folder}; the same command draws all."
+    with one_line_errors("gallery", on_interrupt):
+        from examples.gallery_parts.figures import draw_gallery
+
+        draw_gallery(options)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the options."""
+    parser = Parser(prog="python -m examples.gallery", description="Draw the figures of the gallery.")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="where to write them (default: beside this file)")
-    folder = parser.parse_args(arguments).folder
-    folder.mkdir(parents=True, exist_ok=True)
-    # Enough for six images, and it leaves others their cores.
-    torch.set_num_threads(1)
-    draw_all(load_group(), folder, Console())
-
-
-def load_group() -> Group:
-    """Load photographs and network, both of the extra `gallery`."""
-    from examples.gallery_parts.network import SIDE, Network
-    from examples.gallery_parts.photographs import PHOTOGRAPHS, load_photographs
-
-    names = tuple(photograph.name for photograph in PHOTOGRAPHS)
-    colours = tuple(photograph.colour for photograph in PHOTOGRAPHS)
-    return make_group(Network(), load_photographs(SIDE), names, colours)
-
-
-def draw_all(group: Group, folder: Path, console: Console) -> None:
-    """Draw each figure of a group and write it."""
-    mixed = mix(group, **CALM)
-    save(draw_overview(group, mixed), folder / "overview.png", console)
-    save(draw_steps(group, mixed), folder / "steps.webp", console)
-    for sweep in SWEEPS:
-        save(draw_strip(group, sweep), folder / f"{sweep.name}.webp", console)
-
-
-def save(figure: Figure, path: Path, console: Console) -> None:
-    """Write a figure in few bytes, by its name a PNG with a palette or a WebP."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DOTS_PER_INCH)
-    image = Image.open(drawn).convert("RGB")
-    if path.suffix == ".png":
-        palette = image.quantize(_PALETTE)
-        image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
-    else:
-        image.save(path, quality=_WEBP_QUALITY, method=6)
-    console.print(f"{path}: {path.stat().st_size / 1000:.0f} kB", highlight=False, markup=False, soft_wrap=True)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.command_line import CommandError
+
 _UNSIGNED_BYTES = 8  # the format's code of the data type
 _MAGIC, _DIMENSION = 4, 4  # bytes: the file's first number, and the length of each dimension
 
@@ -19,7 +21,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         FileNotFoundError: If there is neither.
-        ValueError: If the file is no such IDX file.
+        CommandError: If the file is no such IDX file.
     """
     packed = path.with_name(f"{path.name}.gz")
     if path.is_file():
@@ -34,11 +36,13 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 def _decode(content: bytes, path: Path) -> NDArray[np.uint8]:
     # Two zeros, the type, the number of dimensions; then each dimension as a big-endian 32-bit number; then the values.
     if len(content) < _MAGIC or content[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
-        raise ValueError(f"{path} must be an IDX file of unsigned bytes, found it to begin with {content[:4]!r}.")
+        raise CommandError(f"{path} must be an IDX file of unsigned bytes, found it to begin with {content[:4]!r}.")
     header = _MAGIC + _DIMENSION * content[3]
     if len(content) < header:
-        raise ValueError(f"{path} must have a header of {header} bytes, found {len(content)}. Fetch it again.")
+        raise CommandError(f"{path} must have a header of {header} bytes, found {len(content)}. Fetch it again.")
     shape = struct.unpack(f">{content[3]}I", content[_MAGIC:header])
     if len(content) - header != math.prod(shape):
-        raise ValueError(f"{path} must hold {math.prod(shape)} values, found {len(content) - header}. Fetch it again.")
+        raise CommandError(
+            f"{path} must hold {math.prod(shape)} values, found {len(content) - header}. Fetch it again."
+        )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -12,49 +12,67 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from examples.digits import whole_number
-from examples.study_parts.commands import RESULTS, run_study, tune
-from examples.study_parts.data import DEBIAN_FOLDER
-from examples.study_parts.figure import DOTS_PER_INCH, draw_figure
-from examples.study_parts.methods import METHODS
-from examples.study_parts.network import RESNET18, SMALL
-from examples.study_parts.plan import SETTINGS, Result
+from examples.command_line import CommandError, Parser, one_line_errors, whole_number, write_line
+from examples.study_parts.choice import choose, find_missing, left_out
+from examples.study_parts.names import CPU, DEBIAN_FOLDER, GPU, METHOD_NAMES, RESNET18, RESULTS, SMALL
+from examples.study_parts.plan import REAL_SIZE, SETTINGS, Wish
 from examples.study_parts.recipes import RECIPES
-from examples.study_parts.records import lock_folder, read_records
-from examples.study_parts.summary import summarise, time_shares
-from examples.study_parts.table import NOTE, make_table, write_markdown, write_time_shares
-from examples.study_parts.training import CPU, GPU
 
-TABLE, FIGURE = "table.md", "study.png"
 _WIDTH = 170  # characters: a table's row stays one line, in files too
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what is left of the study and report on it."""
     options = parse(arguments)
-    console = Console(width=_WIDTH)
+    on_interrupt = f"Stopped. All runs that had ended are kept in {options.output}; the same command goes on."
+    with one_line_errors("examples", on_interrupt), _interrupted_by_sigterm():
+        (_report_alone if options.table_only else _study)(options)
+
+
+def _report_alone(options: argparse.Namespace) -> None:
+    if not (options.output / RESULTS).is_file():
+        raise CommandError(f"There must be results to print, found none in {options.output}. Name a study by --output.")
+    _report(options)
+
+
+def _study(options: argparse.Namespace) -> None:
+    missing = find_missing(options)
+    wish = choose(options, missing)
+    for name, need in missing.items():
+        write_line(f'Left out: "{name}". It needs {need}.')
+    _train(options, wish)
+    _report(options)
+    if absent := left_out(options, missing):
+        raise CommandError(f"""The study is without "{'", "'.join(absent)}": see the lines above its table.""")
+
+
+def _train(options: argparse.Namespace, wish: Wish) -> None:
+    from rich.console import Console
+
+    from examples.study_parts.commands import run_study, tune
+    from examples.study_parts.records import lock_folder
+
     options.output.mkdir(parents=True, exist_ok=True)
-    if not options.table_only:
-        try:
-            with lock_folder(options.output), _interrupted_by_sigterm():
-                (tune if options.tune else run_study)(options, console)
-        except KeyboardInterrupt:
-            console.print(f"Stopped. All runs that had ended are kept in {options.output}; the same command goes on.")
-            sys.exit(128 + signal.SIGINT)
-    report(options.output, console)
+    with lock_folder(options.output):
+        (tune if options.tune else run_study)(options, wish, Console(width=_WIDTH))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from examples.study_parts.report import report
+
+    report(options.output, Console(width=_WIDTH))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m examples.study",
         description="Compare Co-Mixup with other mixing at equal time; go on where a study was left.",
     )
@@ -65,7 +83,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--parts", nargs="+", choices=list(RECIPES), default=parts, help=f"(default: {' '.join(parts)})"
     )
     parser.add_argument("--labels", nargs="+", **counts, help="numbers of labels (default: all)")
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), metavar="NAME", help="(default: all)")
+    parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, metavar="NAME", help="(default: all)")
     parser.add_argument("--budgets", nargs="+", **counts, help=f"times of {SETTINGS[0].epochs} plain epochs {own}")
     parser.add_argument("--seeds", **counts, help=f"runs of each kind {own}")
     parser.add_argument("--network", choices=[SMALL, RESNET18], default=SMALL, help="(default: %(default)s)")
@@ -76,23 +94,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="of all files")
     parser.add_argument("--table-only", action="store_true", help="train nothing; print and draw what is there")
     parser.add_argument("--tune", action="store_true", help="try the rates of training without mixing instead")
-    return parser.parse_args(arguments)
-
-
-def report(folder: Path, console: Console) -> None:
-    """Print the table of all results in a folder, write it for a page and draw the figure."""
-    results = read_records(folder / RESULTS, Result)
-    if not results:
-        console.print(f"No results in {folder} yet.")
-        return
-    summaries = summarise(results)
-    console.print(make_table(summaries))
-    notes = f"{NOTE}\n\n{write_time_shares(time_shares(results))}"
-    console.print(notes)
-    (folder / TABLE).write_text(f"{write_markdown(summaries)}\n{notes}\n", encoding="utf-8")
-    draw_figure(summaries).savefig(folder / FIGURE, dpi=DOTS_PER_INCH)
-    hours = sum(row.hours for row in summaries)
-    console.print(f"{len(results)} runs, {hours:.2f} hours of training. Figure: {folder / FIGURE}")
+    options = parser.parse_args(arguments)
+    known = {setting.labels for setting in (*SETTINGS, REAL_SIZE) if setting.part in options.parts}
+    if not known.intersection(options.labels or known):
+        parser.error(f"argument --labels: must be among {sorted(known)} with these --parts, found {options.labels}")
+    return options
 
 
 @contextmanager
@@ -100,7 +106,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     """Let `kill` do what Ctrl-C does: the processes of the study end with it."""
 
     def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

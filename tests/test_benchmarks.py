@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.__main__ import markdown
+from benchmarks.__main__ import TABLES, parse
 from benchmarks.batch import batch_rows
 from benchmarks.callback_cost import callback_rows
 from benchmarks.curve import curve_rows
 from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
+from benchmarks.run import markdown, measures_of
 from benchmarks.saliencies import Case, cases, saliency_rows
 from benchmarks.solver import growth_rows, make_problems, solver_rows
 from benchmarks.step import Training, step_rows
@@ -196,3 +197,7 @@ def test_the_callbacks_own_time_by_phases() -> None:
 def test_tables() -> None:
     found = markdown([{"a": 1.23456, "b": "x"}, {"a": 1234.5, "c": 2}])
     assert found.splitlines() == ["| a | b | c |", "|---|---|---|", "| 1.23 | x |  |", "| 1234 |  | 2 |"]
+
+
+def test_every_table_has_its_name() -> None:
+    assert tuple(measures_of(parse([]), _REFERENCE)) == TABLES

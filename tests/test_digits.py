@@ -18,14 +18,15 @@ from rich.console import Console
 from torch import Tensor
 
 from examples import digits, noisy_digits
-from examples.digits import NONE, STEP_COSTS, Task, load_network, plan_equal_time, train, train_all
 from examples.digits_parts.cover import Cover, cover_comixup, cover_cutmix, cover_unmixed, mix_by_cutmix, visible_share
 from examples.digits_parts.cutmix import CutMix, cutmix, draw_boxes
-from examples.digits_parts.data import IMAGES, Canvases, draw_canvases, draw_data, load_images, split_images
+from examples.digits_parts.data import Canvases, draw_canvases, draw_data, load_images, split_images
+from examples.digits_parts.noise import draw_noisy
 from examples.digits_parts.picture import draw_target, paint
 from examples.digits_parts.processes import spread
 from examples.digits_parts.results import Run, results_table
-from examples.noisy_digits import draw_noisy
+from examples.digits_parts.sizes import IMAGES
+from examples.digits_parts.training import NONE, STEP_COSTS, Task, load_network, plan_equal_time, train, train_all
 from lightning_comixup import comixup_batch
 from tests.tasks import prepare, work_on
 
@@ -69,7 +70,7 @@ def test_the_noisy_one_trains_and_prints_a_table(capsys: pytest.CaptureFixture[s
 def test_wrong_options_are_refused_before_the_training(
     wrong: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(digits, "train_all")
+    monkeypatch.delattr("examples.digits_parts.commands.compare_on_clutter")
     with pytest.raises(SystemExit):
         digits.main(wrong)
     assert f"argument {wrong[0]}: must be" in capsys.readouterr().err
@@ -79,7 +80,7 @@ def test_wrong_options_are_refused_before_the_training(
 def test_a_share_of_wrong_labels_lies_between_0_and_1(
     wrong: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(noisy_digits, "train_all")
+    monkeypatch.delattr("examples.digits_parts.commands.compare_with_wrong_labels")
     with pytest.raises(SystemExit):
         noisy_digits.main([f"--wrong-labels={wrong}"])
     assert "argument --wrong-labels: must be a number from 0 to 1" in capsys.readouterr().err

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from lightning.pytorch.cli import LightningCLI
 
 from lightning_comixup import CoMixup
 from lightning_comixup.hyperparameters import Hyperparameters
@@ -52,26 +49,6 @@ def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_readme_is_short() -> None:
     assert len(_README.splitlines()) <= _LONGEST_README
-
-
-@pytest.mark.parametrize("change", [[], ["--trainer.callbacks.smoothness", "0.48"]])
-def test_the_script_with_a_command_line_trains(
-    change: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "docs/guides/command_line.md"
-    page = _PAGES[name].read_text(encoding="utf-8")
-    (tmp_path / "comixup.yaml").write_text(_blocks(page, "yaml")[0], encoding="utf-8")
-    monkeypatch.setenv("PL_GLOBAL_SEED", "")  # which the run sets
-    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # of calls that Lightning makes
-    monkeypatch.chdir(tmp_path)
-    script = _run(name)
-    monkeypatch.setattr(sys, "argv", ["train.py", "fit", "--config", "comixup.yaml", *change])
-    with torch.random.fork_rng():
-        cli = LightningCLI(script["Lit"], script["Data"], save_config_callback=None)
-    [callback] = [found for found in cli.trainer.callbacks if isinstance(found, CoMixup)]  # type: ignore[attr-defined]
-    assert callback.hyperparameters.smoothness == (float(change[-1]) if change else 0.16)
-    assert callback.hyperparameters.grid_size == (2, 4)
-    assert cli.trainer.global_step == 2
 
 
 def test_every_page_is_reached() -> None:

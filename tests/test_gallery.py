@@ -18,6 +18,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from examples import gallery
+from examples.gallery_parts.figures import draw_all
 from examples.gallery_parts.group import (
     CALM,
     Group,
@@ -140,7 +141,7 @@ def test_a_strip_shows_each_value_and_names_the_default(group: Group, sweep: Swe
 
 @pytest.mark.slow
 def test_all_figures_are_written(group: Group, tmp_path: Path) -> None:
-    gallery.draw_all(group, tmp_path, _console())
+    draw_all(group, tmp_path, _console())
     assert {path.name for path in tmp_path.iterdir()} == _figures()
 
 

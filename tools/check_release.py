@@ -6,9 +6,13 @@ distributions.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from examples.command_line import CommandError, Parser, one_line_errors
 
 
 def find_faults(root: Path, tag: str, distributions: list[str]) -> list[str]:
@@ -36,16 +40,27 @@ def find_faults(root: Path, tag: str, distributions: list[str]) -> list[str]:
 def _search(path: Path, pattern: str) -> re.Match[str]:
     found = re.search(pattern, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if found is None:
-        raise ValueError(f"{path} has no line {pattern}")
+        raise CommandError(f"{path} must have a line {pattern}, found none. Write it.")
     return found
 
 
-def main() -> None:
-    """Print what is wrong, and end with status 1 if anything is."""
-    tag, *distributions = sys.argv[1:]
-    faults = find_faults(Path.cwd(), tag, distributions)
-    print("\n".join(faults) if faults else f"{tag}: tag, package, changelog and citation agree.")
-    sys.exit(bool(faults))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write what is wrong, and end with status 1 if anything is."""
+    options = parse(arguments)
+    with one_line_errors("dev", "Stopped. Nothing was changed."):
+        faults = find_faults(Path.cwd(), options.tag, options.distributions)
+        if faults:
+            sys.exit("\n".join(faults))
+        sys.stdout.write(f"{options.tag}: tag, package, changelog and citation agree.\n")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the options."""
+    description = "Check, from the root of the clone, that a release has the same version everywhere."
+    parser = Parser(prog="python -m tools.check_release", description=description)
+    parser.add_argument("tag", help="of the release, such as v1.2.3")
+    parser.add_argument("distributions", nargs="*", default=[], metavar="file", help="its distributions, in dist/")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The parts of `examples/digits.py`: canvases, CutMix, processes, table and picture."""
+"""The parts of `examples/digits.py`: options, canvases, CutMix, training, processes, table and picture."""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from examples.digits_parts.cutmix import draw_boxes
-from examples.digits_parts.data import CLASSES, Canvases
+from examples.digits_parts.data import Canvases
+from examples.digits_parts.sizes import CLASSES
 from lightning_comixup import MixedBatch, comixup_batch, compute_saliency
 
 GROUP = 20  # canvases mixed with each other: Co-Mixup's default

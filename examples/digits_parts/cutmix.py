@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import default_collate
 
-from examples.digits_parts.data import CLASSES
+from examples.digits_parts.sizes import CLASSES
 
 
 class CutMix:

@@ -14,7 +14,6 @@ from torch.utils.data import TensorDataset
 
 from examples.clutter import Clutter, scatter
 
-IMAGES, CLASSES = 1797, 10  # of scikit-learn's digits
 _BRIGHTEST = 16.0  # of their grey levels
 
 # Sizes in pixels. Chosen by measurements on seeds that are not shown: small digits, which a small network still learns.

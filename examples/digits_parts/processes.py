@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
+from examples.command_line import children_ignore_interrupts
+
 Advance = Callable[[float], None]  # is given what has been done since its last call
 Task = TypeVar("Task")
 Found = TypeVar("Found")
@@ -39,7 +41,8 @@ def spread(
     done = spawn.Value("d", 0.0)
     pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare, done))
     try:
-        futures = [pool.submit(_do_in_worker, work, task) for task in tasks]
+        with children_ignore_interrupts():  # the first tasks start all processes
+            futures = [pool.submit(_do_in_worker, work, task) for task in tasks]
         left = set(futures)
         while left:
             finished, left = wait(left, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
@@ -71,7 +74,7 @@ def _do_here(
 def _prepare_worker(prepare: Callable[[], None], done: Any) -> None:
     global _done
     _done = done
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows processes do not inherit it
     prepare()
 
 

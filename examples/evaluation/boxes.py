@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 import torch
 from torch import Tensor
 
+from examples.command_line import CommandError
+
 _CORNERS = ("x0", "y0", "x1", "y1")
 
 
@@ -19,17 +21,17 @@ def read_boxes(path: Path) -> dict[str, Tensor]:
         (boxes, 4) float for each path.
 
     Raises:
-        ValueError: If a column is missing, or a box has no area.
+        CommandError: If a column is missing, or a box has no area.
     """
     found: dict[str, list[list[float]]] = {}
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if missing := {"path", *_CORNERS} - set(reader.fieldnames or ()):
-            raise ValueError(f"{path} must have the columns path, x0, y0, x1, y1: {sorted(missing)} not found.")
+            raise CommandError(f"{path} must have the columns path, x0, y0, x1, y1: {sorted(missing)} not found.")
         for line in reader:
             x0, y0, x1, y1 = box = [float(line[corner]) for corner in _CORNERS]
             if x0 >= x1 or y0 >= y1:
-                raise ValueError(f"Boxes must have x0 < x1 and y0 < y1, found {box} for {line['path']} in {path}.")
+                raise CommandError(f"Boxes must have x0 < x1 and y0 < y1, found {box} for {line['path']} in {path}.")
             found.setdefault(line["path"], []).append(box)
     return {name: torch.tensor(boxes) for name, boxes in found.items()}
 
@@ -40,7 +42,7 @@ def match_boxes(boxes: dict[str, Tensor], names: Sequence[str]) -> dict[int, Ten
     A path of the file fits an image whose path is the same or ends in it, folder by folder.
 
     Raises:
-        ValueError: If no image has boxes.
+        CommandError: If no image has boxes.
     """
     by_parts = {PurePath(name).parts: found for name, found in boxes.items()}
     matched = {}
@@ -50,7 +52,7 @@ def match_boxes(boxes: dict[str, Tensor], names: Sequence[str]) -> dict[int, Ten
         if (end := next((end for end in ends if end in by_parts), None)) is not None:
             matched[position] = by_parts[end]
     if not matched:
-        raise ValueError(
+        raise CommandError(
             f"Boxes must name images of the data set, such as {names[0]}: found {next(iter(boxes), 'none')}. Write "
             "paths that the data set's paths end in, or the positions 0, 1, … where it has no `samples`."
         )

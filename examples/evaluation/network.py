@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from examples.command_line import CommandError
 from examples.evaluation.source import Batch
 
 
@@ -36,10 +37,16 @@ def load_network(module: str, checkpoint: Path, arguments: dict[str, Any], devic
         device: Where the network goes.
 
     Raises:
-        ImportError, AttributeError: If there is nothing at the import path.
+        CommandError: If there is nothing at the import path, or it cannot be imported.
         TypeError: If what is loaded is no network.
     """
-    found = pkgutil.resolve_name(module)
+    try:
+        found = pkgutil.resolve_name(module)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CommandError(
+            f"--module must be the import path of a LightningModule or of a function, found {module}: {error}. "
+            "Run this where it can be imported, or set PYTHONPATH."
+        ) from error
     load = getattr(found, "load_from_checkpoint", found)
     network = load(checkpoint, **arguments)
     if not isinstance(network, nn.Module):

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from examples.command_line import CommandError
+
 # How far pixels may lie outside [0, 1] before mean and standard deviation must be wrong: a heuristic that leaves room
 # for resampling that overshoots.
 _TOLERANCE = 0.05
@@ -33,17 +35,19 @@ class Normalization(NamedTuple):
         """Raise unless the images' pixels are valid.
 
         Raises:
-            ValueError: If the number of channels does not fit, a standard deviation is not positive, or pixels lie
+            CommandError: If the number of channels does not fit, a standard deviation is not positive, or pixels lie
                 outside [0, 1].
         """
         for name, values in self._asdict().items():
             if len(values) not in (1, images.shape[1]):
-                raise ValueError(f"{name} must have 1 or {images.shape[1]} values, one a channel, found {len(values)}.")
+                raise CommandError(
+                    f"{name} must have 1 or {images.shape[1]} values, one a channel, found {len(values)}."
+                )
         if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, found {min(self.std)}.")
+            raise CommandError(f"std must be positive, found {min(self.std)}.")
         low, high = (float(value) for value in torch.aminmax(self.to_pixels(images)))
         if low < -_TOLERANCE or high > 1 + _TOLERANCE:
-            raise ValueError(
+            raise CommandError(
                 f"Pixels must lie in [0, 1] once the normalisation is undone, found [{low:.3g}, {high:.3g}]. Give the "
                 "mean and std that the data were normalised with, for pixels from 0 to 1."
             )

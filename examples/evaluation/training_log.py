@@ -7,6 +7,8 @@ import statistics
 from pathlib import Path
 from typing import NamedTuple
 
+from examples.command_line import CommandError
+
 LAST_EPOCHS = 10  # whose median OpenMixup's benchmarks report
 
 
@@ -26,15 +28,15 @@ def read_last_epochs(path: Path, metric: str) -> LastEpochs:
         metric: Its column.
 
     Raises:
-        ValueError: If the file has no such column, or no value in it.
+        CommandError: If the file has no such column, or no value in it.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or ()
         if metric not in columns or "epoch" not in columns:
-            raise ValueError(f"{path} must have the columns epoch and {metric}, found {', '.join(columns)}.")
+            raise CommandError(f"{path} must have the columns epoch and {metric}, found {', '.join(columns)}.")
         by_epoch = {int(line["epoch"]): float(line[metric]) for line in reader if line[metric] and line["epoch"]}
     if not by_epoch:
-        raise ValueError(f"{metric} must have values in {path}, found none. Name a metric that was logged.")
+        raise CommandError(f"{metric} must have values in {path}, found none. Name a metric that was logged.")
     values = [by_epoch[epoch] for epoch in sorted(by_epoch)][-LAST_EPOCHS:]
     return LastEpochs(values[-1], statistics.median(values), len(values))

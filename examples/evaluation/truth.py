@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
+from examples.command_line import CommandError
 from examples.evaluation.boxes import match_boxes, read_boxes
 from examples.evaluation.crop import crop_boxes
 
@@ -26,13 +27,13 @@ def read_truth(path: Path, names: Sequence[str], resize: int | None, crop: int |
         (boxes, 4) float by the image's position.
 
     Raises:
-        ValueError: If only one of resize and crop is given.
+        CommandError: If only one of resize and crop is given.
     """
     boxes = match_boxes(read_boxes(path), names)
     if resize is None and crop is None:
         return boxes
     if resize is None or crop is None:
-        raise ValueError(
+        raise CommandError(
             f"resize and crop go together, found {resize} and {crop}. Give both, or neither where the boxes are in "
             "pixels of the images as the network sees them."
         )

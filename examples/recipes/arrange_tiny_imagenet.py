@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from examples.command_line import Parser, one_line_errors
 
-def main() -> None:
+_ON_INTERRUPT = "Stopped. The images that were moved are in their folders; the same command moves the others."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and move the images."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options = parse(arguments)
+    with one_line_errors("recipes", _ON_INTERRUPT):
+        sys.stdout.write(f"{arrange(options.folder)} images moved into their classes' folders.\n")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the options."""
+    description = "Arrange Tiny-ImageNet's validation images by class."
+    parser = Parser(prog="python -m examples.recipes.arrange_tiny_imagenet", description=description)
     parser.add_argument("folder", type=Path, help="the unpacked archive, tiny-imagenet-200")
-    folder: Path = parser.parse_args().folder
-    sys.stdout.write(f"{arrange(folder)} images moved into their classes' folders.\n")
+    return parser.parse_args(arguments)
 
 
 def arrange(folder: Path) -> int:

@@ -10,11 +10,16 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from examples.command_line import OneLineErrors
 from examples.recipes.classifier import Classifier
 from examples.recipes.pair_mixing import Cutmix, Mixup
 from lightning_comixup import CoMixup
 
 Mixing = Literal["comixup", "mixup", "cutmix", "none"]
+
+
+class _Parser(OneLineErrors, LightningArgumentParser):
+    """A parser that answers a wrong option in one line."""
 
 
 class RecipeCLI(LightningCLI):
@@ -34,6 +39,13 @@ class RecipeCLI(LightningCLI):
         parser.link_arguments(
             folder, "checkpoint.dirpath", lambda root, mixing: f"{run_folder(root, mixing)}/checkpoints"
         )
+
+    def instantiate_classes(self) -> None:
+        """Make the module, the data and the Trainer; a value that is out of range is answered as a wrong option."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """Make the Trainer with the chosen mixing and, unless others are given, with the loggers."""
@@ -55,11 +67,12 @@ def make_loggers(folder: Path) -> list[Logger]:
     return [TensorBoardLogger(folder, name="tensorboard"), CSVLogger(folder, name="csv")]
 
 
-def main(arguments: ArgsType = None) -> RecipeCLI:
+def run(arguments: ArgsType = None, prog: str | None = None) -> RecipeCLI:
     """Run a command line.
 
     Args:
         arguments: Its words. None: those of this process.
+        prog: The program's name in its messages.
     """
     return RecipeCLI(
         Classifier,
@@ -69,4 +82,6 @@ def main(arguments: ArgsType = None) -> RecipeCLI:
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
         args=arguments,
+        parser_class=_Parser,
+        parser_kwargs={"prog": prog},
     )

@@ -14,13 +14,11 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from examples.digits import prepare_process
+from examples.digits_parts.training import prepare_process
+from examples.processes import spread
 from examples.study_parts.costs import measure_cost
-from examples.study_parts.data import missing_data
-from examples.study_parts.methods import METHODS, NONE, TUNED, missing_code
+from examples.study_parts.names import COSTS, NONE, RESULTS, TUNING
 from examples.study_parts.plan import (
-    REAL_SIZE,
-    SETTINGS,
     Cost,
     Result,
     Wish,
@@ -29,13 +27,10 @@ from examples.study_parts.plan import (
     plan_runs,
     unfinished,
 )
-from examples.study_parts.processes import spread
-from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
 from examples.study_parts.tuning import Tried, plan_trials, try_rates
 from examples.study_parts.work import do_run
 
-RESULTS, COSTS, TUNING = "results.csv", "costs.csv", "tuning.csv"
 _HOUR = 3600
 
 R = TypeVar("R", bound=NamedTuple)
@@ -62,39 +57,18 @@ class Session(NamedTuple):
                     progress.advance(bar)
 
 
-def run_study(options: argparse.Namespace, console: Console) -> None:
+def run_study(options: argparse.Namespace, wish: Wish, console: Console) -> None:
     """Measure the costs and do the runs that are missing, in two stages: what says most comes first."""
     session = _begin(options, console)
-    wish = choose(options, console)
     _do_stage(first_stage(wish), session, wish)
     _do_stage(wish, session, wish)
 
 
-def tune(options: argparse.Namespace, console: Console) -> None:
+def tune(options: argparse.Namespace, wish: Wish, console: Console) -> None:
     """Do the trials that are missing."""
     done = {tried[:6] for tried in read_records(options.output / TUNING, Tried)}
-    trials = [trial for trial in plan_trials(choose(options, console).settings) if trial[:6] not in done]
+    trials = [trial for trial in plan_trials(wish.settings) if trial[:6] not in done]
     _begin(options, console).do(partial(try_rates, folder=options.fashion), trials, TUNING)
-
-
-def choose(options: argparse.Namespace, console: Console) -> Wish:
-    """Return what is asked for and at hand; say what is left out."""
-    methods = options.methods or list(METHODS)
-    needs = {part: missing_data(part, options.fashion) for part in options.parts}
-    needs |= {method: missing_code(method) for method in methods}
-    if TUNED in methods and not all(RECIPES[part].tuned for part in options.parts):
-        needs[TUNED] = "rates in recipes.py (--tune)"
-    for name, need in needs.items():
-        if need:
-            console.print(f"Left out: {name}. It needs {need}.", highlight=False, soft_wrap=True)
-    settings = tuple(
-        setting
-        for setting in (*SETTINGS, REAL_SIZE)
-        if setting.part in options.parts and not needs[setting.part]
-        if options.labels is None or setting.labels in options.labels
-    )
-    methods = [method for method in methods if not needs[method]]
-    return Wish(settings, methods, options.budgets, options.seeds, options.network)
 
 
 def _begin(options: argparse.Namespace, console: Console) -> Session:

@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 
 from examples.study_parts.data import draw_split
-from examples.study_parts.methods import NONE
+from examples.study_parts.names import NONE
 from examples.study_parts.plan import REAL_SIZE, SETTINGS, Cost
 from examples.study_parts.training import Way, train
 

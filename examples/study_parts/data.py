@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +14,8 @@ from torch.nn import functional as F
 
 from examples.clutter import Clutter, scatter
 from examples.idx import read_idx
+from examples.study_parts.names import DEBIAN_FOLDER, FASHION_FILES
 
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
-_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _BRIGHTEST = 255.0
 _DIGITS_BRIGHTEST = 16.0  # of scikit-learn's grey levels
 
@@ -122,18 +120,9 @@ def read_cells() -> Images:
 @cache
 def read_fashion(folder: Path) -> tuple[Images, Images]:
     """Return Fashion-MNIST's 60,000 and 10,000 images."""
-    pixels, labels, test_pixels, test_labels = (torch.tensor(read_idx(folder / name)) for name in _FILES)
+    pixels, labels, test_pixels, test_labels = (torch.tensor(read_idx(folder / name)) for name in FASHION_FILES)
     return _as_images(pixels, labels), _as_images(test_pixels, test_labels)
 
 
 def _as_images(pixels: Tensor, labels: Tensor) -> Images:
     return Images(pixels.unsqueeze(1) / _BRIGHTEST, labels.long())
-
-
-def missing_data(part: str, folder: Path) -> str | None:
-    """Return what a part needs and is not there, or None."""
-    if part == "cells":
-        return None if find_spec("elpv_dataset") else "the package elpv-dataset (extra cells)"
-    if part == "digits" or all((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in _FILES):
-        return None
-    return f"Fashion-MNIST's four IDX files in {folder} (--fashion names another folder)"

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.names import FAST, HALF_CUTMIX, NONE, PAPER
 from examples.study_parts.summary import Summary, Task, budgets_in, estimate
 from examples.study_parts.table import epochs_of, title
 

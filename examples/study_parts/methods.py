@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from examples.study_parts.mixup import Mixture, draw_cutmix, draw_mixup
+from examples.study_parts.names import (
+    AUTHORS_CUTS,
+    CLEAN_AND_CUTMIX,
+    CUTMIX,
+    EDGES,
+    EXACT,
+    HALF_AND_CLEAN,
+    HALF_CUTMIX,
+    HALF_MIXUP,
+    LOW,
+    MIXUP,
+    NONE,
+    PAPER,
+    RANDOM,
+    SPECTRAL,
+    STOPPED,
+    TUNED,
+)
 from lightning_comixup import CoMixup, Edges, LowResolution, Random, SpectralResidual
 
 Mix = Callable[[Tensor, Tensor, np.random.Generator], Mixture]
@@ -34,36 +51,21 @@ class Method:
 
 _HALF_MIXED = {"mixed_share": 0.5, "clean_weight": 0.0}
 
-NONE, TUNED, STOPPED = "none", "none, tuned", "none, early stopping"
-HALF_CUTMIX = "CutMix, half of each batch"
-PAPER = "Co-Mixup (paper)"
-AUTHORS_CUTS = "Co-Mixup, authors' cuts"
-EXACT = "Co-Mixup, half mixed"
-LOW = "Co-Mixup, half mixed, low resolution"
-EDGES = "Co-Mixup, half mixed, edges"
-SPECTRAL = "Co-Mixup, half mixed, spectral residual"
-RANDOM = "Co-Mixup, half mixed, random (control)"
-FAST = LOW  # what `CoMixup.fast` is
-METHODS: dict[str, Method] = {
+METHODS: dict[str, Method] = {  # all of `METHOD_NAMES`, in their order
     NONE: Method(),
     TUNED: Method(is_tuned=True),
     STOPPED: Method(keeps_best=True),
-    "MixUp": Method(draw_mixup),
-    "CutMix": Method(draw_cutmix),
-    "MixUp, half of each batch": Method(draw_mixup, mixed_share=0.5),
+    MIXUP: Method(draw_mixup),
+    CUTMIX: Method(draw_cutmix),
+    HALF_MIXUP: Method(draw_mixup, mixed_share=0.5),
     HALF_CUTMIX: Method(draw_cutmix, mixed_share=0.5),
-    "clean + CutMix": Method(draw_cutmix, adds_clean_loss=True),
+    CLEAN_AND_CUTMIX: Method(draw_cutmix, adds_clean_loss=True),
     PAPER: Method(comixup={}),
     AUTHORS_CUTS: Method(comixup={"solver": "pygco", "restarts": 1}),
-    "Co-Mixup, half mixed, with clean loss": Method(comixup={"mixed_share": 0.5}),
+    HALF_AND_CLEAN: Method(comixup={"mixed_share": 0.5}),
     EXACT: Method(comixup=_HALF_MIXED),
     LOW: Method(comixup=_HALF_MIXED | {"saliency": LowResolution(2)}),
     EDGES: Method(comixup=_HALF_MIXED | {"saliency": Edges()}),
     SPECTRAL: Method(comixup=_HALF_MIXED | {"saliency": SpectralResidual()}),
     RANDOM: Method(comixup=_HALF_MIXED | {"saliency": Random()}),
 }
-
-
-def missing_code(name: str) -> str | None:
-    """Return what a method needs and is not there, or None."""
-    return "the authors' cuts (extra pygco)" if name == AUTHORS_CUTS and find_spec("gco") is None else None

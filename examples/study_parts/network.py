@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-SMALL, RESNET18 = "small", "resnet18"
+from examples.study_parts.names import SMALL
 
 
 class Block(nn.Module):

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from examples.study_parts.methods import AUTHORS_CUTS, FAST, HALF_CUTMIX, METHODS, NONE, PAPER, STOPPED, TUNED
-from examples.study_parts.network import SMALL
+from examples.command_line import CommandError
+from examples.study_parts.names import (
+    AUTHORS_CUTS,
+    FAST,
+    HALF_CUTMIX,
+    METHOD_NAMES,
+    NONE,
+    PAPER,
+    SMALL,
+    STOPPED,
+    TUNED,
+)
 from examples.study_parts.recipes import RECIPES
 
 SHORT, MIDDLE, LONG = 1, 3, 10
@@ -108,8 +118,8 @@ def steps_in_time(plain: int, ratio: float) -> int:
 
 
 def chosen_methods(wish: Wish) -> list[str]:
-    """Return the methods that are wished for, in the order of `METHODS`."""
-    return [method for method in METHODS if wish.methods is None or method in wish.methods]
+    """Return the methods that are wished for, in the order of `METHOD_NAMES`."""
+    return [method for method in METHOD_NAMES if wish.methods is None or method in wish.methods]
 
 
 def places(wish: Wish) -> list[tuple[str, str]]:
@@ -185,7 +195,7 @@ def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
     """Return the runs that have no result yet.
 
     Raises:
-        ValueError: If one was done with another number of steps: the results would not be comparable.
+        CommandError: If one was done with another number of steps: the results would not be comparable.
     """
     done = {result[:6]: result.steps for result in results}
     left = []
@@ -194,5 +204,5 @@ def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
         if steps is None:
             left.append(run)
         elif steps != run.steps:
-            raise ValueError(f"{run} must have been done in as many steps, found {steps}. Choose another folder.")
+            raise CommandError(f"{run} must have been done in as many steps, found {steps}. Choose another folder.")
     return left

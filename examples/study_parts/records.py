@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
+from examples.command_line import CommandError
+
 R = TypeVar("R", bound=NamedTuple)
 
 
@@ -21,7 +23,7 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
         kind: Their type, a NamedTuple of strings and numbers.
 
     Raises:
-        ValueError: If the file has other columns.
+        CommandError: If the file has other columns.
     """
     if not path.exists():
         return []
@@ -29,7 +31,7 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
         rows = list(csv.reader(file))
     columns = get_type_hints(kind)
     if rows[:1] != [list(columns)]:
-        raise ValueError(f"{path} must have the columns {list(columns)}, found {rows[:1]}. Choose another folder.")
+        raise CommandError(f"{path} must have the columns {list(columns)}, found {rows[:1]}. Choose another folder.")
     makers: list[Any] = list(columns.values())
     return [kind(*(make(text) for make, text in zip(makers, row, strict=True))) for row in rows[1:]]
 
@@ -55,13 +57,13 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Let no other command work in a folder; the lock ends with the process, however it ends.
 
     Raises:
-        SystemExit: If another command is at work there.
+        CommandError: If another command is at work there.
     """
     with (folder / "lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SystemExit(
+            raise CommandError(
                 f"Another command is at work in {folder}. Wait for it, or choose another folder."
             ) from None
         yield

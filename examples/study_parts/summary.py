@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from examples.study_parts.methods import METHODS, NONE
+from examples.study_parts.names import METHOD_NAMES, NONE
 from examples.study_parts.plan import BUDGETS, Result
 from examples.study_parts.recipes import RECIPES
 
@@ -53,7 +53,7 @@ def summarise(results: Sequence[Result]) -> list[Summary]:
     groups: dict[tuple[Task, str, int], list[Result]] = defaultdict(list)
     for result in results:
         groups[Task(*result[:3]), result.method, result.budget].append(result)
-    parts, methods = list(RECIPES), list(METHODS)
+    parts, methods = list(RECIPES), list(METHOD_NAMES)
     ordered = sorted(groups, key=lambda key: (parts.index(key[0].part), key[0][1:], methods.index(key[1]), key[2]))
     return [_summary(key, sorted(groups[key], key=lambda result: result.seed), plain) for key in ordered]
 
@@ -70,7 +70,7 @@ def estimate(values: Iterable[float]) -> Estimate:
 def time_shares(results: Sequence[Result]) -> dict[str, float]:
     """Return the time of each method's runs in that of plain training's of the same budget and seed, the median."""
     plain = {(*result[:3], result.budget, result.seed): result.seconds for result in results if result.method == NONE}
-    shares: dict[str, list[float]] = {method: [] for method in METHODS}
+    shares: dict[str, list[float]] = {method: [] for method in METHOD_NAMES}
     for result in results:
         seconds = plain.get((*result[:3], result.budget, result.seed))
         if seconds and result.method != NONE:

@@ -9,8 +9,7 @@ from itertools import groupby
 from rich.table import Table
 
 from examples.study_parts.measures import BINS
-from examples.study_parts.methods import NONE
-from examples.study_parts.network import SMALL
+from examples.study_parts.names import NONE, SMALL
 from examples.study_parts.plan import REAL_SIZE, SETTINGS
 from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, estimate
 

@@ -15,10 +15,9 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from examples.study_parts.data import Images
 from examples.study_parts.methods import METHODS
 from examples.study_parts.module import Student
-from examples.study_parts.network import SMALL
+from examples.study_parts.names import CPU, SMALL
 from examples.study_parts.recipes import RECIPES, Rates
 
-CPU, GPU = "cpu", "gpu"  # Lightning's names
 _TEST_BATCH = 500  # heuristic
 _CHOICES = 20  # heuristic: states along a training that the best is chosen of
 

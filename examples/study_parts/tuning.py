@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from examples.study_parts.data import draw_split
 from examples.study_parts.measures import measure
-from examples.study_parts.methods import NONE
-from examples.study_parts.network import SMALL
+from examples.study_parts.names import CPU, NONE, SMALL
 from examples.study_parts.plan import LONG, MIDDLE, Setting, plain_steps
 from examples.study_parts.recipes import WEIGHT_DECAY, Rates
-from examples.study_parts.training import CPU, Way, predict, train
+from examples.study_parts.training import Way, predict, train
 
 _SEEDS = (100, 101)  # which no run of the study has
 _LEARNING_RATES = (0.05, 0.1, 0.2, 0.4)  # the authors' 0.2 for CIFAR-100, and its neighbours

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from examples.command_line import Parser
 from tests.clients.base import Client
 from tests.clients.registry import CLIENTS
 
@@ -42,7 +43,8 @@ def render_page() -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page; there are no options but `--help`."""
+    Parser(prog="python -m tests.clients.table", description="Write the page that lists the clients.").parse_args()
     PAGE.write_text(render_page(), encoding="utf-8")
 
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import pytest
 import torch
 
-from examples.recipes.cli import RecipeCLI, main
+from examples.recipes.cli import RecipeCLI
+from examples.recipes.cli import run as run_cli
 from tests.recipes.layouts import CONFIGS
 
 
@@ -43,6 +44,6 @@ def run_recipe(tmp_path: Any) -> RunRecipe:
 
     def run(command: str, config: str, *arguments: str) -> RecipeCLI:
         files = [word for name in config.split() for word in ("--config", str(CONFIGS / f"{name}.yaml"))]
-        return main([command, *files, *(f"--{name}={value}" for name, value in shared.items()), *arguments])
+        return run_cli([command, *files, *(f"--{name}={value}" for name, value in shared.items()), *arguments])
 
     return run

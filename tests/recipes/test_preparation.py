@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from examples.recipes import arrange_tiny_imagenet, resize_imagenet
+from examples.recipes import arrange_tiny_imagenet
 from tests.recipes.layouts import write_image, write_tiny_imagenet
 
 
-def test_tiny_imagenet_is_arranged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tiny_imagenet_is_arranged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("PIL")
     write_tiny_imagenet(tmp_path)
     images = tmp_path / "val" / "images"
     contents = {path.name: path.read_bytes() for path in images.iterdir()}
-    monkeypatch.setattr(sys, "argv", ["arrange", str(tmp_path)])
-    arrange_tiny_imagenet.main()
+    arrange_tiny_imagenet.main([str(tmp_path)])
     assert capsys.readouterr().out == "3 images moved into their classes' folders.\n"
     found = {path.relative_to(images).as_posix(): path.read_bytes() for path in images.glob("*/*")}
     assert found == {f"n{label:08}/val_{label}.JPEG": contents[f"val_{label}.JPEG"] for label in range(3)}
@@ -44,7 +40,9 @@ def test_resizing(tmp_path: Path) -> None:
     source, destination = tmp_path / "source", tmp_path / "destination"
     write_image(source / "train" / "n00000000" / "a.JPEG", (60, 40))
     write_image(source / "val" / "n00000000" / "b.JPEG", (30, 50))
-    resize_imagenet.resize_all(source, destination, (16, 20), workers=1)
+    from examples.recipes.resizing import resize_all
+
+    resize_all(source, destination, (16, 20), workers=1)
     sizes: dict[str, tuple[int, int]] = {}
     for path in destination.glob("*/*/*/*"):
         with image.open(path) as resized:
@@ -59,5 +57,7 @@ def test_resizing(tmp_path: Path) -> None:
 
 def test_nothing_to_resize(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
+    from examples.recipes.resizing import resize_all
+
     with pytest.raises(FileNotFoundError, match="found no image there"):
-        resize_imagenet.resize_all(tmp_path, tmp_path / "out", (16,), workers=1)
+        resize_all(tmp_path, tmp_path / "out", (16,), workers=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from examples.study_parts import costs
-from examples.study_parts.methods import NONE, PAPER
+from examples.study_parts.names import NONE, PAPER
 from examples.study_parts.plan import Cost
 
 

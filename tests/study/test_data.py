@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from examples.study_parts.choice import missing_data
 from examples.study_parts.data import (
     Images,
     draw_split,
-    missing_data,
     read_cells,
     read_digits,
     read_fashion,
@@ -101,5 +101,5 @@ def test_cells_are_defective_by_probability(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("examples.study_parts.data.find_spec", lambda name: None)
-    assert missing_data("cells", Path()) == "the package elpv-dataset (extra cells)"
+    monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
+    assert missing_data("cells", Path()) == 'the package elpv-dataset: python -m pip install -e ".[cells]"'

@@ -6,7 +6,8 @@ from collections import defaultdict
 
 import pytest
 
-from examples.study_parts.methods import AUTHORS_CUTS, FAST, HALF_CUTMIX, METHODS, NONE, PAPER, STOPPED, TUNED
+from examples.study_parts.methods import METHODS
+from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, NONE, PAPER, STOPPED, TUNED
 from examples.study_parts.plan import (
     MAIN,
     REAL_SIZE,

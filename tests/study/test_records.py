@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from examples.study import main
-from examples.study_parts.methods import AUTHORS_CUTS, NONE
+from examples.study_parts.names import AUTHORS_CUTS, NONE
 from examples.study_parts.plan import Cost, Result
 from examples.study_parts.records import append_record, lock_folder, read_records
 from tests.study.tiny import make_result
@@ -35,11 +35,14 @@ def test_an_interrupted_line_leaves_the_others(tmp_path: Path) -> None:
     assert [result.seed for result in read_records(path, Result)] == [0, 1]
 
 
-def test_a_second_command_is_turned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("examples.study.run_study", lambda *_: None)
-    message = f"Another command is at work in {tmp_path}. Wait for it, or choose another folder."
+def test_a_second_command_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("examples.study_parts.commands.run_study", lambda *_: None)
+    message = f"Another command is at work in {tmp_path}. Wait for it, or choose another folder.\n"
     with lock_folder(tmp_path), pytest.raises(SystemExit) as stop:
         main(["--output", str(tmp_path)])
-    assert stop.value.code == message
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.endswith(message)
     with lock_folder(tmp_path):  # it is free again
         pass

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from examples.study_parts.figure import draw_figure, spread_out
-from examples.study_parts.methods import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.names import FAST, HALF_CUTMIX, NONE, PAPER
 from examples.study_parts.plan import Result
 from examples.study_parts.records import read_records
 from examples.study_parts.summary import estimate, summarise, time_shares

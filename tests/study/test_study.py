@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from examples import study
-from examples.study_parts import commands
-from examples.study_parts.commands import COSTS, RESULTS, TUNING, choose, hours_left
-from examples.study_parts.methods import AUTHORS_CUTS, HALF_CUTMIX, NONE, PAPER, TUNED
+from examples.study_parts import choice, commands
+from examples.study_parts.choice import choose, find_missing, left_out
+from examples.study_parts.commands import hours_left
+from examples.study_parts.names import AUTHORS_CUTS, COSTS, HALF_CUTMIX, NONE, PAPER, RESULTS, TUNED, TUNING
 from examples.study_parts.plan import Cost, Result, Run, Setting, Wish
 from examples.study_parts.recipes import RECIPES
 from examples.study_parts.records import append_record, read_records
@@ -27,7 +26,7 @@ _TINY = Setting("digits", 600, epochs=1)
 @pytest.fixture
 def tiny_study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return the command for three methods and one part, whose budgets are single epochs; it measures no cost."""
-    monkeypatch.setattr(commands, "SETTINGS", (_TINY,))
+    monkeypatch.setattr(choice, "SETTINGS", (_TINY,))
     monkeypatch.setattr(commands, "measure_cost", lambda *_: pytest.fail("no cost is missing"))
 
     def run(folder: Path, *arguments: str, others: Sequence[str] = ()) -> None:
@@ -71,7 +70,7 @@ def test_a_study_goes_on_where_it_was_left(tmp_path: Path, tiny_study: Callable[
 
 def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fashion(tmp_path, 60)
-    monkeypatch.setattr(commands, "REAL_SIZE", Setting("fashion-all", 40, epochs=1))
+    monkeypatch.setattr(choice, "REAL_SIZE", Setting("fashion-all", 40, epochs=1))
     append_record(tmp_path / COSTS, Cost("fashion-all", "resnet18", NONE, 1.0, 20.0, 20.0))
     arguments = ["--parts", "fashion-all", "--network", "resnet18", "--methods", NONE, "--budgets", "2", "--seeds", "1"]
     study.main([*arguments, "--fashion", str(tmp_path), "--output", str(tmp_path)])
@@ -131,7 +130,8 @@ def test_what_had_ended_is_kept_when_a_study_is_stopped(
     with pytest.raises(SystemExit) as stop:
         tiny_study(tmp_path)
     assert stop.value.code == 130
-    assert "Stopped. All runs that had ended are kept" in capsys.readouterr().out
+    said = f"Stopped. All runs that had ended are kept in {tmp_path}; the same command goes on.\n"
+    assert capsys.readouterr().err.endswith(said)
     assert [result.method for result in read_records(tmp_path / RESULTS, Result)] == [NONE]
     assert signal.getsignal(signal.SIGTERM) == handler
 
@@ -155,10 +155,12 @@ def test_trials_are_done_once(tmp_path: Path, tiny_study: Callable[..., None], m
 def test_a_report_alone_trains_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "run_study", lambda *_: pytest.fail("it is not asked for"))
+    monkeypatch.setattr(commands, "run_study", lambda *_: pytest.fail("it is not asked for"))
     arguments = ["--table-only", "--output", str(tmp_path)]
-    study.main(arguments)
-    assert "No results" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        study.main(arguments)
+    assert stop.value.code == 1
+    assert "There must be results to print, found none in" in capsys.readouterr().err
     append_record(tmp_path / RESULTS, make_result(NONE, 1, 0, 0.9))
     study.main(arguments)
     out = capsys.readouterr().out
@@ -170,26 +172,59 @@ def test_a_report_alone_trains_nothing(
     assert not (tmp_path / "lock").exists()
 
 
-def _choose(*arguments: str) -> tuple[Wish, str]:
-    console = Console(file=io.StringIO(), width=150, record=True)
-    return choose(study.parse(arguments), console), console.export_text()
+def _choose(*arguments: str) -> tuple[Wish, dict[str, str]]:
+    options = study.parse(arguments)
+    missing = find_missing(options)
+    return choose(options, missing), missing
 
 
 def test_what_is_not_there_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("examples.study_parts.methods.find_spec", lambda name: None)
-    wish, said = _choose("--fashion", str(tmp_path), "--parts", "fashion", "digits")
+    monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
+    wish, missing = _choose("--fashion", str(tmp_path), "--parts", "fashion", "digits")
     assert {setting.part for setting in wish.settings} == {"digits"}
-    assert "Left out: fashion. It needs Fashion-MNIST's four IDX files in" in said
+    assert missing["fashion"].startswith("Fashion-MNIST's four IDX files in")
     assert AUTHORS_CUTS not in (wish.methods or ())
-    assert "Left out: Co-Mixup, authors' cuts. It needs the authors' cuts (extra pygco)." in said
+    assert missing[AUTHORS_CUTS].endswith('python -m pip install -e ".[pygco]"')
+
+
+def test_a_study_without_some_of_its_data_does_the_rest_and_fails(
+    tmp_path: Path, tiny_study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_costs(tmp_path)
+    some = ("--seeds", "1", "--budgets", "1", "--parts", "fashion", "digits", "--fashion", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as stop:
+        tiny_study(tmp_path, *some)
+    assert stop.value.code == 1
+    assert len(read_records(tmp_path / RESULTS, Result)) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("""Left out: "fashion". It needs Fashion-MNIST's four IDX files in""")
+    assert said.endswith('error: The study is without "fashion": see the lines above its table.\n')
+
+
+def test_a_study_without_any_of_its_data_fails_at_once(
+    tmp_path: Path, tiny_study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        tiny_study(tmp_path / "study", "--parts", "fashion", "--fashion", str(tmp_path))
+    assert stop.value.code == 1
+    expected = f"four IDX files in {tmp_path} (--fashion names another folder).\n"
+    assert capsys.readouterr().err == f'error: Nothing can be done: "fashion" needs Fashion-MNIST\'s {expected}'
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_method_that_nobody_named_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
+    for arguments, expected in (((), []), (("--methods", NONE, AUTHORS_CUTS), [AUTHORS_CUTS])):
+        options = study.parse(["--parts", "digits", *arguments])
+        assert left_out(options, find_missing(options)) == expected
 
 
 def test_the_tuned_method_needs_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = RECIPES["digits"]
     monkeypatch.setitem(RECIPES, "digits", type(recipe)(recipe.classes, recipe.rates, None))
-    wish, said = _choose("--parts", "digits")
+    wish, missing = _choose("--parts", "digits")
     assert TUNED not in (wish.methods or ())
-    assert "It needs rates in recipes.py (--tune)." in said
+    assert missing[TUNED] == "rates in recipes.py (--tune)"
     monkeypatch.setitem(RECIPES, "digits", type(recipe)(recipe.classes, recipe.rates, recipe.rates))
     assert TUNED in (_choose("--parts", "digits")[0].methods or ())
 
@@ -208,7 +243,8 @@ def test_the_hours_that_are_left_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--seeds", "0"], ["--processes", "two"], ["--parts", "letters"], ["--methods", "mixing"]]
+    "arguments",
+    [["--seeds", "0"], ["--processes", "two"], ["--parts", "letters"], ["--methods", "mixing"], ["--labels", "7"]],
 )
 def test_options_out_of_range(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

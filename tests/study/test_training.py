@@ -13,10 +13,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from examples.study_parts import training
-from examples.study_parts.methods import AUTHORS_CUTS, HALF_CUTMIX, METHODS, NONE, PAPER, STOPPED, TUNED, missing_code
+from examples.study_parts.choice import missing_code
+from examples.study_parts.methods import METHODS
 from examples.study_parts.mixup import draw_cutmix, draw_mixup
 from examples.study_parts.module import Student
-from examples.study_parts.network import RESNET18, SMALL, make_network
+from examples.study_parts.names import (
+    AUTHORS_CUTS,
+    HALF_CUTMIX,
+    METHOD_NAMES,
+    NONE,
+    PAPER,
+    RESNET18,
+    SMALL,
+    STOPPED,
+    TUNED,
+)
+from examples.study_parts.network import make_network
 from examples.study_parts.recipes import RECIPES, Rates
 from examples.study_parts.training import Batches, Way, predict, train
 from tests.study.tiny import make_images
@@ -69,6 +81,10 @@ def test_steps_by_hand(method: str, loss: Callable[..., Tensor], monkeypatch: py
         cycle.step()
     for found, expected in zip(trained.network.state_dict().values(), network.state_dict().values(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_method_has_its_name() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
 
 
 def test_batches_go_through_all_images_in_each_epoch() -> None:

@@ -10,7 +10,7 @@ import torch
 from examples.study_parts import work
 from examples.study_parts.data import Split
 from examples.study_parts.measures import Measures, fit_temperature, measure
-from examples.study_parts.methods import NONE
+from examples.study_parts.names import NONE
 from examples.study_parts.plan import Run
 from examples.study_parts.work import do_run
 from tests.study.tiny import make_images

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import math
 import multiprocessing
+import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.study_parts.processes import spread
+from examples.processes import spread
 
 _LONG = 300.0  # seconds: no test lasts as long
 
@@ -30,6 +32,17 @@ def _fail_or_wait(seconds: float) -> float:
 def test_every_task_is_done_once(processes: int) -> None:
     found = list(spread(math.sqrt, [4.0, 9.0, 16.0, 25.0], processes, _prepare))
     assert sorted(found) == [2, 3, 4, 5]
+
+
+def _handler(task: int) -> object:
+    return signal.getsignal(signal.SIGINT)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows processes do not inherit it")
+def test_other_processes_ignore_interrupts_which_are_the_first_ones_to_answer() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert list(spread(_handler, [1, 2, 3], 2, _prepare)) == [signal.SIG_IGN] * 3
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_task_that_fails_ends_the_others() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice, takewhile
 from typing import TypeVar
+
+from examples.command_line import children_ignore_interrupts
 
 Task = TypeVar("Task")
 Found = TypeVar("Found")
@@ -53,7 +54,8 @@ def _do_in(
     pool: ProcessPoolExecutor, work: Callable[[Task], Found], tasks: Iterator[Task], processes: int
 ) -> Iterator[Found]:
     """Give a pool no more tasks than it has processes at any time."""
-    pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(tasks, processes)}
+    with children_ignore_interrupts():  # the first tasks start all processes
+        pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(tasks, processes)}
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
         pending |= {pool.submit(work, task) for task in islice(tasks, len(done))}
@@ -61,7 +63,6 @@ def _do_in(
 
 
 def _prepare_worker(prepare: Callable[[], None]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 

@@ -1,0 +1,72 @@
+"""What is asked for, and which of it is at hand.
+
+Nothing heavy is imported here: a study without its data ends at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from examples.command_line import CommandError, install_command
+from examples.study_parts.names import AUTHORS_CUTS, FASHION_FILES, METHOD_NAMES, TUNED
+from examples.study_parts.plan import REAL_SIZE, SETTINGS, Wish
+from examples.study_parts.recipes import RECIPES
+
+
+def find_missing(options: argparse.Namespace) -> dict[str, str]:
+    """Return the parts and methods that cannot be done, each with what it needs."""
+    methods = options.methods or METHOD_NAMES
+    needs = {part: missing_data(part, options.fashion) for part in options.parts}
+    needs |= {method: missing_code(method) for method in methods}
+    if TUNED in methods and not all(RECIPES[part].tuned for part in options.parts):
+        needs[TUNED] = "rates in recipes.py (--tune)"
+    return {name: need for name, need in needs.items() if need}
+
+
+def choose(options: argparse.Namespace, missing: Mapping[str, str]) -> Wish:
+    """Return what is asked for and at hand.
+
+    Args:
+        options: What is asked for.
+        missing: The parts and methods that are not at hand, each with what it needs.
+
+    Raises:
+        CommandError: If nothing is left.
+    """
+    settings = tuple(
+        setting
+        for setting in (*SETTINGS, REAL_SIZE)
+        if setting.part in options.parts and setting.part not in missing
+        if options.labels is None or setting.labels in options.labels
+    )
+    methods = [method for method in options.methods or METHOD_NAMES if method not in missing]
+    if not settings or not methods:
+        asked = options.methods if settings else options.parts
+        needs = [f'"{name}" needs {missing[name]}' for name in asked if name in missing]
+        raise CommandError(f"Nothing can be done: {'; '.join(needs)}.")
+    return Wish(settings, methods, options.budgets, options.seeds, options.network)
+
+
+def left_out(options: argparse.Namespace, missing: Collection[str]) -> list[str]:
+    """Return what was asked for but missing; of the methods, those that were named."""
+    return [name for name in missing if name in options.parts or name in (options.methods or ())]
+
+
+def missing_data(part: str, folder: Path) -> str | None:
+    """Return what a part needs and is not there, or None."""
+    if part == "cells":
+        return None if find_spec("elpv_dataset") else f"the package elpv-dataset: {install_command('cells')}"
+    are_there = [(folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in FASHION_FILES]
+    if part == "digits" or all(are_there):
+        return None
+    return f"Fashion-MNIST's four IDX files in {folder} (--fashion names another folder)"
+
+
+def missing_code(name: str) -> str | None:
+    """Return what a method needs and is not there, or None."""
+    if name != AUTHORS_CUTS or find_spec("gco"):
+        return None
+    return f"the package gco-wrapper, for Python below 3.12: {install_command('pygco')}"
