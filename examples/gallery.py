@@ -1,4 +1,4 @@
-"""What Co-Mixup does to photographs: its steps one by one, and what each hyper-parameter changes, as figures.
+"""What Co-Mixup does to photographs: beside MixUp and CutMix, step by step, and by each hyper-parameter, as figures.
 
 Run `python -m examples.gallery` (extra `gallery`), or add `--folder`. Six photographs that ship with scikit-image and
 scikit-learn are mixed as one group by the saliency of a network trained on ImageNet, whose weights ship in a package:
@@ -23,7 +23,7 @@ from examples.gallery_parts.steps import draw_overview, draw_steps
 from examples.gallery_parts.strips import SWEEPS, draw_strip
 
 _FOLDER = Path(__file__).with_name("gallery")
-_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
+_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 1.1 MB, and the cells' lines stay sharp
 _PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
 
 
