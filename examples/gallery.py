@@ -1,4 +1,4 @@
-"""What Co-Mixup does to photographs: its steps one by one, and what each hyper-parameter changes, as figures.
+"""What Co-Mixup does to photographs: beside MixUp and CutMix, step by step, and by each hyper-parameter, as figures.
 
 Run `python -m examples.gallery` (extra `gallery`), or add `--folder`. Six photographs that ship with scikit-image and
 scikit-learn are mixed as one group by the saliency of a network trained on ImageNet, whose weights ship in a package:

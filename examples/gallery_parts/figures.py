@@ -12,11 +12,11 @@ from PIL import Image
 from rich.console import Console
 
 from examples.gallery_parts.group import CALM, Group, make_group, mix
+from examples.gallery_parts.hero import DARK, LIGHT, draw_hero
 from examples.gallery_parts.steps import draw_overview, draw_steps
 from examples.gallery_parts.strips import SWEEPS, draw_strip
 
-_DOTS_PER_INCH = 100
-_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 700 kB, and the cells' lines stay sharp
+_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 1.1 MB, and the cells' lines stay sharp
 _PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
 
 
@@ -44,6 +44,8 @@ def draw_all(group: Group, folder: Path, console: Console) -> None:
     mixed = mix(group, **CALM)
     save(draw_overview(group, mixed), folder / "overview.png", console)
     save(draw_steps(group, mixed), folder / "steps.webp", console)
+    for name, theme in (("hero-light", LIGHT), ("hero-dark", DARK)):
+        save(draw_hero(group, theme), folder / f"{name}.webp", console)
     for sweep in SWEEPS:
         save(draw_strip(group, sweep), folder / f"{sweep.name}.webp", console)
 
@@ -51,7 +53,7 @@ def draw_all(group: Group, folder: Path, console: Console) -> None:
 def save(figure: Figure, path: Path, console: Console) -> None:
     """Write a figure in few bytes, by its name a PNG with a palette or a WebP."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=_DOTS_PER_INCH)
+    figure.savefig(drawn, dpi="figure")
     image = Image.open(drawn).convert("RGB")
     if path.suffix == ".png":
         palette = image.quantize(_PALETTE)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -16,6 +17,8 @@ GREY = "0.3"
 # The saliency of a few pixels is far above all others: colours end at this quantile. Heuristic.
 _BRIGHTEST = 0.995
 _LEAST_NAMED_SHARE = 0.2  # narrower parts of a bar have no room for a number
+# Of the Web Content Accessibility Guidelines: of red, green and blue, and the light that a screen reflects.
+_LUMINANCE_WEIGHTS, _FLARE = (0.2126, 0.7152, 0.0722), 0.05
 
 
 def add_panel(figure: Figure, left: float, top: float, width: float, height: float | None = None) -> Axes:
@@ -44,10 +47,27 @@ def draw_shares(axis: Axes, shares: Sequence[float], colours: Sequence[str]) -> 
     for share, colour in zip(shares, colours, strict=True):
         axis.barh(0, share, left=start, height=1, color=colour)
         if share >= _LEAST_NAMED_SHARE:
-            axis.text(start + share / 2, 0, f"{share:.0%}", ha="center", va="center", color="white", fontsize=7)
+            axis.text(start + share / 2, 0, f"{share:.0%}", ha="center", va="center", color=text_on(colour), fontsize=7)
         start += share
     axis.set(xlim=(0, 1), ylim=(-0.5, 0.5))
     axis.set_axis_off()
+
+
+def text_on(colour: str) -> str:
+    """Return black or white, whichever is easier to read on a colour."""
+    return max(("black", "white"), key=lambda text: contrast(text, colour))
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colours, from 1 to 21, as the Web Content Accessibility Guidelines define it."""
+    darker, lighter = sorted(_luminance(to_rgb(colour)) for colour in (first, second))
+    return (lighter + _FLARE) / (darker + _FLARE)
+
+
+def _luminance(colour: tuple[float, float, float]) -> float:
+    """Return the relative luminance of an sRGB colour, from 0 to 1."""
+    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in colour]
+    return sum(weight * level for weight, level in zip(_LUMINANCE_WEIGHTS, linear, strict=True))
 
 
 def draw_use(axis: Axes, use: Sequence[float], colours: Sequence[str], prior: Sequence[float]) -> None:
