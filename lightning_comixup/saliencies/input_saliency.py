@@ -21,7 +21,7 @@ class InputSaliency(ABC):
 
         Args:
             module: Not used.
-            inputs: (B, C, *spatial), floating.
+            inputs: (B, C, *spatial), floating-point.
             targets: Not used.
 
         Returns:
@@ -29,7 +29,7 @@ class InputSaliency(ABC):
             finite spoils its own map alone.
 
         Raises:
-            TypeError: If the inputs are not a dense floating tensor.
+            TypeError: If the inputs are not a dense floating-point tensor.
             ValueError: If they are not (B, C, *spatial).
         """
         check_inputs(inputs)

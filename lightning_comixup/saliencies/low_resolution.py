@@ -46,7 +46,7 @@ class LowResolution:
 
         Args:
             module: Maps inputs of several sizes to logits.
-            inputs: (B, C, *spatial), floating.
+            inputs: (B, C, *spatial), floating-point.
             targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
 
         Returns:

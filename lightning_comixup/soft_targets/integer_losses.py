@@ -28,7 +28,7 @@ def losses_by_class(loss_fn: PerSampleLoss, logits: Tensor, targets: Tensor, ign
         (B,), float32 or wider.
 
     Raises:
-        TypeError: If `loss_fn` does not return a floating tensor.
+        TypeError: If `loss_fn` does not return a floating-point tensor.
         ValueError: If it does not return one loss per sample.
     """
     if targets.ndim == 2:
@@ -57,7 +57,7 @@ def _call(loss_fn: PerSampleLoss, logits: Tensor, targets: Tensor) -> Tensor:
     remedy = 'Set reduction="none" in it.'
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
         found = losses.dtype if isinstance(losses, Tensor) else type(losses).__name__
-        raise TypeError(f"loss_fn must return a floating tensor of one loss per sample, found {found}. {remedy}")
+        raise TypeError(f"loss_fn must return a floating-point tensor of one loss per sample, found {found}. {remedy}")
     if losses.shape != targets.shape:
         raise ValueError(
             f"loss_fn must return one loss per sample, {tuple(targets.shape)}, found shape {tuple(losses.shape)}. "

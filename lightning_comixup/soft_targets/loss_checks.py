@@ -26,10 +26,10 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def check_logits(logits: Tensor) -> None:
-    """Check that logits are floating (B, K) with at least two classes.
+    """Check that logits are floating-point (B, K) with at least two classes.
 
     Raises:
-        TypeError: If they are not a floating tensor.
+        TypeError: If they are not a floating-point tensor.
         ValueError: If they have a different shape.
     """
     _check_outputs(logits)
@@ -116,7 +116,7 @@ def check_own_loss(
     """Check a call with a loss of the user's, whose first argument need not be logits.
 
     Raises:
-        TypeError: If `loss_fn` is not a function, outputs not a floating tensor or targets not a tensor.
+        TypeError: If `loss_fn` is not a function, outputs not a floating-point tensor or targets not a tensor.
         ValueError: If options of the package's losses are given as well, or shapes or devices do not fit.
     """
     advice = "Leave it None for the loss kinds; of a class, such as a focal loss, make an instance."
@@ -132,7 +132,7 @@ def check_own_loss(
     if len(targets) != len(outputs):
         raise ValueError(
             f"targets must have one row per row of the logits, found {tuple(targets.shape)} for "
-            f"{tuple(outputs.shape)}. Give those of the same batch."
+            f"{tuple(outputs.shape)}. Pass targets of the same batch."
         )
     check_device("targets", targets, outputs, "logits")
 
@@ -176,4 +176,4 @@ def _check_outputs(logits: Tensor) -> None:
     if logits.ndim != 2:
         raise ValueError(f"logits must be a tensor (B, K), found shape {tuple(logits.shape)}. {remedy}")
     if not logits.is_floating_point():
-        raise TypeError(f"logits must be floating, found {logits.dtype}: no gradient would pass. {remedy}")
+        raise TypeError(f"logits must be floating-point, found {logits.dtype}: no gradient would pass. {remedy}")

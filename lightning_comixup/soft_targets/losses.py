@@ -65,7 +65,7 @@ def soft_target_loss(
         reduction: "mean" or "sum" over the batch, or "none": (B,).
 
     Raises:
-        TypeError: If logits are not a floating tensor, targets not a tensor, or an option has the wrong type.
+        TypeError: If logits are not a floating-point tensor, targets not a tensor, or an option has the wrong type.
         ValueError: If shapes, dtypes or devices do not fit, an integer is not a class or an option is out of its range.
     """
     check_reduction(reduction)

@@ -55,8 +55,8 @@ def _rows(part: Tensor, given: int | None, known: int | None, ignored: int | Non
     labels = flatten_labels(part)
     if labels.ndim != 1:
         raise TypeError(
-            f"{name} must be floating, bool, or integer labels (B,), found shape {tuple(part.shape)} of {part.dtype}: "
-            "a mean of integers is not a class. Convert quantities by `.float()`, flags by `.bool()`."
+            f"{name} must be floating-point, bool, or integer labels (B,), found shape {tuple(part.shape)} of "
+            f"{part.dtype}: a mean of integers is not a class. Convert quantities by `.float()`, flags by `.bool()`."
         )
     classes = known if given is None else given
     if classes is None:

@@ -46,9 +46,9 @@ class BatchKeys(NamedTuple):
 def find_keys(batch: Any, config: MixingConfig) -> BatchKeys:
     """Return the keys of inputs and targets: those of the configuration, and what it leaves None found.
 
-    A list or tuple has them at 0 and 1 if these fit. Otherwise shape and dtype decide: the inputs are the floating
+    A list or tuple has them at 0 and 1 if these fit. Otherwise shape and dtype decide: the inputs are the floating-point
     tensor with a spatial dimension, the targets the tensor (B,), (B, 1) or (B, K) with as many rows. Where several
-    fit, the usual names decide, then integers come before floating numbers.
+    fit, the usual names decide, then integers come before floating-point numbers.
 
     Raises:
         ValueError: If no part fits, or several do.
@@ -155,7 +155,7 @@ class _Search:
         missing = {"inputs": ["input_key", "target_key"], "targets": ["target_key"]}[role]
         missing = [name for name in missing if getattr(config, name) is None]
         shapes = "(B,), (B, 1) or (B, K), with a row for each input"
-        looked_for = f"floating, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
+        looked_for = f"floating-point, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
         several = " and ".join(describe_key(leaf.key) for leaf in fitting)
         reason = f"{several} can be the {role}" if fitting else f"no part can be the {role}, {looked_for}"
         advice = " For inputs without channels, (B, T) or (B, H, W), pass CoMixup(channel_dim=None)."

@@ -188,7 +188,7 @@ def _check_targets(targets: Tensor, linear: bool | None) -> None:
 
 
 def _check_averaged(name: str, part: Tensor) -> None:
-    """Check that a tensor can be averaged: dense, of any dtype but the floating ones of 8 bits."""
+    """Check that a tensor can be averaged: dense, of any dtype but the floating-point ones of 8 bits."""
     check_dense(name, part)
     if part.is_floating_point() and not is_mixable(part.dtype):
         raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")

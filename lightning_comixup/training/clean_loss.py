@@ -35,7 +35,7 @@ class FoundLoss(NamedTuple):
     """The clean loss, with its graph, and what it has shown."""
 
     loss: Tensor
-    logits: Tensor | None  # the module's output, detached, if it is a floating (B, K)
+    logits: Tensor | None  # the module's output, detached, if it is a floating-point (B, K)
     target_kinds: tuple[TargetKind, ...]
 
 

@@ -44,7 +44,7 @@ class CleanPass(NamedTuple):
     saliency: Tensor | None  # (B, *spatial); None if it was not asked for
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
-    logits: Tensor | None  # the module's output, if it is a floating (B, K); None if it is not known
+    logits: Tensor | None  # the module's output, if it is a floating-point (B, K); None if it is not known
     targets: Tensor  # of the inputs that it saw: the batch's own, or those of its mixed groups
     target_kinds: tuple[TargetKind, ...]  # of the targets, and of each part of `also_average`
 

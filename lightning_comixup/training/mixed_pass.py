@@ -149,7 +149,7 @@ def _routed_metrics(
 
 @contextmanager
 def _keeping_problem_types(module: pl.LightningModule) -> Iterator[None]:
-    """Undo, after an error, what models of transformers write into their configuration about floating labels."""
+    """Undo, after an error, what models of transformers write into their configuration about floating-point labels."""
     found: list[Any] = [getattr(part, "config", None) for part in module.modules()]
     configs = [config for config in found if hasattr(config, "problem_type")]
     earlier = [config.problem_type for config in configs]

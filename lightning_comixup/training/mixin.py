@@ -40,7 +40,7 @@ class CoMixupMixin:
         """Return the loss for mixed and for clean batches alike; use it in training, validation and test steps.
 
         Args:
-            logits: (B, K), any floating dtype; with a `loss_fn` (B, D), such as embeddings for a margin loss.
+            logits: (B, K), any floating-point dtype; with a `loss_fn` (B, D), such as embeddings for a margin loss.
             targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
             kind: "ce": cross-entropy; "bce": the authors' loss on CIFAR and Tiny-ImageNet, the binary cross-entropy of
                 the softmax averaged over batch and classes. None: `comixup_loss_kind`.
@@ -61,7 +61,7 @@ class CoMixupMixin:
             A scalar, or (B,) with `reduction="none"`; float32 or wider.
 
         Raises:
-            TypeError: If logits are not a floating tensor, targets not a tensor, or an option has the wrong type.
+            TypeError: If logits are not a floating-point tensor, targets not a tensor, or an option has the wrong type.
             ValueError: If shapes, dtypes or devices do not fit, an integer is not a class (on a GPU with PyTorch's
                 own error), or an option is out of its range.
         """
@@ -92,7 +92,7 @@ class CoMixupMixin:
             it).
 
         Raises:
-            TypeError: See `comixup_loss`; also if the module's output is not a floating tensor.
+            TypeError: See `comixup_loss`; also if the module's output is not a floating-point tensor.
             ValueError: See `comixup_loss`.
         """
         return clean_loss(self(inputs), targets, self.comixup_loss_kind)

@@ -14,7 +14,7 @@ from lightning_comixup.training.config import MixingConfig
 from lightning_comixup.training.derived_tensors import DerivedTensors
 from lightning_comixup.training.loss_watch import BINARY_LOSSES, CLASS_LOSSES, LossWatch
 
-# Losses whose floating targets are rows of class probabilities, or several labels at once.
+# Losses whose floating-point targets are rows of class probabilities, or several labels at once.
 _OF_LABELS = (*CLASS_LOSSES, *BINARY_LOSSES, "soft_margin_loss", "multilabel_soft_margin_loss")
 
 # What is asked of a tensor whose values do not matter, as `batch["image"].shape`.

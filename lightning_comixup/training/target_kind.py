@@ -49,7 +49,7 @@ def find_target_kinds(
 
 
 def _kind_of_averaged(part: Tensor, calls: Sequence[LossCall], num_classes: int | None) -> TargetKind:
-    """Decide what a part of `also_average` is: floating numbers and flags are averaged as they are."""
+    """Decide what a part of `also_average` is: floating-point numbers and flags are averaged as they are."""
     if part.is_floating_point() or part.dtype == torch.bool:
         return TargetKind(part.is_floating_point(), None)
     return find_target_kind(part, calls, num_classes, None, "the number of classes in also_average")
@@ -79,7 +79,7 @@ def find_target_kind(
     if targets.is_floating_point() and targets.ndim == 1 and any(call.function in CLASS_LOSSES for call in calls):
         raise ValueError(
             f"Class labels must be integers in the batch, found {targets.dtype}, which the step casts: mixed targets "
-            "are floating rows, so that the cast would cut them to 0. Convert labels in the data set, by `.long()`, "
+            "are floating-point rows, so that the cast would cut them to 0. Convert labels in the data set, by `.long()`, "
             "and leave the cast out of the step."
         )
     classes = {call.classes for call in calls if call.classes is not None}

@@ -39,7 +39,7 @@ _BY_KIND = {"cast": _AS_CAST, "comparison": _AS_THRESHOLD}
 _AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
 # For targets that are numbers, whatever the misuse.
 _AS_NUMBERS = (
-    "take a loss of floating targets or a threshold such as `targets > 0.5`, or move what needs the original targets "
+    "take a loss of floating-point targets or a threshold such as `targets > 0.5`, or move what needs the original targets "
     "to the validation step"
 )
 _REPLACEABLE = (

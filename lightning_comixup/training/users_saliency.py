@@ -33,7 +33,7 @@ def call_users_saliency(
 
     Raises:
         RuntimeError: If it leaves hooks behind.
-        TypeError: If it does not return a dense floating tensor.
+        TypeError: If it does not return a dense floating-point tensor.
         ValueError: If that has another shape or device, or the function changes the batch.
     """
     if isinstance(saliency, InputSaliency):  # which touches neither the module nor the batch

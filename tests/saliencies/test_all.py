@@ -118,7 +118,7 @@ def test_a_loop_of_ones_own_can_mix_by_it(saliency: Any) -> None:
     ("inputs", "error", "rule", "found", "remedy"),
     [
         (np.ones((2, 3, 4)), TypeError, "inputs must be a tensor", "ndarray", "Name the right part"),
-        (torch.ones(2, 3, 4).long(), TypeError, "inputs must be floating", "torch.int64", "`.float()`"),
+        (torch.ones(2, 3, 4).long(), TypeError, "inputs must be floating-point", "torch.int64", "`.float()`"),
         (torch.ones(2, 3), ValueError, "inputs must be (B, C, *spatial)", "shape (2, 3)", "`unsqueeze(1)`"),
     ],
 )
