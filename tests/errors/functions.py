@@ -209,8 +209,8 @@ GROUP = [
 ] + _rows(
     "optimize_masks",
     ("initial_labeling", _ZEROS * 1.0, TypeError, "must contain input indices", "dtype float64", "Give each cell"),
-    ("initial_labeling", _ZEROS + 3, ValueError, "must hold indices of the 3 inputs", "3 to 3", "Give each cell"),
-    ("initial_labeling", _ZEROS - 1, ValueError, "must hold indices of the 3 inputs", "-1 to -1", "Give each cell"),
+    ("initial_labeling", _ZEROS + 3, ValueError, "must contain indices of the 3 inputs", "3 to 3", "Give each cell"),
+    ("initial_labeling", _ZEROS - 1, ValueError, "must contain indices of the 3 inputs", "-1 to -1", "Give each cell"),
     ("initial_labeling", _ZEROS[:, 0], ValueError, "must be (M, *grid) for a grid", "shape (3, 2)", "Give each cell"),
     ("initial_labeling", _ZEROS[:0], ValueError, "must be (M, *grid) for a grid", "shape (0, 2, 2)", "Give each cell"),
     ("initial_labeling", "0", TypeError, f"initial_labeling {_NUMBERS}", "str of dtype", "Convert it"),
@@ -224,7 +224,7 @@ _SHARES = "masks must be shares of the inputs that sum to 1"
 MASKS = _rows(
     "energy",
     ("masks", None, TypeError, f"masks {_NUMBERS}", "NoneType", "Convert it"),
-    ("masks", np.ones((1, 2, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(1, 2, 2, 2) and (3, 2, 2)", "Give"),
+    ("masks", np.ones((1, 2, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(1, 2, 2, 2) and (3, 2, 2)", "Pass"),
     ("masks", np.ones((0, 3, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(0, 3, 2, 2)", "Pass the masks"),
     ("masks", np.ones((1, 3, 2, 2)), ValueError, _SHARES, "values from 1 and sums from 3 to 3", "Divide them"),
     ("masks", np.full((1, 3, 2, 2), np.nan), ValueError, _SHARES, "values from nan", "Divide them"),

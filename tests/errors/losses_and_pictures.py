@@ -74,7 +74,9 @@ LOSSES = [
     _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy),
     _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy, targets=_L),
     _loss(TypeError, "must return a floating-point tensor", "NoneType", '"none"', loss_fn=lambda logits, targets: None),
-    _loss(TypeError, "must return a floating-point tensor", "int64", '"none"', loss_fn=lambda logits, targets: targets),
+    _loss(
+        TypeError, "must return a floating-point tensor", "torch.int64", '"none"', loss_fn=lambda _, targets: targets
+    ),
     _loss(TypeError, _LOGITS, "NoneType", "Pass the logits alone", logits=None, loss_fn=_EACH),
     _loss(ValueError, "targets must have one row per row", "(2,) for (4, 4)", "batch.", targets=_Y[:2], loss_fn=_EACH),
     _loss(ValueError, "must be on the device of the logits", "cpu", "Move it", logits=_L.to("meta"), loss_fn=_EACH),
