@@ -1,4 +1,4 @@
-"""Losses that take integer targets only, on soft targets: focal losses, margin losses and the like."""
+"""Applying losses that accept only integer targets (focal losses, margin losses and the like) to soft targets."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PerSampleLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def losses_by_class(loss_fn: PerSampleLoss, logits: Tensor, targets: Tensor, ignore_index: int | None) -> Tensor:
-    """Return each sample's loss, averaged over the classes of its target by their shares.
+    """Return each sample's loss, averaged over the classes of its target and weighted by their shares.
 
-    `loss_fn` is called once, on all pairs of a sample and a class of which it has a share; on integer targets without
-    `ignore_index` as it is. It sees no ignored samples: some losses draw on the whole batch. Finding the pairs waits
-    for the device.
+    `loss_fn` is called once, on all pairs of a sample and a class that has a share in its target. Integer targets
+    without `ignore_index` are passed on directly. Ignored samples are left out, because some losses depend on the whole
+    batch. Finding the pairs waits for the device.
 
     Args:
         loss_fn: Maps n rows of logits and n integers to n losses.
         logits: (B, D).
         targets: (B,) integer or (B, K) class probabilities.
-        ignore_index: Integer target of samples whose loss is 0; rows of zeros have none in any case.
+        ignore_index: Integer target of samples whose loss is 0. The loss of a row of zeros is always 0.
 
     Returns:
         (B,), float32 or wider.
@@ -45,7 +45,7 @@ def _sum_by_sample(
     loss_fn: PerSampleLoss, logits: Tensor, samples: Tensor, classes: Tensor, shares: Tensor | None
 ) -> Tensor:
     chosen = logits[samples]
-    # Many losses fail or are NaN for no sample at all; the sum is empty too, and keeps the graph.
+    # Many losses fail or return NaN for an empty batch. An empty sum of logits takes their place and keeps the graph.
     losses = _call(loss_fn, chosen, classes) if len(samples) > 0 else widen(chosen.sum(1))
     if shares is not None:
         losses = losses * shares.to(losses.dtype)

@@ -93,7 +93,7 @@ BATCH = _rows(
         "NaN, infinity or sums that overflow in 4 of 4 maps",
         '="skip")',
     ),
-    ("num_classes", None, ValueError, "num_classes must be given for integer targets", "None", "Pass num_classes=K;"),
+    ("num_classes", None, ValueError, "num_classes must be given for integer targets", "None", "Pass num_classes=K."),
     (
         "num_classes",
         0,

@@ -55,12 +55,12 @@ LOSSES = [
     _loss(ValueError, "reduction must be one of", "'avg'", "per sample.", reduction="avg", kind="bce"),
     _loss(TypeError, "class_weights must be a tensor (K,)", "list", _WEIGHTS, class_weights=[1.0] * 4),
     _loss(ValueError, "class_weights must be (K,) = (4,)", "(3,)", _WEIGHTS, class_weights=torch.ones(3)),
-    _loss(ValueError, "must lie in [0, 4)", "-100 to 0", "by ignore_index.", targets=-100 * (_Y > 0).long()),
+    _loss(ValueError, "must lie in [0, 4)", "-100 to 0", "with ignore_index", targets=-100 * (_Y > 0).long()),
     _loss(
-        ValueError, "must lie in [0, 4)", "-100 to 0", "by ignore_index.", targets=-100 * (_Y > 0).long(), kind="bce"
+        ValueError, "must lie in [0, 4)", "-100 to 0", "with ignore_index", targets=-100 * (_Y > 0).long(), kind="bce"
     ),
-    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "by ignore_index.", targets=-_Y, ignore_index=-3),
-    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "by ignore_index.", targets=-_Y, ignore_index=-3, kind="bce"),
+    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "with ignore_index", targets=-_Y, ignore_index=-3),
+    _loss(ValueError, "must lie in [0, 4)", "-2 to 0", "with ignore_index", targets=-_Y, ignore_index=-3, kind="bce"),
     _loss(TypeError, "ignore_index must be an integer", "'-100'", "ignore nothing.", ignore_index="-100"),
     _loss(TypeError, "ignore_index must be an integer", "True", "ignore nothing.", ignore_index=True),
     _loss(ValueError, "ignore_index must be an integer that fits", str(2**63), "often -100.", ignore_index=2**63),
@@ -68,9 +68,9 @@ LOSSES = [
         TypeError, "loss_fn must be a function of (logits, integer targets)", "'focal'", "instance.", loss_fn="focal"
     ),
     _loss(TypeError, "loss_fn must be a function", "<class", "make an instance.", loss_fn=nn.CrossEntropyLoss),
-    _loss(ValueError, _ALONE, "kind as well", "Let loss_fn", loss_fn=_EACH, kind="ce"),
-    _loss(ValueError, _ALONE, "label_smoothing as well", "Let loss_fn", loss_fn=_EACH, label_smoothing=0.1),
-    _loss(ValueError, _ALONE, "class_weights as well", "Let loss_fn", loss_fn=_EACH, class_weights=torch.ones(4)),
+    _loss(ValueError, _ALONE, "kind as well", "Apply smoothing", loss_fn=_EACH, kind="ce"),
+    _loss(ValueError, _ALONE, "label_smoothing as well", "Apply smoothing", loss_fn=_EACH, label_smoothing=0.1),
+    _loss(ValueError, _ALONE, "class_weights as well", "Apply smoothing", loss_fn=_EACH, class_weights=torch.ones(4)),
     _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy),
     _loss(ValueError, "must return one loss per sample", "shape ()", '"none"', loss_fn=F.cross_entropy, targets=_L),
     _loss(TypeError, "must return a floating-point tensor", "NoneType", '"none"', loss_fn=lambda logits, targets: None),
@@ -141,7 +141,7 @@ def _plot(error: type[Exception], rule: str, found: str, remedy: str, **changes:
 PICTURES = [
     _plot(TypeError, "inputs must be a tensor", "ndarray", "Name the right part", inputs=np.zeros((4, 3, 8, 8))),
     _plot(ValueError, _IMAGES, "(4, 3, 4, 4) and (4, 3, 8, 8)", "that were mixed.", inputs=torch.zeros(4, 3, 4, 4)),
-    _plot(TypeError, "mixed must be a MixedBatch", "tuple", "what comixup_batch returns", mixed=tuple(_MIXED)),
+    _plot(TypeError, "mixed must be a MixedBatch", "tuple", "the result of comixup_batch", mixed=tuple(_MIXED)),
     _plot(ValueError, "mixed.masks must cover the 4", "0", "comixup_batch", mixed=_MIXED._replace(masks=())),
     _plot(TypeError, "targets must be a tensor", "list", "Name the right part", targets=[0, 1, 2, 3]),
     _plot(ValueError, "targets must have one row per input", "shape (2,)", "same batch", targets=_Y[:2]),
