@@ -86,7 +86,7 @@ def _module(
     return Run([_X, targets], settings, error, rule, found, remedy, module)
 
 
-_PART, _UNCLEAR = "must name a part of the batch", "must be given where a batch does not show its"
+_PART, _UNCLEAR = "must name a part of the batch", "must be given if the"
 _KEYS, _KEY = "Pass CoMixup(input_key=..., target_key=...)", "Pass CoMixup(target_key=...)"
 _IMAGE, _LABEL = "float32 (8, 1, 8, 8)", "int64 (8,)"
 _RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor (B, K)"
@@ -182,7 +182,7 @@ RUNS = {
     ),
     "also_mix: too few": _other("also_mix", _X[:5], ValueError, f"also_mix {_ROWS}", "shape (5, 1, 8, 8) for 8", _SAME),
     "also_mix: signals": _other(
-        "also_mix", _MAPS, ValueError, "must have one entry per", "(4, 4) for also_mix", "same number."
+        "also_mix", _MAPS, ValueError, "must have one entry per", "(4, 4) for also_mix", "equally many dimensions."
     ),
     "also_mix: small": _other(
         "also_mix", _X[..., :2], ValueError, "must not exceed the spatial size of also_mix", "(4, 4) cells", "Lower"
@@ -201,7 +201,7 @@ RUNS = {
         "`.to_dense()`",
     ),
     "also_average: 8 bits": _other(
-        "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must be of 16 bits", "torch.float8_e5m2", "`.float()`"
+        "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must have 16 bits", "torch.float8_e5m2", "`.float()`"
     ),
     "also_average: rows of integers": _other(
         "also_average",
@@ -209,7 +209,7 @@ RUNS = {
         TypeError,
         "z in also_average must be floating-point, bool, or integer labels (B,)",
         "shape (8, 3) of torch.int64",
-        "Convert quantities by `.float()`",
+        "Convert quantities with `.float()`",
     ),
     "also_average: too large": _other(
         "also_average",
