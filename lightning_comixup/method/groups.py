@@ -34,7 +34,7 @@ class Groups(NamedTuple):
         pieces = [part[rows] for rows in self.mixed_slices()]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    def spread(self, rows: Tensor) -> Tensor:
+    def scatter(self, rows: Tensor) -> Tensor:
         """Return rows of the mixed groups as rows of the whole batch, with 0 for the other groups."""
         if self.are_all_mixed():
             return rows

@@ -50,7 +50,7 @@ WEIGHTS: Final = 7
 # Rows of `uses`, with c_j the counts of output j.
 COUNT: Final = 0  # c_j: cells from each input
 LOAD: Final = 1  # A c_j: the output's contribution to the load that the others see
-PAYS: Final = 2  # Aᵀ c_j: its penalty per cell of an input that the others use, once these exceed the capacity
+PENALTY: Final = 2  # Aᵀ c_j: its penalty per cell of an input that the others use, once these exceed the capacity
 EXTRA: Final = 3  # the amount that resolving duplicates adds to the price of a cell
 
 # Rows of `inputs`.
@@ -58,7 +58,7 @@ TOTAL: Final = 0  # Σ_j c_j
 TOTAL_LOAD: Final = 1  # Σ_j A c_j
 LOWEST: Final = 2  # the lowest cost over the cells
 HIGHEST: Final = 3  # the highest
-PAID: Final = 4  # the diversity term, split by input
+TERM: Final = 4  # the diversity term, split by input
 ROOM: Final = 5  # how many cells others may use before a penalty starts; `local_search` sets this row and all below
 UNIT: Final = 6
 MORE: Final = 7

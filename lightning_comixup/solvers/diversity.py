@@ -23,7 +23,7 @@ def add_cells(output: int, label: int, cells: float, matrices: Floats, uses: Flo
         load = cells * matrices[at.TRANSPOSED, label, other]
         uses[at.LOAD, output, other] += load
         inputs[at.TOTAL_LOAD, other] += load
-        uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
+        uses[at.PENALTY, output, other] += cells * matrices[at.A, label, other]
 
 
 @kernel
@@ -32,7 +32,7 @@ def count_output(output: int, matrices: Floats, labels: Integers, uses: Floats, 
     for label in range(inputs.shape[1]):
         inputs[at.TOTAL, label] -= uses[at.COUNT, output, label]
         inputs[at.TOTAL_LOAD, label] -= uses[at.LOAD, output, label]
-        for row in (at.COUNT, at.LOAD, at.PAYS):
+        for row in (at.COUNT, at.LOAD, at.PENALTY):
             uses[row, output, label] = 0.0
     for side in range(2):
         for cell in range(labels.shape[2]):
@@ -42,7 +42,7 @@ def count_output(output: int, matrices: Floats, labels: Integers, uses: Floats, 
         if cells > 0.0:
             for other in range(inputs.shape[1]):
                 uses[at.LOAD, output, other] += cells * matrices[at.TRANSPOSED, label, other]
-                uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
+                uses[at.PENALTY, output, other] += cells * matrices[at.A, label, other]
     for label in range(inputs.shape[1]):
         inputs[at.TOTAL, label] += uses[at.COUNT, output, label]
         inputs[at.TOTAL_LOAD, label] += uses[at.LOAD, output, label]
@@ -53,18 +53,18 @@ def diversity_energy(weights: Floats, uses: Floats, inputs: Floats) -> float:
     """Return γ Σ_j ⟨φ(p_j), c_j⟩."""
     soft, capacity = weights[at.SOFT] > 0.0, weights[at.CAPACITY]
     for label in range(inputs.shape[1]):
-        inputs[at.PAID, label] = 0.0
+        inputs[at.TERM, label] = 0.0
     # The sum is kept separately for each input, so that vector instructions cannot change its order.
     for output in range(uses.shape[1]):
         for label in range(inputs.shape[1]):
             count = uses[at.COUNT, output, label]
             over = inputs[at.TOTAL_LOAD, label] - uses[at.LOAD, output, label] - capacity
-            cost = count * over if soft else uses[at.PAYS, output, label] * (inputs[at.TOTAL, label] - count)
-            inputs[at.PAID, label] += cost if over > 0.0 else 0.0
-    paid = 0.0
+            cost = count * over if soft else uses[at.PENALTY, output, label] * (inputs[at.TOTAL, label] - count)
+            inputs[at.TERM, label] += cost if over > 0.0 else 0.0
+    term = 0.0
     for label in range(inputs.shape[1]):
-        paid += inputs[at.PAID, label]
-    return weights[at.DIVERSITY] * paid
+        term += inputs[at.TERM, label]
+    return weights[at.DIVERSITY] * term
 
 
 @kernel

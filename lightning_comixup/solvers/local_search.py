@@ -39,7 +39,7 @@ def _set_room(matrices: Floats, weights: Floats, inputs: Floats) -> None:
 
 
 @small
-def _pay(count: float, others: float, label: int, soft: bool, inputs: Floats) -> float:
+def _penalty(count: float, others: float, label: int, soft: bool, inputs: Floats) -> float:
     """Return roughly the penalty for `count` cells of an input of which the other outputs use `others` cells."""
     over = others - inputs[at.ROOM, label]
     paid = count * inputs[at.UNIT, label] * (over if soft else others)
@@ -59,10 +59,10 @@ def _price_totals(weights: Floats, uses: Floats, inputs: Floats) -> None:
         for label in range(inputs.shape[1]):
             count = uses[at.COUNT, output, label]
             others = inputs[at.TOTAL, label] - count
-            now = _pay(count, others, label, soft, inputs)
-            inputs[at.MORE, label] += _pay(count, others + 1.0, label, soft, inputs) - now
-            inputs[at.LESS, label] += _pay(count, others - 1.0, label, soft, inputs) - now
-            inputs[at.HALF_LESS, label] += _pay(count, others - 0.5, label, soft, inputs) - now
+            now = _penalty(count, others, label, soft, inputs)
+            inputs[at.MORE, label] += _penalty(count, others + 1.0, label, soft, inputs) - now
+            inputs[at.LESS, label] += _penalty(count, others - 1.0, label, soft, inputs) - now
+            inputs[at.HALF_LESS, label] += _penalty(count, others - 0.5, label, soft, inputs) - now
 
 
 @kernel
@@ -76,16 +76,16 @@ def _price_moves(output: int, weights: Floats, uses: Floats, inputs: Floats, pri
     for label in range(inputs.shape[1]):
         count, extra = uses[at.COUNT, output, label], uses[at.EXTRA, output, label]
         others = inputs[at.TOTAL, label] - count
-        take = _pay(count + 1.0, others, label, soft, inputs) - _pay(count, others + 1.0, label, soft, inputs)
-        give = _pay(count - 1.0, others, label, soft, inputs) - _pay(count, others - 1.0, label, soft, inputs)
-        half = _pay(count - 0.5, others, label, soft, inputs) - _pay(count, others - 0.5, label, soft, inputs)
+        take = _penalty(count + 1.0, others, label, soft, inputs) - _penalty(count, others + 1.0, label, soft, inputs)
+        give = _penalty(count - 1.0, others, label, soft, inputs) - _penalty(count, others - 1.0, label, soft, inputs)
+        half = _penalty(count - 0.5, others, label, soft, inputs) - _penalty(count, others - 0.5, label, soft, inputs)
         prices[at.PRICE, label] = inputs[at.MORE, label] + take + extra
         inputs[at.GIVE, label] = inputs[at.LESS, label] + give - extra
         inputs[at.GIVE_HALF, label] = inputs[at.HALF_LESS, label] + half - 0.5 * extra
 
 
 @small
-def _price_held(
+def _price_current_label(
     output: int, cell: int, cost: Floats, neighbours: Integers, weights: Floats, labels: Integers, inputs: Floats
 ) -> tuple[float, float]:
     """Return the cost of a cell's current label, and the most that any other input could save along the cell's edges.
@@ -104,11 +104,11 @@ def _price_held(
                 matches += (one == second) + (other == second)
     half = 0.5 * weights[at.SMOOTHNESS]
     if first == second:
-        held = cost[cell, first] - inputs[at.GIVE, first] - half * matches
+        current = cost[cell, first] - inputs[at.GIVE, first] - half * matches
     else:
         given = inputs[at.GIVE_HALF, first] + inputs[at.GIVE_HALF, second]
-        held = 0.5 * (cost[cell, first] + cost[cell, second] - half * (matches + edges)) - given
-    return held - _LEAST_GAIN, half * (2 * edges - matches)
+        current = 0.5 * (cost[cell, first] + cost[cell, second] - half * (matches + edges)) - given
+    return current - _LEAST_GAIN, half * (2 * edges - matches)
 
 
 @small
@@ -124,7 +124,7 @@ def _cheapest_cost(cell: int, opened: int, cost: Floats, prices: Floats, lists: 
 def _find_move(
     output: int,
     cell: int,
-    held: float,
+    current: float,
     opened: int,
     cost: Floats,
     neighbours: Integers,
@@ -135,7 +135,7 @@ def _find_move(
 ) -> int:
     """Return the input that would lower the energy most at this cell; -1 if none would."""
     first, second = labels[0, output, cell], labels[1, output, cell]
-    lowest, found = held, -1
+    lowest, found = current, -1
     save_edges(output, cell, neighbours, weights, labels, prices)
     for place in range(opened):
         label = lists[at.OPEN, place]
@@ -163,7 +163,7 @@ def _cell_energy(
 
 
 @kernel
-def _hold(
+def _set_cell(
     output: int, cell: int, first: int, second: int, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats
 ) -> None:
     """Give a cell two inputs, or the same one twice, and update the counts."""
@@ -192,15 +192,15 @@ def _move_cells(
     _price_moves(output, weights, uses, inputs, prices)
     opened, moved = list_open_inputs(neighbours, weights, inputs, prices, lists), 0
     for cell in range(labels.shape[2]):
-        held, most_saved = _price_held(output, cell, cost, neighbours, weights, labels, inputs)
-        if _cheapest_cost(cell, opened, cost, prices, lists) - most_saved >= held:
+        current, most_saved = _price_current_label(output, cell, cost, neighbours, weights, labels, inputs)
+        if _cheapest_cost(cell, opened, cost, prices, lists) - most_saved >= current:
             continue
-        label = _find_move(output, cell, held, opened, cost, neighbours, weights, labels, prices, lists)
+        label = _find_move(output, cell, current, opened, cost, neighbours, weights, labels, prices, lists)
         if label < 0:
             continue
         first, second = labels[0, output, cell], labels[1, output, cell]
         before = _cell_energy(output, cell, cost, neighbours, weights, labels, uses) + energy
-        _hold(output, cell, label, label, matrices, labels, uses, inputs)
+        _set_cell(output, cell, label, label, matrices, labels, uses, inputs)
         reached = diversity_energy(weights, uses, inputs)
         if _cell_energy(output, cell, cost, neighbours, weights, labels, uses) + reached < before - _LEAST_GAIN:
             energy, moved = reached, moved + 1
@@ -208,7 +208,7 @@ def _move_cells(
             _price_moves(output, weights, uses, inputs, prices)
             opened = list_open_inputs(neighbours, weights, inputs, prices, lists)
         else:
-            _hold(output, cell, first, second, matrices, labels, uses, inputs)
+            _set_cell(output, cell, first, second, matrices, labels, uses, inputs)
     return energy, moved
 
 

@@ -86,8 +86,8 @@ def check_reached(trainer: pl.Trainer, parameters: Sequence[nn.Parameter], gradi
     Raises:
         RuntimeError: If it reaches none of them.
     """
-    held = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
-    found = [gradient for p, gradient in zip(parameters, gradients, strict=True) if id(p) in held]
+    optimized = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+    found = [gradient for p, gradient in zip(parameters, gradients, strict=True) if id(p) in optimized]
     if found and all(gradient is None for gradient in found):
         raise RuntimeError(
             f"The clean loss must reach the parameters, found all of their {len(found)} gradients missing. "

@@ -60,7 +60,7 @@ class ImageLogger:
         if trainer.is_global_zero:
             inputs = channels_first(step.clean.parts.inputs, step.channel_dim)
             targets = flatten_labels(step.clean.parts.targets)
-            saliency = None if step.saliency is None else step.groups.spread(step.saliency)
+            saliency = None if step.saliency is None else step.groups.scatter(step.saliency)
             figure = plot_mixed_batch(inputs, step.mixed_batch(), targets=targets, saliency=saliency)
             self._write(trainer, figure, batches)
 
