@@ -1,4 +1,4 @@
-"""Co-Mixup as functions: of a batch in plain PyTorch, and of a group in NumPy; no Trainer needed."""
+"""Co-Mixup as functions, for a batch in plain PyTorch and for a group in NumPy. No Trainer is needed."""
 
 from __future__ import annotations
 
@@ -61,21 +61,21 @@ def comixup_batch(
     (torch.Size([6, 3, 8, 8]), torch.Size([6, 3]), (6, 6, 4, 4))
 
     Args:
-        inputs: (B, C, *spatial), floating, with one or more spatial dimensions; they are not changed.
-        targets: (B,) or (B, 1) integer, or (B, K) floating rows that sum to 1 (one-hot or soft).
-        saliency: (B, *spatial), not negative, finite; see `compute_saliency`.
-        num_classes: K; needed for integer targets.
-        generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
+        inputs: (B, C, *spatial), floating-point, with one or more spatial dimensions. They are left unchanged.
+        targets: (B,) or (B, 1) integer, or (B, K) floating-point rows that sum to 1 (one-hot or soft).
+        saliency: (B, *spatial), non-negative and finite; see `compute_saliency`.
+        num_classes: The number of classes K, required for integer targets.
+        generator: The source of random numbers: a generator, a seed or None, see `GeneratorLike`.
         **hyperparameters: As for `CoMixup`.
 
     Returns:
-        The mixed batch, without a graph. A single sample comes back unmixed. NaN in the inputs stays NaN.
+        The mixed batch, detached from the graph. A single sample is returned unmixed. NaN in the inputs stays NaN.
 
     Raises:
-        TypeError: If inputs or saliency are not floating tensors, targets not a tensor, `generator` or a
+        TypeError: If inputs or saliency are not floating-point tensors, targets are not a tensor, `generator` or a
             hyper-parameter has the wrong type, or the name of a hyper-parameter is unknown.
         ValueError: If shapes or devices do not fit, targets are neither classes nor class probabilities, the saliency
-            is negative or not finite, or a value is out of its range.
+            is negative or not finite, or a value is out of range.
     """
     parameters = make_hyperparameters(hyperparameters)
     targets = flatten_labels(targets)
@@ -98,17 +98,18 @@ def optimize_masks(
 ) -> NDArray[np.float32]:
     """Find the mixing masks of one group of inputs: minimise `energy` over masks with values 0, ½ and 1.
 
-    Starting from a labeling, the outputs are solved in turn with the others fixed, the diversity term replaced by its
-    modular bound (algorithm 1 of the paper). The solver "descent" adds a local search on the energy itself.
+    Starting from a labeling, the outputs are solved in turn. Each time, the other outputs stay fixed and the modular
+    bound replaces the diversity term (algorithm 1 of the paper). The solver "descent" adds a local search on the energy
+    itself.
 
     Args:
         unary: (N, *grid) data cost, without the prior.
         compatibility: (N, N) compatibility matrix A.
-        prior: (N,) the Dirichlet draw; None: drawn.
-        initial_labeling: (M, *grid) input indices, the only start ("descent" may shift it by a cell or two and start
-            again). None: `restarts` starts are drawn, with M = N.
-        generator: Draws the random numbers; a generator, a seed or None, see `GeneratorLike`.
-        **hyperparameters: As for `CoMixup`, `solver` among them; those of earlier steps, such as `grid_size`, have no
+        prior: (N,) the Dirichlet draw. If None, it is drawn here.
+        initial_labeling: (M, *grid) input indices, the only start (though "descent" may shift it by one cell and start
+            again). If None, `restarts` starts are drawn, with M = N.
+        generator: The source of random numbers: a generator, a seed or None, see `GeneratorLike`.
+        **hyperparameters: As for `CoMixup`, including `solver`. Those of earlier steps, such as `grid_size`, have no
             effect.
 
     Returns:
@@ -116,8 +117,8 @@ def optimize_masks(
 
     Raises:
         ValueError: If shapes do not fit, values are not finite or so large that energies overflow, the prior is
-            negative, or an index, the seed or a hyper-parameter is out of its range.
-        TypeError: If something is not an array of real numbers, the labeling is not integer, or the generator or a
+            negative, or an index, the seed or a hyper-parameter is out of range.
+        TypeError: If an array does not consist of real numbers, the labeling is not integer, or the generator or a
             hyper-parameter has the wrong type or name.
         ImportError: If the solver's backend is not installed.
     """

@@ -1,4 +1,4 @@
-"""Every hyper-parameter of the method, its default and its check, written once."""
+"""The hyper-parameters of the method, each defined once with its default and its check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GridSize = int | tuple[int, ...] | Literal["random"]
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """The hyper-parameters of the method, described in `CoMixup`; the defaults are the authors' for CIFAR."""
+    """The hyper-parameters of the method, described in `CoMixup`. The defaults are the authors' for CIFAR."""
 
     alpha: float = 2.0
     grid_size: GridSize = 4
@@ -36,13 +36,13 @@ class Hyperparameters:
     solver: Solver = "descent"
 
     def __post_init__(self) -> None:
-        """Check every value; convert NumPy's numbers, whose arithmetic has their own width, to plain ones.
+        """Check every value, and convert NumPy scalars, whose arithmetic depends on their dtype, to Python numbers.
 
         Raises:
-            ValueError: If a value is out of its range.
+            ValueError: If a value is out of range.
             TypeError: If a value has the wrong type.
         """
-        if isinstance(self.grid_size, list):  # YAML and JSON make lists of tuples
+        if isinstance(self.grid_size, list):  # YAML and JSON turn tuples into lists
             object.__setattr__(self, "grid_size", tuple(self.grid_size))
         for name in ("partition_size", "compatibility_window", "compatibility_stride", "sweeps", "restarts"):
             check_count(name, getattr(self, name), advice=_ADVICE[name])
@@ -75,13 +75,13 @@ _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 
 
 def make_hyperparameters(values: dict[str, Any]) -> Hyperparameters:
-    """Build the hyper-parameters from keyword arguments; the same arguments are checked only once.
+    """Build the hyper-parameters from keyword arguments. The same arguments are checked only once.
 
     Raises:
         TypeError: If a name is unknown, or a value has the wrong type.
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
-    # Lists cannot be cached, nor can errors; the second call raises those without the traceback of the first.
+    # Neither lists nor errors can be cached. The second call raises an error without the traceback of the first.
     with suppress(TypeError):
         return _build_cached(**values)
     return _build(**values)
@@ -92,11 +92,11 @@ def _build(**values: Any) -> Hyperparameters:
     for name in values:
         if name not in names:
             raise TypeError(
-                f"Hyper-parameters must be among {', '.join(names)}, found {name!r}. Use one of these names; a seed is "
-                "given as `generator`, and what only the callback has as an argument of CoMixup."
+                f"Hyper-parameters must be among {', '.join(names)}, found {name!r}. Use one of these names. Pass a "
+                "seed as `generator`, and the options of the callback to CoMixup itself."
             )
     return Hyperparameters(**values)
 
 
-# Keyed by type as well: 1 and True are equal, but True is not a count.
+# The cache distinguishes types: 1 and True are equal, but True is not a count.
 _build_cached = lru_cache(maxsize=64, typed=True)(_build)

@@ -1,8 +1,8 @@
 """From saliency to mixing indices: groups, unary, prior, compatibility, labeling.
 
-One small tensor goes to the host: the pooled saliency, a number per cell of each input, the place of its peak, and the
-numbers of a deferred check. One tensor comes back: two labels per cell of each output, and the inputs of which it is
-made with their shares. Nothing else waits for the device.
+One small tensor goes to the host: the pooled saliency (a number per cell of each input), the position of each input's
+peak, and the numbers of a deferred check. One tensor comes back: two labels per cell of each output, and the inputs
+that each output consists of, with their shares. Nothing else waits for the device.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class LabelingReport(NamedTuple):
 
     Attributes:
         energy: Mean over the groups that are mixed.
-        over_capacity_share: Share of the outputs that use an input which the other outputs of their group use beyond
-            the threshold τ: the price of these cells is more than their saliency. 0 nearly always.
+        over_capacity_share: Share of the outputs with an input that the other outputs of their group use beyond the
+            threshold τ, so that its cells cost more than their saliency is worth. Nearly always 0.
         inputs_per_output: Mean number of inputs in a mixed sample.
     """
 
@@ -49,17 +49,17 @@ class LabelingReport(NamedTuple):
 
 
 class SaliencySummary(NamedTuple):
-    """The saliency of a batch as the labeling uses it, on the host."""
+    """The saliency of a batch in the form that the labeling uses, on the host."""
 
     pooled: NDArray[np.float64]  # (B, *grid) means over the cells
     peaks: NDArray[np.int64]  # (B, d)
 
 
 class BatchPlan(NamedTuple):
-    """The mixing indices of a batch, the labelings that they come from and a report."""
+    """The mixing indices of a batch, the labelings they come from, and a report."""
 
     indices: MixingIndices
-    labelings: tuple[Labeling, ...]  # one per group, with as many outputs as inputs; no energy where nothing is mixed
+    labelings: tuple[Labeling, ...]  # one per group, with as many outputs as inputs; energy NaN if the group is unmixed
     report: LabelingReport
 
     def masks(self) -> tuple[NDArray[np.float32], ...]:
@@ -75,21 +75,21 @@ def plan_batch(
     check: DeferredCheck | None = None,
     groups: Groups | None = None,
 ) -> BatchPlan:
-    """Decide which inputs each cell of each output is made of.
+    """Decide which inputs each cell of each output comes from.
 
     Args:
-        saliency: (S, *spatial), floating, not negative; its scale does not matter. Of the S inputs in the groups that
-            are mixed.
+        saliency: (S, *spatial), floating-point and non-negative, for the S inputs in the groups to mix. Its scale does
+            not matter.
         parameters: The hyper-parameters.
         draws: Draws the grid if it is random, then the prior and the starts of each group.
-        grid: Use this grid instead of `parameters.grid_size`.
+        grid: The grid to use instead of `parameters.grid_size`.
         check: A check of the targets, on the saliency's device.
-        groups: The groups of the batch, at least one of them mixed. Outputs of the others are their own inputs. None:
-            all are mixed.
+        groups: The groups of the batch, of which at least one is mixed. The outputs of an unmixed group are its inputs.
+            If None, all groups are mixed.
 
     Raises:
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
-        ValueError: If it is negative or the grid does not fit; and the error of `check`.
+        ValueError: If the saliency is negative or the grid does not fit. `check` may also raise its own error.
     """
     grid = grid or resolve_grid(parameters.grid_size, tuple(saliency.shape[1:]), lambda: draws)
     summary = summarize_saliency(saliency.detach(), grid, parameters, check)
@@ -105,7 +105,7 @@ def plan_batch(
 
 
 def _with_unmixed(solved: Sequence[Labeling], groups: Groups, grid: tuple[int, ...]) -> tuple[Labeling, ...]:
-    """Return the labelings of all groups; in one that is left as it is each output is its own input."""
+    """Return the labelings of all groups. In an unmixed group each output is its own input."""
     if groups.are_all_mixed():
         return tuple(solved)
     mixed = dict(zip(groups.mixed, solved, strict=True))
@@ -121,13 +121,13 @@ def _unmixed(size: int, grid: tuple[int, ...]) -> Labeling:
 def summarize_saliency(
     saliency: Tensor, grid: tuple[int, ...], parameters: Hyperparameters, check: DeferredCheck | None = None
 ) -> SaliencySummary:
-    """Return on the host the saliency pooled to the grid and its peaks, copied as one tensor.
+    """Copy the saliency pooled to the grid, and its peaks, to the host as one tensor.
 
-    The same copy brings the outcome of `check`, whose error comes first.
+    The numbers of `check` come with the same copy, and its error takes precedence.
 
     Raises:
         NonFiniteSaliencyError: If the saliency has NaN or infinite entries.
-        ValueError: If it is negative; and the error of `check`.
+        ValueError: If the saliency is negative. `check` may also raise its own error.
     """
     wide = widen(saliency)
     pooled = pool_to_grid(wide, grid)
@@ -156,13 +156,13 @@ def build_problems(summary: SaliencySummary, parameters: Hyperparameters, draws:
     """Build the problem of each group.
 
     Args:
-        summary: Of the whole batch.
+        summary: The saliency of the whole batch.
         parameters: The hyper-parameters.
         draws: Draws the prior and the starts of each group, one group after the other.
     """
     unary, grid = compute_unary(summary.pooled), summary.pooled.shape[1:]
     size = min(parameters.partition_size, len(unary))
-    # The groups of equal size together, and a smaller last one.
+    # All groups of equal size are handled together, and a smaller last group by itself.
     equal = len(unary) // size * size
     peaks = [summary.peaks[:equal].reshape(-1, size, len(grid)), summary.peaks[None, equal:]]
     weight = parameters.compatibility_weight
@@ -184,7 +184,7 @@ def _stack_labels(labelings: tuple[Labeling, ...], grid: tuple[int, ...]) -> NDA
 
 
 def _count_labels(labels: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Return how often each output has each of the (at most `width`) inputs of its group as a label: (B, width)."""
+    """Return how often each of the (at most `width`) inputs of its group is a label of each output: (B, width)."""
     outputs = labels.shape[1]
     flat = labels.reshape(2, outputs, -1) + width * np.arange(outputs)[:, None]
     return np.bincount(flat.ravel(), minlength=outputs * width).reshape(outputs, width)
@@ -195,14 +195,14 @@ def _send_indices(
 ) -> MixingIndices:
     """Send labels, and the inputs of each output with their shares, to the device.
 
-    `labels` then are inputs of the batch, no longer of the group.
+    This changes `labels` in place, from indices within the group to indices within the batch.
     """
     batch, width = counts.shape
     start = np.arange(batch) // partition_size * partition_size
-    # As many inputs as the output with the most has, by use. Other outputs are padded with inputs that they do not use,
-    # in a smaller last group also with those of other groups, so that no input comes twice.
+    # Every row has as many inputs as the output with the most, starting with the most used. Other outputs are padded
+    # with inputs that they do not use. In a smaller last group these may come from other groups, so that none repeats.
     most = int((counts > 0).sum(1).max())
-    # Count and input as one number each: sorting these takes half as long as finding the order of the counts.
+    # Each count and its input are packed into one number. Sorting these takes half as long as an argsort of the counts.
     negated, used = np.divmod(np.sort(np.arange(width) - width * counts, axis=1)[:, :most], width)
     shares = (-negated).astype(np.float32) / np.float32(2 * labels[0, 0].size)
     labels += start.reshape(-1, *(1,) * (labels.ndim - 2))
@@ -212,7 +212,7 @@ def _send_indices(
 
 
 def _make_report(labelings: Sequence[Labeling], counts: NDArray[np.int64]) -> LabelingReport:
-    """Summarise the labelings of the groups that are mixed, and how often their outputs have each input as a label."""
+    """Summarise the labelings of the mixed groups, given how often each input is a label of each of their outputs."""
     return LabelingReport(
         energy=sum(labeling.energy for labeling in labelings) / len(labelings),
         over_capacity_share=sum(labeling.over_capacity for labeling in labelings) / len(counts),

@@ -1,14 +1,14 @@
-"""Where the channels of inputs are: views with the channels first, and back.
+"""The position of the channels: views with the channels first, and back.
 
-All mixing is done on (B, C, *spatial). Inputs of other layouts are seen through views, so that nothing is copied and
-the result has the memory layout of the inputs.
+All mixing is done on (B, C, *spatial). Inputs of other layouts are accessed through views, so that nothing is copied
+and the result has the memory layout of the inputs.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-# Images have at most this many channels, but hardly ever as few pixels along a side. Heuristic.
+# Images have at most this many channels, and hardly ever so few pixels along a side. Heuristic.
 _FEW_CHANNELS = 4
 
 
@@ -17,7 +17,7 @@ def channels_first(tensor: Tensor, channel_dim: int | None) -> Tensor:
 
     Args:
         tensor: Inputs with their channels at `channel_dim`.
-        channel_dim: The dimension of the channels; None: there is none, and the view has one channel.
+        channel_dim: The dimension of the channels. If None, the inputs have no channels, and the view has one.
     """
     if channel_dim == 1:
         return tensor
@@ -50,15 +50,15 @@ def check_channels(inputs: Tensor, channel_dim: int | None, name: str = "inputs"
 
 
 def layout_of(channel_dim: int | None) -> str:
-    """Return the layout that inputs have, in words of a message."""
+    """Describe the layout of inputs for a message."""
     layouts = {1: "(B, C, *spatial)", -1: "(B, *spatial, C)", None: "(B, *spatial)"}
     return layouts.get(channel_dim, f"(B, ...) with channels at dimension {channel_dim}")
 
 
 def channel_advice(shape: tuple[int, ...], channel_dim: int | None) -> str:
-    """Return what to do about inputs whose shape suggests channels elsewhere, or "" if it does not.
+    """Return advice for inputs whose shape suggests that their channels are elsewhere, or "" if it does not.
 
-    Only the default, 1, is doubted: any other value was chosen.
+    Only the default, 1, is questioned, since the user chose any other value.
     """
     if channel_dim != 1:
         return ""

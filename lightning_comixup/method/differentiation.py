@@ -1,4 +1,4 @@
-"""Differentiating a loss with respect to a module's inputs; `compute_saliency` and the clean pass share it."""
+"""Differentiating a loss with respect to a module's inputs, for both `compute_saliency` and the clean pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def differentiable_copy(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Return a leaf that shares the inputs' memory, and a copy of it for the module.
 
-    The leaf gets the gradient. The module may change the copy in place, which autograd forbids for leaves.
+    The gradient arrives at the leaf. The module may change the copy in place, which autograd forbids for leaves.
     """
     leaf = inputs.detach().requires_grad_()
     with torch.enable_grad():
@@ -21,10 +21,10 @@ def differentiable_copy(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def eval_mode(module: nn.Module) -> Iterator[None]:
-    """Switch every submodule to eval mode and afterwards back to its own mode.
+    """Switch every submodule to eval mode, then back to its own mode on exit.
 
-    `module.train()` afterwards would unfreeze a BatchNorm that the user keeps in eval mode. Recurrent layers keep
-    their mode: cuDNN has no backward for them in eval mode.
+    A plain `module.train()` on exit would unfreeze a BatchNorm that the user keeps in eval mode. Recurrent layers keep
+    their mode, since cuDNN has no backward for them in eval mode.
     """
     modes = [(part, part.training) for part in module.modules()]
     try:
@@ -63,7 +63,7 @@ def require_gradient(gradient: Tensor | None) -> Tensor:
         raise ValueError(
             "The loss must depend on the inputs for their saliency to exist, found no gradient at them: the module "
             "detaches its input, or runs its forward without grad. Remove the detach(), or override "
-            "`comixup_clean_loss` to differentiate with respect to the tensor it is given. For features that are "
-            "frozen without grad, pass CoMixup(saliency=...), a function of your own."
+            "`comixup_clean_loss` to differentiate with respect to the tensor it receives. If frozen features are "
+            "computed without grad, pass your own function as CoMixup(saliency=...)."
         )
     return gradient

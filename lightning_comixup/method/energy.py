@@ -1,13 +1,13 @@
-"""The energy of a labeling: the one objective that is minimised, reported and tested.
+"""The energy of a labeling: the objective that the solvers minimise, report and are tested against.
 
     E(z) =  Σ_j Σ_s ⟨unary_s, z_js⟩  +  β/2 Σ_j Σ_(s,t) ‖z_js - z_jt‖²  +  γ Σ_j ⟨φ(p_j), c_j⟩
 
-with z the masks, c_j = Σ_s z_js the counts of output j, p_j = Σ_{k≠j} c_k those of the others, the edges (s, t) of the
-grid, β and γ divided by the number of cells S, τ multiplied by it, and
+Here z are the masks, c_j = Σ_s z_js the counts of output j, p_j = Σ_{k≠j} c_k those of the other outputs, and (s, t)
+the edges of the grid. β and γ are divided by the number of cells S, τ is multiplied by it, and φ is
 
     hard: φ(p) = A (1[A p > τ] ⊙ p)        soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
 
-The authors' code computes this hard φ (`mask * A @ p` binds as `(mask * A) @ p`), and their results come from it; the
+The authors' code computes this hard φ (`mask * A @ p` binds as `(mask * A) @ p`), and their results come from it. The
 paper writes 1[A p > τ] ⊙ (A p).
 """
 
@@ -32,9 +32,9 @@ Floating = TypeVar("Floating", bound=np.floating[Any])
 
 # Keeps the logarithm finite where the draw underflows (the authors' value).
 LEAST_PRIOR = 1e-8
-# Loads that equal the threshold but for rounding do not exceed it: they are sums of products with A.
+# A load that equals the threshold up to rounding must not count as above it: loads are sums of products with A.
 _ROUNDING = 1e-9
-# How far from 1 the shares of a cell may sum: rounding of half precision.
+# How far the sum of a cell's shares may be from 1: half precision rounds.
 _SUM_TOLERANCE = 1e-2
 
 
@@ -49,10 +49,10 @@ def energy(
     """Return the energy of mixing masks (equation 4 of the paper, with the authors' thresholding).
 
     Args:
-        masks: (M, N, *grid) mixing masks: the share of each input in each cell.
+        masks: (M, N, *grid) mixing masks, the share of each input in each cell.
         unary: (N, *grid) data cost, without the prior.
         compatibility: (N, N) compatibility matrix A.
-        prior: (N,) the Dirichlet draw a; None leaves the prior's term out.
+        prior: (N,) the Dirichlet draw a. If None, the energy has no prior term.
         **hyperparameters: As for `CoMixup`.
 
     Returns:
@@ -60,8 +60,8 @@ def energy(
 
     Raises:
         ValueError: If shapes do not fit, values are not finite, masks are not shares, the prior is negative, or a
-            hyper-parameter is out of its range.
-        TypeError: If something is not an array of real numbers, or a hyper-parameter has the wrong type or name.
+            hyper-parameter is out of range.
+        TypeError: If an array does not consist of real numbers, or a hyper-parameter has the wrong type or name.
     """
     parameters = make_hyperparameters(hyperparameters)
     cost = as_numbers("unary", unary).astype(np.float64)
@@ -102,11 +102,11 @@ def compute_unary(pooled: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the unary (section 3 of the paper): each pooled saliency map divided by its sum, negated.
 
     Args:
-        pooled: (N, *grid) saliency averaged over the cells, not negative.
+        pooled: (N, *grid) saliency averaged over the cells, non-negative.
 
     Returns:
-        (N, *grid), each map summing to -1. A map that is zero everywhere becomes uniform, where the authors' code
-        divides zero by zero: an input without saliency has no preference.
+        (N, *grid), each map summing to -1. A map that is zero everywhere becomes uniform, because an input without
+        saliency has no preference. The authors' code divides zero by zero there.
     """
     flat = pooled.reshape(pooled.shape[0], -1)
     sums = flat.sum(1, keepdims=True)
@@ -128,9 +128,9 @@ def add_prior(unary: NDArray[Floating], prior: NDArray[Floating], prior_weight: 
 
 
 def capacity(parameters: Hyperparameters, cells: int) -> float:
-    """Return the load τ·S above which an output pays a penalty.
+    """Return the load τ·S above which an output incurs a penalty.
 
-    A hard threshold is raised by a rounding error; a soft one, where the penalty does not jump, stays as it is.
+    A hard threshold is raised by a rounding error. A soft one needs no margin, since its penalty does not jump.
     """
     threshold = parameters.penalty_threshold * cells
     return threshold if parameters.thresholding == "soft" else threshold + _ROUNDING * max(threshold, cells)
@@ -151,7 +151,7 @@ def _diversity_term(
 
 
 def count_over_capacity(labeling: Labeling, problem: Problem) -> int:
-    """Return how many outputs use an input which the others use beyond the capacity."""
+    """Return the number of outputs with an input that the other outputs use beyond the capacity."""
     masks, parameters = labeling_to_masks(labeling, problem.unary.shape[0]), problem.hyperparameters
     counts = masks.reshape(*masks.shape[:2], -1).sum(2, dtype=np.float64)
     load = (counts.sum(0) - counts) @ problem.compatibility.astype(np.float64).T
@@ -161,8 +161,8 @@ def count_over_capacity(labeling: Labeling, problem: Problem) -> int:
 def _check_masks(masks: NDArray[np.float64], shape: tuple[int, ...]) -> None:
     if masks.shape[1:] != shape or len(masks) < 1:
         raise ValueError(
-            f"masks must be (M, N, *grid) with the unary's (N, *grid): found {masks.shape} and {shape}. Give those of "
-            "`optimize_masks`, or one mask per input."
+            f"masks must be (M, N, *grid) with the unary's (N, *grid): found {masks.shape} and {shape}. Pass the masks "
+            "that `optimize_masks` returns, or one mask per input."
         )
     sums = masks.sum(1)
     if not (masks.min() >= 0 and np.abs(sums - 1).max() <= _SUM_TOLERANCE):  # NaN fails as well

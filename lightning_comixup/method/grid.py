@@ -1,6 +1,6 @@
-"""The label grid: which cell a pixel belongs to, the mean over each cell, and which cells are neighbours.
+"""The label grid: the cell of each pixel, the mean over each cell, and the neighbours of each cell.
 
-Pooling and upsampling share one map from pixels to cells, `cell_of`, so that they agree cell by cell at any size.
+Pooling and upsampling share one map from pixels to cells, `cell_of`, so that they agree at any size.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def resolve_grid(
     Args:
         grid_size: See `Hyperparameters`.
         spatial: The inputs' spatial sizes.
-        make_generator: Gives the generator that draws the size if it is "random", among the powers of two up to 16
-            that fit every side.
-        advice: Ends the error message, a sentence or nothing.
+        make_generator: Makes the generator that draws the size if it is "random". The size is one of the powers of two
+            up to 16 that fit every side.
+        advice: The last sentence of the error message, or "".
 
     Raises:
         ValueError: If the grid is finer than the inputs or has a different number of dimensions.
@@ -46,15 +46,15 @@ def resolve_grid(
 
 
 def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the inputs", advice: str = "") -> None:
-    """Check that a grid fits inputs, called `name` in the error message, which `advice` ends.
+    """Check that a grid fits inputs, which the error message calls `name`; `advice` ends that message.
 
     Raises:
-        ValueError: If it is finer than the inputs or has a different number of dimensions.
+        ValueError: If the grid is finer than the inputs or has a different number of dimensions.
     """
     if len(grid) != len(spatial):
         raise ValueError(
             f"grid_size must have one entry per spatial dimension: found {grid} for {name} of spatial size {spatial}. "
-            "Give an int, or as many ints as there are dimensions, of which parts mixed together have the same number."
+            "Give an int, or one int per dimension. Parts that are mixed together must have equally many dimensions."
             f"{advice and ' ' + advice}"
         )
     if any(cells > size for cells, size in zip(grid, spatial, strict=True)):
@@ -65,7 +65,7 @@ def check_grid(grid: tuple[int, ...], spatial: tuple[int, ...], name: str = "the
 
 
 def cell_of(size: int, cells: int, device: torch.device | None = None) -> Tensor:
-    """Return the cell of every position along one axis: floor(position · cells / size), (size,) int64."""
+    """Return the cell of each position along one axis, floor(position · cells / size): (size,) int64."""
     return torch.arange(size, device=device) * cells // size
 
 
@@ -73,11 +73,11 @@ def pool_to_grid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Average maps over the cells of a grid.
 
     Args:
-        maps: (N, *spatial), floating, or with more dimensions before the spatial ones.
+        maps: (N, *spatial), floating-point, possibly with more dimensions before the spatial ones.
         grid: Cells along each spatial dimension.
 
     Returns:
-        (N, *grid), dtype and device of the maps.
+        (N, *grid), with the dtype and device of the maps.
     """
     for axis, cells in enumerate(grid, start=maps.ndim - len(grid)):
         size = maps.shape[axis]
@@ -89,12 +89,12 @@ def pool_to_grid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
 
 
 def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
-    """Average along an axis that the cells do not divide: each has `size // cells` positions, or one more.
+    """Average along an axis that the cells do not divide evenly: each has `size // cells` positions, or one more.
 
-    A matrix product would not do: `torch.set_float32_matmul_precision` lets it round to half the digits.
+    A matrix product would be unsuitable: `torch.set_float32_matmul_precision` lets it round to half the digits.
     """
     size = maps.shape[axis]
-    # The first position of each cell, which is the least p with p · cells // size = cell, and the end of the last cell.
+    # The first position of each cell (the smallest p with p · cells // size = cell), and the end of the last cell.
     bounds = (torch.arange(cells + 1, device=maps.device) * size + cells - 1) // cells
     fewest, count = size // cells, (bounds[1:] - bounds[:-1]).to(maps.dtype)
     place = bounds[:-1].unsqueeze(1) + torch.arange(fewest, device=maps.device)
@@ -107,7 +107,7 @@ def _average_uneven(maps: Tensor, axis: int, cells: int) -> Tensor:
 
 def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
     """Repeat the value of each cell over its pixels: (N, *grid) to (N, *spatial), any dtype."""
-    # The last axis first, while there is little to copy: neighbours in memory are slowest to repeat.
+    # Start with the last axis, while there is little to copy: repeating neighbours in memory is slowest.
     for axis in range(len(spatial), 0, -1):
         size, count = spatial[axis - 1], cells.shape[axis]
         if size % count == 0:
@@ -120,9 +120,9 @@ def upsample_nearest(cells: Tensor, spatial: tuple[int, ...]) -> Tensor:
 
 @lru_cache(maxsize=64)
 def neighbouring_cells(grid: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the cells beside each cell: (cells, 2 d), along each axis the one before and the one after.
+    """Return the neighbours of each cell, along each axis the one before and the one after: (cells, 2 d).
 
-    Beyond the border stands -1. Never write to the cached array.
+    A neighbour beyond the border is -1. Never write to the cached array.
     """
     index = np.arange(np.prod(grid)).reshape(grid)
     neighbours = np.full((index.size, 2 * len(grid)), -1, np.int64)

@@ -1,4 +1,4 @@
-"""The groups of a batch: inputs that are optimised together, and which of the groups are mixed."""
+"""The groups of a batch, whose inputs are optimised together, and the choice of groups to mix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Groups(NamedTuple):
 
     batch_size: int
     partition_size: int
-    mixed: tuple[int, ...]  # the groups that are mixed, in order; the others are left as they are
+    mixed: tuple[int, ...]  # the groups that are mixed, in order; the others stay unchanged
 
     def mixed_slices(self) -> list[slice]:
         """Return the rows of each group that is mixed."""
@@ -24,18 +24,18 @@ class Groups(NamedTuple):
         return [groups[index] for index in self.mixed]
 
     def are_all_mixed(self) -> bool:
-        """Whether no group is left as it is."""
+        """Whether every group is mixed."""
         return len(self.mixed) == count_groups(self.batch_size, self.partition_size)
 
     def take(self, part: Tensor) -> Tensor:
-        """Return the rows (B, ...) of the groups that are mixed: slices of neighbours, so that no index travels."""
+        """Return the rows (B, ...) of the mixed groups, by slicing, so that no index is copied to the device."""
         if self.are_all_mixed():
             return part
         pieces = [part[rows] for rows in self.mixed_slices()]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
-    def spread(self, rows: Tensor) -> Tensor:
-        """Return what belongs to the rows of the groups that are mixed as rows of the whole batch, 0 for the others."""
+    def scatter(self, rows: Tensor) -> Tensor:
+        """Return rows of the mixed groups as rows of the whole batch, with 0 for the other groups."""
         if self.are_all_mixed():
             return rows
         whole = rows.new_zeros(self.batch_size, *rows.shape[1:])
@@ -45,7 +45,7 @@ class Groups(NamedTuple):
         return whole
 
     def take_array(self, part: NDArray[Any]) -> NDArray[Any]:
-        """Return these rows of an array, of a class of its own as well: a masked one keeps its mask."""
+        """Return the rows of the mixed groups of an array. Subclasses are kept: a masked array keeps its mask."""
         return part if self.are_all_mixed() else part[np.r_[tuple(self.mixed_slices())]]
 
 
@@ -67,16 +67,16 @@ def all_groups(batch_size: int, partition_size: int) -> Groups:
 def draw_groups(
     batch_size: int, partition_size: int, share: float, make_draws: Callable[[], np.random.Generator]
 ) -> Groups:
-    """Draw which groups of a batch are mixed: each with the same probability, `share`.
+    """Draw the groups of a batch that are mixed, each with the same probability, `share`.
 
-    Their number is the share of all of them, rounded up or down by chance, so that it hardly varies from batch to
+    Their number is this share of all groups, randomly rounded up or down, so that it hardly varies from batch to
     batch: 2 or 3 of 5 for a share of 0.5.
 
     Args:
         batch_size: Number of inputs B.
         partition_size: Size of a group.
-        share: Above 0, at most 1; 1 draws nothing.
-        make_draws: Makes what draws the number, and which.
+        share: Above 0 and at most 1. With 1 nothing is drawn.
+        make_draws: Makes the generator that draws the number of groups and the groups themselves.
     """
     if share == 1:
         return all_groups(batch_size, partition_size)

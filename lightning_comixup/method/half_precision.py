@@ -1,7 +1,7 @@
 """The saliency in float16, where the small gradients of a confident network would vanish.
 
 The gradient at the logits is scaled to a size that float16 represents well, and the saliency is divided by the same
-scale in float32. Scales are powers of two, so that neither rounds.
+scale in float32. Scales are powers of two, so that neither operation rounds.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from lightning_comixup.method.differentiation import require_gradient
 from lightning_comixup.soft_targets.losses import soft_target_loss
 from lightning_comixup.validation import widen
 
-# The scaled gradient's largest value at the logits is from this power of two to twice it: layers may lessen it by 2**18
-# until digits get lost, and enlarge it by 2**11 until it overflows. Heuristic; a loss scaler starts far higher.
+# The scaled gradient's largest value at the logits lies between two to this power and twice that: layers may shrink it
+# by 2**18 before digits get lost, and enlarge it by 2**11 before it overflows. Heuristic; a loss scaler starts far
+# higher.
 _EXPONENT = 4
-# The smallest number above 0 in float16: the least that a gradient measured there counts as.
+# The smallest number above 0 in float16, and the lower bound of a gradient measured in float16.
 _LOWEST = 2.0**-24
-# The largest power of two in float16: a scale that a loss in float16 can pass on.
+# The largest power of two in float16, and so the largest scale that a loss in float16 can have.
 _HIGHEST = 2.0**15
-# The largest scale: that of a gradient of 0 would overflow, and 0 times infinity is NaN. Heuristic.
+# The largest scale overall. The scale of a gradient of 0 would overflow, and 0 times infinity is NaN. Heuristic.
 _HIGHEST_SCALE = 2.0**100
 
 
 def computes_in_half(outputs: object, inputs: Tensor) -> bool:
-    """Whether a module's pass from inputs to outputs goes through float16, in which gradients below 2**-24 vanish."""
+    """Whether a module computes its outputs in float16, where gradients below 2**-24 vanish."""
     if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
         return False
     if torch.float16 in (outputs.dtype, inputs.dtype):
@@ -36,10 +37,10 @@ def computes_in_half(outputs: object, inputs: Tensor) -> bool:
 
 
 def scaled_class_gradient(module: nn.Module, logits: Tensor, targets: Tensor, leaf: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradient of the cross-entropy at the leaf times a scale of each sample, and the scales (B,).
+    """Return the gradient of the cross-entropy at the leaf, multiplied by one scale per sample, and the scales (B,).
 
-    The loss is differentiated in float32 down to the logits. Each sample has a scale of its own: the gradient of a
-    confident one may be millions of times smaller than another's.
+    The loss is differentiated in float32 down to the logits. Each sample has its own scale, because the gradient of a
+    confident sample may be millions of times smaller than another's.
     """
     wide = widen(logits.detach()).requires_grad_()
     (at_logits,) = torch.autograd.grad(soft_target_loss(wide, targets), [wide])
@@ -55,9 +56,10 @@ def scaled_class_gradient(module: nn.Module, logits: Tensor, targets: Tensor, le
 
 
 def scaled_gradient(loss: Tensor, logits: Tensor, leaf: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradient of a loss at the leaf times a scale, and the scale (): a loss of the user's knows no samples.
+    """Return the gradient of the user's loss at the leaf, multiplied by a scale, and the scale ().
 
-    A loss that does not depend on the logits, only on other outputs of the module, is not scaled.
+    The loss cannot be split into samples, so they all share one scale. A loss that depends only on other outputs of the
+    module than the logits is not scaled.
     """
     scale = torch.ones((), device=leaf.device)
     if logits.requires_grad:
@@ -76,6 +78,6 @@ def _scale(largest: Tensor) -> Tensor:
 
 
 def _mixes_samples(module: nn.Module) -> bool:
-    """Whether a sample's gradient depends on the losses of others, which then need the same scale."""
+    """Whether a sample's gradient depends on the losses of other samples, so that all need the same scale."""
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
     return any(isinstance(part, kinds) and part.running_mean is None for part in module.modules())

@@ -1,4 +1,4 @@
-"""Mixing: inputs and targets from a labeling, without a product over all pairs of outputs and inputs."""
+"""Mixing inputs and targets by a labeling, without a product over all pairs of outputs and inputs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lightning_comixup.validation import widen
 
 # Outputs are mixed in this many chunks, so that only one chunk's indices and gathered inputs are in memory. Heuristic.
 _CHUNKS = 12
-# Up to this many elements mixing everything at once is faster and small enough (4 MB in float32). Heuristic.
+# Up to this many elements, mixing everything at once is faster and small enough (4 MB in float32). Heuristic.
 _SMALL = 1 << 20
 
 
 class MixingIndices(NamedTuple):
-    """The inputs to mix: two of the batch for each cell of each output, often the same twice."""
+    """The inputs to mix: two for each cell of each output, often the same one twice."""
 
     labels: Tensor  # (2, B, *grid) int64
-    sources: Tensor  # (B, W) int64: the inputs of which each output is made, padded with others, none twice
-    shares: Tensor  # (B, W) float32: the share of each in the output, 0 for the padding; rows sum to 1
+    sources: Tensor  # (B, W) int64: the inputs that each output consists of, padded with others; none repeats
+    shares: Tensor  # (B, W) float32: the share of each source in the output, 0 for the padding; rows sum to 1
     has_halves: bool  # whether the two labels differ anywhere
 
     @property
@@ -32,17 +32,17 @@ class MixingIndices(NamedTuple):
 
 
 def mix_inputs(inputs: Tensor, indices: MixingIndices) -> Tensor:
-    """Return Σ_i mask_i · input_i with the masks upsampled by nearest neighbour.
+    """Return Σ_i mask_i · input_i, with the masks upsampled by nearest neighbour.
 
-    The authors build an (M, N, C, *spatial) product; here each pixel is gathered from its one or two inputs. A pixel of
-    a single input is that input's to the bit; a pixel of a half label is ½ a + ½ b.
+    The authors build an (M, N, C, *spatial) product. Here each pixel is gathered from its one or two inputs. A pixel
+    with a single source equals that input's pixel bit for bit. A pixel of a half label is ½ a + ½ b.
 
     Args:
-        inputs: (B, C, *spatial); left as they are.
-        indices: Of the same batch, on the same device.
+        inputs: (B, C, *spatial), left unchanged.
+        indices: The indices for the same batch, on the same device.
 
     Returns:
-        (B, C, *spatial), dtype, device and memory format of the inputs.
+        (B, C, *spatial), with the dtype, device and memory format of the inputs.
     """
     labels = indices.labels if indices.has_halves else indices.labels[:1]
     chunks = 1 if inputs.numel() <= _SMALL else _CHUNKS
@@ -64,7 +64,7 @@ def _mix(inputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _gather(inputs: Tensor, source: Tensor) -> Tensor:
-    """Take each pixel from the input that its cell names: source (b, *grid) to (b, C, *spatial)."""
+    """Take each pixel from the input of its cell: source (b, *grid) to (b, C, *spatial)."""
     spatial = inputs.shape[2:]
     if inputs.is_contiguous() and spatial[-1] % source.shape[-1] == 0:
         return _gather_runs(inputs, source)
@@ -73,7 +73,7 @@ def _gather(inputs: Tensor, source: Tensor) -> Tensor:
 
 
 def _gather_runs(inputs: Tensor, source: Tensor) -> Tensor:
-    """Take runs of neighbouring pixels of one cell, with one index for each run: several times as fast."""
+    """Take runs of neighbouring pixels of one cell, with a single index per run, which is several times as fast."""
     cells = source.shape[-1]
     run = inputs.shape[-1] // cells
     runs = inputs.numel() // len(inputs) // run
@@ -86,10 +86,11 @@ def _gather_runs(inputs: Tensor, source: Tensor) -> Tensor:
 def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
     """Return the soft targets: mixing_weights @ targets, (B, K) in float32 (or the targets' dtype if wider).
 
-    Any (B, ...) targets that may be averaged will do; rows of class probabilities give rows of class probabilities. A
+    Any (B, ...) targets that may be averaged will do. Rows of class probabilities give rows of class probabilities. A
     NaN reaches only the outputs that use its input.
 
-    A matrix product would not do: `torch.set_float32_matmul_precision` and autocast let it round to half the digits.
+    A matrix product would be unsuitable: `torch.set_float32_matmul_precision` and autocast let it round to half the
+    digits.
     """
     width = math.prod(targets.shape[1:])
     rows = widen(targets).reshape(len(targets), width)
@@ -101,9 +102,9 @@ def mix_targets(targets: Tensor, indices: MixingIndices) -> Tensor:
 
 
 def _average(rows: Tensor, sources: Tensor, shares: Tensor) -> Tensor:
-    """Average the rows (B, width) of each output's sources (b, W) by its shares (b, W): (b, width).
+    """Average the rows (B, width) of each output's sources (b, W), weighted by its shares (b, W): (b, width).
 
-    Rounding may not lead beyond the values that are averaged: losses refuse a probability of 1.0000001.
+    The result is clamped to the range of the averaged values: losses reject a probability that rounds to 1.0000001.
     """
     weights = shares.unsqueeze(-1)
     taken = rows.index_select(0, sources.flatten()).view(*sources.shape, rows.shape[1])

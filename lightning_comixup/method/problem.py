@@ -1,4 +1,4 @@
-"""The problem of one group and its solution, as the solvers see them."""
+"""The problem of one group and its solution, in the form that the solvers use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from lightning_comixup.hyperparameters import Hyperparameters
 
-# How much less a half label costs than the mean of its two inputs (the authors' value; the paper gives no reason).
+# How much less a half label costs than the mean of its two inputs (the authors' value; the paper does not explain it).
 HALF_LABEL_BONUS = 5e-4
-# The sweeps of "pygco" stop when the energy changes by less than this, relatively (the authors' value).
+# The sweeps of "pygco" stop when the relative change in energy is below this (the authors' value).
 ENERGY_TOLERANCE = 1e-6
 
-_START_REMEDY = "Give each cell of each output the index of an input, or leave it None: drawn."
+_START_REMEDY = "Give each cell of each output the index of an input, or leave it None to have it drawn."
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The problem that a solver gets: minimise `lightning_comixup.energy` over the masks of one group."""
+    """The problem for a solver: minimise `lightning_comixup.energy` over the masks of one group."""
 
     unary: NDArray[np.floating[Any]]  # (N, *grid) without the prior
     compatibility: NDArray[np.floating[Any]]  # (N, N)
@@ -30,12 +30,12 @@ class Problem:
 
 
 class Labeling(NamedTuple):
-    """The solution that a solver returns: two inputs that each cell of each output averages, often the same twice."""
+    """The solution of a solver: the two inputs that each cell of each output averages, often the same one twice."""
 
     first: NDArray[np.int32]  # (M, *grid)
     second: NDArray[np.int32]  # (M, *grid), never below `first`
     energy: float
-    over_capacity: int  # outputs that use an input which the others use beyond the capacity τ·S
+    over_capacity: int  # number of outputs with an input that the others use beyond the capacity τ·S
 
 
 def labeling_to_masks(labeling: Labeling, inputs: int) -> NDArray[np.float32]:
@@ -61,8 +61,8 @@ def check_shapes(
     shape = unary.shape
     if len(shape) < 2 or 0 in shape:
         raise ValueError(
-            f"unary must be (N, *grid) with at least one input and one cell: found shape {shape}. Give each input a "
-            "map of its costs."
+            f"unary must be (N, *grid) with at least one input and one cell: found shape {shape}. Give one map of "
+            "costs per input."
         )
     for name, array, expected in (("compatibility", compatibility, (shape[0],) * 2), ("prior", prior, shape[:1])):
         if array is not None and array.shape != expected:
@@ -73,7 +73,7 @@ def check_shapes(
     if start is None:
         return
     if start.dtype.kind not in "iu":
-        raise TypeError(f"initial_labeling must hold input indices, found dtype {start.dtype}. {_START_REMEDY}")
+        raise TypeError(f"initial_labeling must contain input indices, found dtype {start.dtype}. {_START_REMEDY}")
     if start.shape[1:] != shape[1:] or start.shape[0] < 1:
         raise ValueError(
             f"initial_labeling must be (M, *grid) for a grid of {shape[1:]}: found shape {start.shape}. {_START_REMEDY}"
@@ -90,13 +90,13 @@ def check_values(
     """
     for name, array in (("unary", unary), ("compatibility", compatibility), ("prior", prior)):
         if array is not None and not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency that it comes from.")
+            raise ValueError(f"{name} must be finite, found NaN or infinity. Check the saliency it comes from.")
     if prior is not None and prior.min() < 0:
-        raise ValueError(f"prior must not be negative, found {prior.min()}. Give a draw of a Dirichlet distribution.")
+        raise ValueError(f"prior must not be negative, found {prior.min()}. Give a draw from a Dirichlet distribution.")
     if starts is not None and (starts.min() < 0 or starts.max() >= len(unary)):
         raise ValueError(
-            f"initial_labeling must hold indices of the {len(unary)} inputs: found {starts.min()} to {starts.max()}. "
-            f"{_START_REMEDY}"
+            f"initial_labeling must contain indices of the {len(unary)} inputs: found {starts.min()} to "
+            f"{starts.max()}. {_START_REMEDY}"
         )
 
 
@@ -104,7 +104,7 @@ def as_numbers(name: str, values: object) -> NDArray[Any]:
     """Return real numbers as an array.
 
     Args:
-        name: Names them in the error message.
+        name: What the error message calls them.
         values: An array, nested lists, or a tensor on the host without a graph.
 
     Raises:
@@ -112,14 +112,14 @@ def as_numbers(name: str, values: object) -> NDArray[Any]:
     """
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths; tensors that NumPy cannot read
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of unequal lengths, or tensors that NumPy cannot read
         raise TypeError(
             f"{name} must be an array of real numbers, found {type(values).__name__} that NumPy cannot read "
-            f"({error}). Of a tensor give `.detach().cpu().numpy()`."
+            f"({error}). If it is a tensor, pass `.detach().cpu().numpy()`."
         ) from error
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > np.dtype(np.float64).itemsize:
         raise TypeError(
             f"{name} must be an array of real numbers, found {type(values).__name__} of dtype {array.dtype}. Convert "
-            "it by `numpy.asarray(..., float)`."
+            "it with `numpy.asarray(..., float)`."
         )
     return array

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# At this α the whole of a draw already goes to one input; below it NumPy 1.24 never returns.
+# At this α, one input already gets the whole draw. Below it, NumPy 1.24 never returns.
 _LEAST_ALPHA = 1e-6
 
-# The one convention for `generator` in the package. A NumPy generator is used as it is, and advances. A torch generator
-# draws one number as a seed, and advances (on a GPU this waits for it). An int from 0 is a seed: the same int gives the
-# same draws. None is fresh entropy. The global generators of NumPy and torch are never used.
+# The convention for `generator` throughout the package. A NumPy generator is used directly, and advances. A torch
+# generator draws one number as a seed, and advances (on a GPU this waits for the device). A non-negative int is a seed:
+# the same int gives the same draws. None means fresh entropy. The global generators of NumPy and torch are never used.
 GeneratorLike = np.random.Generator | torch.Generator | int | None
 
 
@@ -21,7 +21,7 @@ def as_generator(generator: GeneratorLike) -> np.random.Generator:
     """Return a NumPy generator, by the convention of `GeneratorLike`.
 
     Raises:
-        TypeError: If it is anything else.
+        TypeError: If `generator` is of any other type.
         ValueError: If it is a negative int.
     """
     if isinstance(generator, np.random.Generator):

@@ -1,4 +1,4 @@
-"""The saliency: how much the loss reacts to each position of each input."""
+"""The saliency: how strongly the loss reacts to each position of each input."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from lightning_comixup.validation import check_function, check_inputs, widen
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
-# Up to this many, adding the squares channel by channel takes half as long on the CPU as the squares of all at once,
-# which fill new memory of the inputs' size. On a GPU the number of operations counts. Heuristic.
+# Up to this many channels, adding squares channel by channel takes half as long on the CPU as squaring all at once,
+# which fills new memory of the inputs' size. On a GPU the number of operations matters more. Heuristic.
 _FEW_CHANNELS = 4
 
 
 def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn: LossFunction | None = None) -> Tensor:
     """Return the saliency of a batch: sqrt(mean over channels of (∂loss/∂input)²), section 3 of the paper.
 
-    The module runs once forwards and backwards in eval mode. Its mode, its parameters' gradients and the inputs stay as
-    they are. The pass runs under the current autocast context, if there is one. In float16 the loss is scaled and the
-    saliency divided by the scale, so that small gradients do not vanish: each sample's for cross-entropy, all alike for
-    a `loss_fn`, which then should compute in float32 itself.
+    The module runs one forward and one backward in eval mode. Its mode, its parameters' gradients and the inputs are
+    left unchanged. The pass runs under the current autocast context, if there is one. In float16 the loss is scaled and
+    the saliency divided by the scale, so that small gradients do not vanish. For cross-entropy each sample has its own
+    scale. For a `loss_fn`, which should then compute in float32 itself, all samples share one.
 
     Args:
         module: Maps inputs to logits.
-        inputs: (B, C, *spatial), floating.
-        targets: (B,) or (B, 1) integer, or (B, K) class probabilities; with a `loss_fn` any that it takes.
-        loss_fn: Maps (logits, targets) to a scalar; None: cross-entropy.
+        inputs: (B, C, *spatial), floating-point.
+        targets: (B,) or (B, 1) integer, or (B, K) class probabilities. With a `loss_fn`, whatever it accepts.
+        loss_fn: Maps (logits, targets) to a scalar. If None, the loss is the cross-entropy.
 
     Returns:
         (B, *spatial), float32 (float64 for float64 inputs), on the inputs' device.
 
     Raises:
-        TypeError: If `module` is not a module, `loss_fn` not a function, inputs not a floating tensor, or the loss not
-            a tensor.
+        TypeError: If `module` is not a module, `loss_fn` is not a function, inputs are not a floating-point tensor, or
+            the loss is not a tensor.
         ValueError: If the inputs have a different shape, the loss is not a scalar or does not depend on the inputs, or
             logits and targets do not fit the default loss.
-        RuntimeError: If it is called in inference mode, which records no gradients.
+        RuntimeError: If it is called in inference mode, which does not record gradients.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, found {module!r}. Wrap a function into one.")
     if loss_fn is not None:
-        advice = "Leave it None for cross-entropy; of a class, such as nn.NLLLoss, make an instance."
+        advice = "Leave it None for cross-entropy. If it is a class, such as nn.NLLLoss, make an instance."
         check_function("loss_fn", loss_fn, "(logits, targets)", advice=advice)
     check_inputs(inputs)
     _check_mode(inputs)
@@ -74,7 +74,7 @@ def compute_saliency(module: nn.Module, inputs: Tensor, targets: Tensor, loss_fn
 def saliency_of_gradient(gradient: Tensor) -> Tensor:
     """Return sqrt(mean over channels of gradient²): (B, C, *spatial) to (B, *spatial), in float32 or wider.
 
-    In half precision the squares of small gradients would vanish.
+    In half precision, the squares of small gradients would vanish.
     """
     wide, channels = widen(gradient), gradient.shape[1]
     if channels > _FEW_CHANNELS or not wide.is_cpu:
@@ -90,5 +90,5 @@ def _check_mode(inputs: Tensor) -> None:
     if torch.is_inference_mode_enabled() or inputs.is_inference():
         raise RuntimeError(
             "compute_saliency must be able to record gradients, found inference mode. Use "
-            "Trainer(inference_mode=False) or torch.no_grad() instead, and clone inputs that were made in it."
+            "Trainer(inference_mode=False) or torch.no_grad() instead, and clone inputs created in inference mode."
         )

@@ -1,6 +1,7 @@
-"""Copying several small tensors between host and device as one: each copy may wait, and each conversion is a kernel.
+"""Copying several small tensors between host and device as one.
 
-The bytes are copied as they are, so that numbers of any type travel together without rounding.
+Each copy may wait for the device, and each conversion launches a kernel. The raw bytes are copied, so that numbers of
+any type share one copy without rounding.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 
 def copy_to_host(parts: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """Return dense tensors of one device as arrays, in their own shapes and types; those of the host are not copied."""
+    """Return dense tensors on one device as arrays of the same shapes and types. Tensors on the host are not copied."""
     if parts[0].device.type == "cpu":
         return [part.numpy() for part in parts]
     packed = torch.cat([part.reshape(-1).view(torch.uint8) for part in parts]).cpu().numpy()
@@ -29,10 +30,10 @@ def copy_to_host(parts: Sequence[Tensor]) -> list[NDArray[Any]]:
 
 
 def copy_to_device(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[Tensor]:
-    """Return arrays as tensors on a device, in their own shapes and types; the host's own are not copied.
+    """Return arrays as tensors on a device, with the same shapes and types. On the host nothing is copied.
 
     Args:
-        arrays: Contiguous, those of wider numbers first: on the device each must begin at a multiple of its width.
+        arrays: Contiguous arrays, wider types first: on the device each must begin at a multiple of its item size.
         device: The device.
     """
     if device.type == "cpu":

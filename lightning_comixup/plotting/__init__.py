@@ -1,1 +1,1 @@
-"""Pictures of mixed batches (matplotlib, extra `plot`; imported only when a picture is made)."""
+"""Pictures of mixed batches. They need matplotlib (extra `plot`), which is imported only when a picture is drawn."""

@@ -21,11 +21,11 @@ def check_picture(
     """Check that everything to be drawn comes from one batch of signals, images or volumes.
 
     Raises:
-        TypeError: If something has the wrong type.
-        ValueError: If something does not fit the mixed batch.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument does not fit the mixed batch.
     """
     if not isinstance(mixed, MixedBatch):
-        raise TypeError(f"mixed must be a MixedBatch, found {type(mixed).__name__}. Pass what comixup_batch returns.")
+        raise TypeError(f"mixed must be a MixedBatch, found {type(mixed).__name__}. Pass the result of comixup_batch.")
     check_rows("inputs", inputs, len(mixed.inputs))
     if inputs.shape != mixed.inputs.shape or inputs.ndim not in (3, 4, 5):
         raise ValueError(
@@ -35,7 +35,7 @@ def check_picture(
     covered = sum(len(masks) for masks in mixed.masks)
     if covered != len(inputs):
         raise ValueError(
-            f"mixed.masks must cover the {len(inputs)} outputs, found {covered}. Pass what comixup_batch returns."
+            f"mixed.masks must cover the {len(inputs)} outputs, found {covered}. Pass the result of comixup_batch."
         )
     if saliency is not None:
         check_saliency(saliency, inputs)
@@ -69,5 +69,5 @@ def _check_names(class_names: object, classes: int) -> None:
 
 
 def names_classes(targets: Tensor) -> bool:
-    """Whether targets are integers (B,); others are not drawn."""
+    """Whether targets are integers (B,). Other targets are not drawn."""
     return targets.ndim == 1 and not targets.is_floating_point() and not targets.is_complex()

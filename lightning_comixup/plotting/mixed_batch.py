@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# A row shows at most this many sources, those with the largest weights.
+# A row shows at most this many sources: those with the largest weights.
 _MOST_SOURCES = 3
-# One colour for each source of a row, then one for all others (Okabe and Ito's, which the colour-blind can tell apart).
+# One colour for each source of a row, then one for all others (Okabe and Ito's palette, safe for colour blindness).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#999999")
 _COLUMN_WIDTHS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.7)  # the sources, masks, mixed, target
 _INCHES = 1.75  # the side of an image
 _NOTE = "A cell in two colours averages both sources. Each source's share of the cells is its share of the target."
-# Classes are named under the bars up to this many.
+# With at most this many classes, the bars show all of them.
 _MOST_NAMED_CLASSES = 12
 
 
@@ -37,11 +37,11 @@ class _Row(NamedTuple):
 
     output: int
     sources: list[int]  # by weight, largest first
-    masks: Floats  # (sources + 1, *grid), the last one of all other inputs
+    masks: Floats  # (sources + 1, *grid), the last one for all other inputs together
 
 
 class _Extras(NamedTuple):
-    """Further facts about the inputs."""
+    """Further information about the inputs."""
 
     saliency: Tensor | None
     classes: list[int | None]  # of each input
@@ -60,21 +60,21 @@ def plot_mixed_batch(
     """Draw mixed samples beside their sources, masks and targets.
 
     Args:
-        inputs: (B, C, H, W) the clean inputs, in any range; (B, C, L) signals are drawn as curves, of (B, C, D, H, W)
-            volumes the middle slice.
-        mixed: Their mixed batch. Only targets (B, K) are drawn.
+        inputs: (B, C, H, W) the clean inputs, with values in any range. Signals (B, C, L) are drawn as curves, volumes
+            (B, C, D, H, W) by their middle slice.
+        mixed: The mixed batch of these inputs. Its targets are drawn only if they are (B, K).
         targets: (B,) the clean integer targets, which name the sources and colour the bars.
-        saliency: (B, *spatial); drawn over the sources.
-        class_names: (K) names; None: numbers.
-        rows: Number of mixed samples to draw: first those with several sources, then others.
+        saliency: (B, *spatial), drawn over the sources.
+        class_names: The K names of the classes. If None, numbers are shown.
+        rows: Number of mixed samples to draw, preferably with several sources.
 
     Returns:
         A matplotlib figure, not attached to pyplot; `figure.savefig(path)` writes it.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        TypeError: If something has the wrong type.
-        ValueError: If the inputs are not signals, images or volumes, or something does not fit the mixed batch.
+        TypeError: If an argument has the wrong type.
+        ValueError: If the inputs are not signals, images or volumes, or an argument does not fit the mixed batch.
     """
     figure_type = require_matplotlib()
     check_count("rows", rows, advice="Leave it out for the default, 4.")
@@ -114,7 +114,7 @@ def require_matplotlib() -> type[Figure]:
 def _middle_slices(
     inputs: Tensor, mixed: MixedBatch, saliency: Tensor | None
 ) -> tuple[Tensor, MixedBatch, Tensor | None]:
-    """Return the volumes' middle slices, and the masks of the cells through which they go."""
+    """Return the middle slices of the volumes, with the masks of the cells that the slices cross."""
     depth = inputs.shape[2]
     middle = depth // 2
     masks = tuple(group[:, :, middle * group.shape[2] // depth] for group in mixed.masks)
@@ -123,7 +123,7 @@ def _middle_slices(
 
 
 def _choose_rows(mixed: MixedBatch, rows: int) -> list[_Row]:
-    """Choose the outputs to draw, those of several sources first, and the sources and masks of each."""
+    """Choose the outputs to draw, those with several sources first, and find the sources and masks of each."""
     weights = mixed.mixing_weights.cpu().numpy()
     several = (weights > 0).sum(1) > 1
     outputs = np.argsort(~several, kind="stable")[:rows]
@@ -140,7 +140,7 @@ def _choose_rows(mixed: MixedBatch, rows: int) -> list[_Row]:
 
 
 def _group_of(mixed: MixedBatch, output: int) -> tuple[NDArray[np.float32], int]:
-    """Return the masks of the group of an output, and the group's first index."""
+    """Return the masks of an output's group, and the group's first index."""
     start = 0
     for masks in mixed.masks:
         if output < start + len(masks):
@@ -170,7 +170,7 @@ def _draw_row(axes: NDArray[Any], row: _Row, inputs: Tensor, mixed: MixedBatch, 
 def _draw_headings(figure: Figure, axes: NDArray[Any]) -> None:
     """Write headings above the columns."""
     for column, heading in ((1, "sources"), (-3, "masks"), (-2, "mixed"), (-1, "target")):
-        # The sources' own titles come in between.
+        # The offset leaves room for the titles of the sources.
         axes[column].annotate(
             heading, (0.5, 1.0), (0, 24), "axes fraction", textcoords="offset points", ha="center", fontsize=11
         )
@@ -180,7 +180,7 @@ def _draw_headings(figure: Figure, axes: NDArray[Any]) -> None:
 def _draw_targets(
     axis: Axes, target: Tensor, sources: list[tuple[int | None, float]], class_names: Sequence[str]
 ) -> None:
-    """Draw the class probabilities as bars, each source's part in its colour where its class is known."""
+    """Draw the class probabilities as bars, with each source's part in its colour if the source's class is known."""
     shares = target.detach().to(torch.float32).cpu().numpy()
     kept = np.arange(len(shares)) if len(shares) <= _MOST_NAMED_CLASSES else np.flatnonzero(shares > 0)
     axis.bar(np.arange(len(kept)), shares[kept], color=_COLOURS[-1])
@@ -190,7 +190,7 @@ def _draw_targets(
             axis.bar(kept.tolist().index(target_class), share, bottom=tops[target_class], color=colour)
             tops[target_class] += share
     axis.set_xticks(np.arange(len(kept)), [class_names[int(k)] for k in kept], fontsize=8)
-    # Class probabilities end at 1, other targets need not.
+    # Class probabilities are at most 1, but other targets need not be.
     axis.set(xlim=(-0.6, len(kept) - 0.4), ylim=(min(0, shares.min()), max(1, shares.max())))
     axis.set_yticks([0, 0.5, 1], ["0", "½", "1"], fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)

@@ -25,7 +25,7 @@ def draw_input(axis: Axes, sample: Tensor, saliency: Tensor | None, colour: str)
         axis: Where to draw.
         sample: (C, H, W) in any range, or (C, L).
         saliency: (H, W) or (L,).
-        colour: Of the frame, and of a signal's curves.
+        colour: The colour of the frame and of a signal's curves.
     """
     values = sample.detach().to(torch.float32).cpu().numpy()
     heat = None if saliency is None else saliency.detach().to(torch.float32).cpu().numpy()
@@ -59,12 +59,12 @@ def _scaled(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def draw_masks(axis: Axes, masks: NDArray[np.floating[Any]], colours: Sequence[str]) -> None:
-    """Draw the cells in their sources' colours, a cell that averages two sources in both.
+    """Draw the cells in the colours of their sources. A cell that averages two sources has both colours.
 
     Args:
         axis: Where to draw.
         masks: (N, H, W) or (N, L) the masks of one output.
-        colours: Of the N sources.
+        colours: The colours of the N sources.
     """
     from matplotlib.patches import Polygon, Rectangle
 

@@ -1,1 +1,1 @@
-"""Saliencies to choose from: plain callables, which `CoMixup(saliency=...)` takes as well."""
+"""A choice of saliencies: plain callables that can be passed as `CoMixup(saliency=...)`."""

@@ -1,4 +1,4 @@
-"""The strength of the edges in the inputs."""
+"""Saliency from the strength of the edges in the inputs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lightning_comixup.saliencies.input_saliency import InputSaliency
 class Edges(InputSaliency):
     """The magnitude of the inputs' own spatial gradient: sqrt(mean over channels of Σ over dimensions of d²).
 
-    d is the central difference along a dimension; beyond a border the inputs go on as they are at it. Inputs twice as
-    large have maps twice as large, which are the same once each is divided by its sum. A constant input has a map of
-    zeros, and no preference.
+    Here d is the central difference along a dimension. Beyond a border the inputs are padded with their edge values.
+    Scaling an input scales its map, which makes no difference once each map is divided by its sum. A constant input has
+    a map of zeros, and hence no preference.
 
     >>> Edges()(None, torch.tensor([[[0.0, 0.0, 2.0, 2.0]]]), None)
     tensor([[0., 1., 1., 0.]])
@@ -27,7 +27,7 @@ class Edges(InputSaliency):
         total = _squared_differences(inputs, 2)
         for axis in range(3, inputs.ndim):
             total += _squared_differences(inputs, axis)
-        # Central differences are half of those of the two neighbours.
+        # A central difference is half the difference of the two neighbours.
         return total.div_(4 * inputs.shape[1]).sqrt_()
 
 

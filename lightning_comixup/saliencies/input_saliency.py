@@ -1,4 +1,4 @@
-"""A saliency of the inputs alone: what those without a network share."""
+"""The base class of saliencies that depend on the inputs alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lightning_comixup.validation import check_inputs, widen
 
 
 class InputSaliency(ABC):
-    """A saliency that is computed from the inputs, without the module and the targets.
+    """A saliency that is computed from the inputs, without the module or the targets.
 
-    The callback hands it inputs with the channels first, wherever the batch has them.
+    The callback always passes inputs with the channels first, wherever the batch has them.
     """
 
     def __call__(self, module: object, inputs: Tensor, targets: object) -> Tensor:
@@ -21,15 +21,15 @@ class InputSaliency(ABC):
 
         Args:
             module: Not used.
-            inputs: (B, C, *spatial), floating.
+            inputs: (B, C, *spatial), floating-point.
             targets: Not used.
 
         Returns:
-            (B, *spatial), at least 0, float32 (float64 for float64 inputs), on the inputs' device. An input that is not
-            finite spoils its own map alone.
+            (B, *spatial), non-negative, float32 (float64 for float64 inputs), on the inputs' device. A non-finite input
+            affects only its own map.
 
         Raises:
-            TypeError: If the inputs are not a dense floating tensor.
+            TypeError: If the inputs are not a dense floating-point tensor.
             ValueError: If they are not (B, C, *spatial).
         """
         check_inputs(inputs)
@@ -42,9 +42,9 @@ class InputSaliency(ABC):
 
 
 def nan_where_not_finite(inputs: Tensor) -> Tensor:
-    """Return 0 for each finite input and NaN for each other, (B, 1, ...) with a dimension for each spatial one.
+    """Return 0 for each finite input and NaN for any other: (B, 1, ...) with one dimension per spatial dimension.
 
-    Added to maps that do not depend on the inputs' values, it makes the callback report those inputs.
+    Added to maps that do not depend on the inputs' values, the NaN makes the callback report such inputs.
     """
     lowest, highest = inputs.flatten(1).aminmax(dim=1)
     return (lowest * 0 + highest * 0).view(-1, *(1,) * (inputs.ndim - 2))

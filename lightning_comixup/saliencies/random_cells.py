@@ -1,4 +1,4 @@
-"""A random saliency: a control."""
+"""A random saliency, used as a control."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from lightning_comixup.method.grid import upsample_nearest
 from lightning_comixup.saliencies.input_saliency import InputSaliency, nan_where_not_finite
 from lightning_comixup.validation import check_count
 
-# The numbers of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), as the
-# signed integers that PyTorch has: the increment, then shifts and factors that scramble the bits.
+# The constants of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), as
+# signed integers for PyTorch: the increment, then shifts and factors that scramble the bits.
 _INCREMENT = 0x9E3779B97F4A7C15 - 2**64
 _SCRAMBLING = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
 _LAST_SHIFT = 31
-# A float32 has this many digits: as many bits of each number are used.
+# A float32 has this many binary digits, so this many bits of each number are used.
 _DIGITS = 24
 
 
 @dataclass(frozen=True)
 class Random(InputSaliency):
-    """Exponential noise on a coarse lattice: a control, which varies between the cells as real saliency does.
+    """Exponential noise on a coarse lattice: a control that varies between the cells as real saliency does.
 
-    Noise of single positions would not do: its means over the cells are nearly equal. Each input's map follows from its
-    own values and the seed alone, by a hash: no generator is used and nothing is kept. A run that is resumed, or has
-    other batches, sees the same map for the same input; an input that is augmented anew has a new one.
+    Noise at single positions would be unsuitable, since its means over the cells are nearly equal. Each input's map is
+    a hash of its own values and the seed: it needs neither a generator nor any state. The same input has the same map
+    in a resumed run or a different batch. An input that is augmented again has a new one.
 
     >>> inputs = torch.rand(2, 3, 8, 8)
     >>> maps = Random(seed=1)(None, inputs, None)
@@ -36,9 +36,9 @@ class Random(InputSaliency):
     Source: SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 
     Attributes:
-        seed: Inputs have other maps with another seed, an integer of at least 0.
-        lattice: Cells of the lattice along each side; fewer where a side is shorter. At the default two or more of its
-            cells lie along each side of a cell of the default label grid, 4.
+        seed: An integer of at least 0. Each seed gives different maps.
+        lattice: Cells of the lattice along each side, fewer where a side is shorter. By default, two or more of them
+            lie along each side of a cell of the default label grid, 4.
     """
 
     seed: int = 0
@@ -63,16 +63,17 @@ class Random(InputSaliency):
         states = _scramble(_hash(inputs) + self.seed)
         cells = torch.Size(lattice).numel()
         bits = _scramble(states.unsqueeze(1) + _multiples(cells, inputs.device))
-        # From 2**-24 to 1, of which the logarithm is finite.
+        # From 2**-24 to 1, so that the logarithm is finite.
         uniform = (_shift(bits, 64 - _DIGITS) + 1).to(inputs.dtype) * 2.0**-_DIGITS
         maps = upsample_nearest(uniform.log().neg().view(-1, *lattice), spatial)
         return maps + nan_where_not_finite(inputs)
 
 
 def _hash(inputs: Tensor) -> Tensor:
-    """Return a number for the values of each input, (B,) int64: the same in any memory layout and on any device.
+    """Return a hash of the values of each input, (B,) int64, independent of memory layout and device.
 
-    The sum of the values' bits, each times a number for its position; sums of integers wrap around, in any order.
+    It is the sum of the values' bits, each multiplied by a number for its position. Integer sums wrap around, so their
+    order does not matter.
     """
     bits = inputs.view(torch.int64 if inputs.dtype == torch.float64 else torch.int32).flatten(1)
     return (bits * _scramble(_multiples(bits.shape[1], inputs.device))).sum(1)
@@ -83,12 +84,12 @@ def _multiples(count: int, device: torch.device) -> Tensor:
 
 
 def _scramble(numbers: Tensor) -> Tensor:
-    """Return numbers of which each bit depends on all bits of the given ones, int64: the steps of SplitMix64."""
+    """Scramble int64 numbers by the steps of SplitMix64, so that each bit depends on all bits of the original."""
     for bits, factor in _SCRAMBLING:
         numbers = (numbers ^ _shift(numbers, bits)) * factor
     return numbers ^ _shift(numbers, _LAST_SHIFT)
 
 
 def _shift(numbers: Tensor, bits: int) -> Tensor:
-    """Shift int64 to the right as if they had no sign."""
+    """Shift int64 numbers to the right as if they were unsigned."""
     return (numbers >> bits) & (2 ** (64 - bits) - 1)

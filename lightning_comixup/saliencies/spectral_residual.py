@@ -1,4 +1,4 @@
-"""What is unexpected in the spectrum of the inputs."""
+"""Saliency from the unexpected part of the inputs' spectrum."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from lightning_comixup.method.grid import pool_to_grid, upsample_nearest
 from lightning_comixup.saliencies.input_saliency import InputSaliency
 from lightning_comixup.validation import check_count
 
-# Standard deviation of the Gaussian, as a share of the side: the authors' code has 2.5 at 64.
+# Standard deviation of the Gaussian, as a share of the side: 2.5 for a side of 64 in the authors' code.
 _BLUR = 2.5 / 64
-# How many standard deviations it reaches: the authors' window of 10 at 2.5.
+# Radius of the window in standard deviations: the authors use a window of 10 with a deviation of 2.5.
 _REACH = 2
 
 
 @dataclass(frozen=True)
 class SpectralResidual(InputSaliency):
-    """The spectral residual: log amplitude less its mean over 3 frequencies along each dimension, transformed back.
+    """The spectral residual: log amplitude minus its mean over 3 frequencies along each dimension, transformed back.
 
     The channels are averaged, and the result is squared and smoothed by a Gaussian. An input of zeros has a map of
-    zeros, and no preference.
+    zeros, and hence no preference.
 
-    Departures from the paper, which works on images 64 wide: longer sides are averaged to 64, shorter ones are left as
-    they are, and the Gaussian shrinks with them; any number of dimensions; the spectrum is periodic, and so is its
-    mean; amplitudes below the rounding error of the largest count as that.
+    The paper works on images that are 64 wide. Here longer sides are averaged down to 64. Shorter ones are left
+    unchanged, and the Gaussian shrinks with them. Inputs may have any number of dimensions. The mean treats the
+    spectrum as periodic. Amplitudes below the rounding error of the largest are raised to that error.
 
     >>> SpectralResidual()(None, torch.rand(20, 3, 32, 32), None).shape
     torch.Size([20, 32, 32])
@@ -35,7 +35,7 @@ class SpectralResidual(InputSaliency):
     Source: Hou, Zhang, "Saliency Detection: A Spectral Residual Approach", CVPR 2007.
 
     Attributes:
-        largest_side: Positions along each side at which the spectrum is taken, at most.
+        largest_side: Maximum number of positions along each side at which the spectrum is computed.
     """
 
     largest_side: int = 64
@@ -69,12 +69,12 @@ def _transform_residual(grey: Tensor) -> Tensor:
     expected = amplitude.maximum(floor).log()
     for axis in axes:
         expected = (expected + expected.roll(1, axis) + expected.roll(-1, axis)) / 3
-    # The spectrum is exp(log amplitude) with the phase: nothing is divided by an amplitude, which may be 0.
+    # The spectrum is exp(log amplitude) with the phase, so there is no need to divide by an amplitude, which may be 0.
     return torch.fft.ifftn(spectrum * torch.exp(-expected), dim=axes).real
 
 
 def _smooth(maps: Tensor, axis: int) -> Tensor:
-    """Smooth along an axis by a Gaussian; beyond a border the maps go on as they are at it.
+    """Smooth along an axis with a Gaussian; beyond a border the maps are padded with their edge values.
 
     A convolution would round to half precision under autocast, or by `torch.set_float32_matmul_precision`.
     """

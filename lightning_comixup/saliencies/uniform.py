@@ -1,4 +1,4 @@
-"""The same saliency everywhere: a control."""
+"""A uniform saliency, used as a control."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning_comixup.saliencies.input_saliency import InputSaliency, nan_where
 
 @dataclass(frozen=True)
 class Uniform(InputSaliency):
-    """A map of ones: no input prefers a position. A control, which shows what is left of Co-Mixup without saliency.
+    """A map of ones, so that no input prefers a position. This control shows the effect of Co-Mixup without saliency.
 
     >>> import torch
     >>> Uniform()(None, torch.rand(1, 3, 2, 2), None)

@@ -1,1 +1,1 @@
-"""Soft targets: rows of class probabilities, their losses and their metric."""
+"""Soft targets: rows of class probabilities, with losses and a metric for them."""

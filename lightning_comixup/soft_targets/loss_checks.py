@@ -1,6 +1,6 @@
 """Checks of the losses' arguments.
 
-Values on a device are read only once a loss has failed: reading them waits for the device.
+Values on a device are read only after a loss has failed, since reading them waits for the device.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def check_logits(logits: Tensor) -> None:
-    """Check that logits are floating (B, K) with at least two classes.
+    """Check that logits are floating-point (B, K) with at least two classes.
 
     Raises:
-        TypeError: If they are not a floating tensor.
+        TypeError: If they are not a floating-point tensor.
         ValueError: If they have a different shape.
     """
     _check_outputs(logits)
     if logits.shape[1] < 2:
         raise ValueError(
             f"logits must have at least two classes, found shape {tuple(logits.shape)}: the loss would be constant. "
-            "For a single logit use torch's binary_cross_entropy_with_logits: in training_step, or as the loss_fn."
+            "For a single logit use torch's binary_cross_entropy_with_logits, in training_step or as the loss_fn."
         )
 
 
@@ -51,7 +51,7 @@ def check_targets(targets: Tensor, logits: Tensor) -> None:
     if targets.shape not in ((len(logits),), logits.shape):
         raise ValueError(
             f"targets must be (B,) or (B, K) for logits {tuple(logits.shape)}, found {tuple(targets.shape)}. Give the "
-            "module as many outputs as there are classes, and num_classes, if any, the same number."
+            "module as many outputs as there are classes, and set num_classes, if you use it, to the same number."
         )
     check_device("targets", targets, logits, "logits")
 
@@ -67,7 +67,7 @@ def check_kind(kind: str) -> None:
 
 
 def check_reduction(reduction: str) -> None:
-    """Check how the samples' losses become one.
+    """Check the reduction of the samples' losses.
 
     Raises:
         ValueError: If there is no such reduction.
@@ -76,11 +76,11 @@ def check_reduction(reduction: str) -> None:
 
 
 def check_index(ignore_index: object) -> int | None:
-    """Return the index of samples that do not count as a plain integer; None stays None.
+    """Return the ignored index as a Python integer; None stays None.
 
     Raises:
         TypeError: If it is not an integer.
-        ValueError: If it does not fit 64 bits.
+        ValueError: If it does not fit in 64 bits.
     """
     if ignore_index is None:
         return None
@@ -88,7 +88,8 @@ def check_index(ignore_index: object) -> int | None:
         raise TypeError(f"ignore_index must be an integer, found {ignore_index!r}. Leave it None to ignore nothing.")
     if not LEAST_INTEGER <= int(ignore_index) <= MOST_INTEGER:
         raise ValueError(
-            f"ignore_index must be an integer that fits 64 bits, found {ignore_index}. Use the data's, often -100."
+            f"ignore_index must be an integer that fits in 64 bits, found {ignore_index}. Use the value in your data, "
+            "often -100."
         )
     return int(ignore_index)
 
@@ -98,12 +99,12 @@ def check_options(label_smoothing: float, class_weights: Tensor | None, classes:
 
     Raises:
         TypeError: If one has the wrong type.
-        ValueError: If `label_smoothing` is out of its range or `class_weights` have the wrong shape.
+        ValueError: If `label_smoothing` is out of range or `class_weights` have the wrong shape.
     """
-    check_number("label_smoothing", label_smoothing, lowest=0.0, highest=1.0, advice="Use 0 for none.")
+    check_number("label_smoothing", label_smoothing, lowest=0.0, highest=1.0, advice="Use 0 for no smoothing.")
     if class_weights is None:
         return
-    remedy = "Make it once, by `torch.tensor([...])` with one weight per class."
+    remedy = "Create it once, as `torch.tensor([...])` with one weight per class."
     if not isinstance(class_weights, Tensor):
         raise TypeError(f"class_weights must be a tensor (K,), found {type(class_weights).__name__}. {remedy}")
     if class_weights.shape != (classes,):
@@ -113,32 +114,32 @@ def check_options(label_smoothing: float, class_weights: Tensor | None, classes:
 def check_own_loss(
     loss_fn: object, outputs: Tensor, targets: Tensor, kind: str | None, smoothing: float, weights: Tensor | None
 ) -> None:
-    """Check a call with a loss of the user's, whose first argument need not be logits.
+    """Check a call with the user's own loss, whose first argument need not be logits.
 
     Raises:
-        TypeError: If `loss_fn` is not a function, outputs not a floating tensor or targets not a tensor.
+        TypeError: If `loss_fn` is not a function, outputs are not a floating-point tensor or targets are not a tensor.
         ValueError: If options of the package's losses are given as well, or shapes or devices do not fit.
     """
-    advice = "Leave it None for the loss kinds; of a class, such as a focal loss, make an instance."
+    advice = "Leave it None to use the loss kinds. If it is a class, such as a focal loss, make an instance."
     check_function("loss_fn", loss_fn, "(logits, integer targets)", advice=advice)
     given = {"kind": kind is not None, "label_smoothing": smoothing != 0, "class_weights": weights is not None}
     if any(given.values()):
         raise ValueError(
             "loss_fn must come without kind, label_smoothing and class_weights, found "
-            f"{' and '.join(name for name in given if given[name])} as well. Let loss_fn smooth or weigh."
+            f"{' and '.join(name for name in given if given[name])} as well. Apply smoothing or weights in loss_fn."
         )
     _check_outputs(outputs)
     check_class_targets(targets)
     if len(targets) != len(outputs):
         raise ValueError(
             f"targets must have one row per row of the logits, found {tuple(targets.shape)} for "
-            f"{tuple(outputs.shape)}. Give those of the same batch."
+            f"{tuple(outputs.shape)}. Pass targets of the same batch."
         )
     check_device("targets", targets, outputs, "logits")
 
 
 def raise_cause(logits: Tensor, targets: Tensor, ignore_index: int | None) -> None:
-    """Raise an error that names the values that made a loss fail, if any did.
+    """Raise an error that names the values that made a loss fail, if that was the cause.
 
     Raises:
         ValueError: If a logit is not finite, an integer target not a class, or a soft target not in [0, 1].
@@ -157,7 +158,7 @@ def raise_cause(logits: Tensor, targets: Tensor, ignore_index: int | None) -> No
     if targets.ndim == 1 and not (lowest >= 0 and highest < classes):
         raise ValueError(
             f"Integer targets must lie in [0, {classes}) for {classes} logits, found {lowest} to {highest}. Give the "
-            "module one output per class, or leave out samples without a class, in comixup_loss by ignore_index."
+            "module one output per class, or leave out samples without a class, with ignore_index in comixup_loss."
         )
     if targets.ndim == 2 and not (lowest >= 0 and highest <= 1):
         raise ValueError(
@@ -168,7 +169,7 @@ def raise_cause(logits: Tensor, targets: Tensor, ignore_index: int | None) -> No
 
 def _check_outputs(logits: Tensor) -> None:
     remedy = (
-        "Pass the logits alone; where module(inputs) gives more, override comixup_clean_loss(inputs, targets) of "
+        "Pass the logits alone. If module(inputs) returns more, override comixup_clean_loss(inputs, targets) of "
         "CoMixupMixin, or give compute_saliency a loss_fn."
     )
     if not isinstance(logits, Tensor):
@@ -176,4 +177,4 @@ def _check_outputs(logits: Tensor) -> None:
     if logits.ndim != 2:
         raise ValueError(f"logits must be a tensor (B, K), found shape {tuple(logits.shape)}. {remedy}")
     if not logits.is_floating_point():
-        raise TypeError(f"logits must be floating, found {logits.dtype}: no gradient would pass. {remedy}")
+        raise TypeError(f"logits must be floating-point, found {logits.dtype}: they would get no gradient. {remedy}")

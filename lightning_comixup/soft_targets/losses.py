@@ -1,4 +1,4 @@
-"""Losses for integer and for soft targets."""
+"""Losses for integer and soft targets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from lightning_comixup.soft_targets.loss_checks import (
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import widen
 
-# PyTorch's cross-entropy always ignores some index, by default -100. This one is no target: the lowest integer of
-# 32 bits, since some devices compare no more of them.
+# PyTorch's cross-entropy always ignores some index, by default -100. This index is never a target. It is the lowest
+# integer of 32 bits, since some devices compare only that many.
 _NOTHING = torch.iinfo(torch.int32).min
 
 
@@ -52,21 +52,22 @@ def soft_target_loss(
     """Return the loss of logits against integer or soft targets, in float32 or wider.
 
     Args:
-        logits: (B, K); with `loss_fn` (B, D), what it takes.
+        logits: (B, K); with a `loss_fn`, the (B, D) outputs that it expects.
         targets: (B,) or (B, 1) integer, or (B, K) class probabilities.
         kind: "ce": cross-entropy (the authors on ImageNet); "bce": binary cross-entropy of the softmax, averaged over
-            the classes (the authors on CIFAR and Tiny-ImageNet). None: "ce".
+            the classes (the authors on CIFAR and Tiny-ImageNet). None means "ce".
         label_smoothing: Share ε of each target that is spread evenly over the classes.
-        class_weights: (K,) weight of each class's term. As in PyTorch, the mean of "ce" then divides by the targets'
-            weights; unlike in PyTorch for class probabilities too, so that one-hot rows and integers agree.
-        ignore_index: Integer target of samples that do not count. None: every sample counts. With it a row of zeros
-            does not count either, and the mean divides by the sum of the targets; where nothing counts it is 0.
-        loss_fn: A loss that takes integers only, in place of the kinds, see `losses_by_class`.
-        reduction: "mean" or "sum" over the batch, or "none": (B,).
+        class_weights: (K,) weight of each class's term. As in PyTorch, the mean of "ce" then divides by the weights of
+            the targets. Unlike in PyTorch, it does so for class probabilities too, so that one-hot rows and integers
+            agree.
+        ignore_index: Integer target of samples that do not count. If None, every sample counts. Otherwise a row of
+            zeros does not count either, and the mean divides by the sum of the targets. If nothing counts, it is 0.
+        loss_fn: A loss that accepts only integers, used instead of the kinds; see `losses_by_class`.
+        reduction: "mean" or "sum" over the batch, or "none" for one loss per sample (B,).
 
     Raises:
-        TypeError: If logits are not a floating tensor, targets not a tensor, or an option has the wrong type.
-        ValueError: If shapes, dtypes or devices do not fit, an integer is not a class or an option is out of its range.
+        TypeError: If logits are not a floating-point tensor, targets are not a tensor, or an option has the wrong type.
+        ValueError: If shapes, dtypes or devices do not fit, an integer is not a class or an option is out of range.
     """
     check_reduction(reduction)
     ignored = check_index(ignore_index)
@@ -86,8 +87,8 @@ def soft_target_loss(
 def clean_loss(logits: Tensor, targets: Tensor, kind: LossKind) -> Tensor:
     """Return the authors' clean loss that goes with a kind of mixed loss.
 
-    "ce": cross-entropy. "bce": 2/K times the cross-entropy, which rebalances the clean gradient against a binary
-    cross-entropy averaged over K classes.
+    For "ce" it is the cross-entropy. For "bce" it is 2/K times the cross-entropy, which rebalances the clean gradient
+    against a binary cross-entropy averaged over K classes.
 
     Raises:
         TypeError: See `soft_target_loss`.
@@ -110,7 +111,7 @@ def _loss(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
         if options.kind == "ce":
             return _cross_entropy(wide, targets, options)
         return _softmax_bce(wide, targets, options)
-    except (IndexError, RuntimeError):  # PyTorch raises these for values out of range, and for much else
+    except (IndexError, RuntimeError):  # PyTorch raises these for values out of range and for many other reasons
         raise_cause(wide.detach(), targets, options.ignore_index)
         raise
 
@@ -140,7 +141,7 @@ def _softmax_bce(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
     rows = rows if rows.ndim == 2 else F.one_hot(rows, logits.shape[1]).to(logits.dtype)
     if smoothing > 0:
         rows = rows * (1 - smoothing) + smoothing / logits.shape[1]
-    with without_autocast(logits.device):  # autocast refuses this function, which is unsafe in half precision
+    with without_autocast(logits.device):  # autocast rejects this function, which is unsafe in half precision
         if reduction == "mean" and mass is None:
             return F.binary_cross_entropy(logits.softmax(1), rows, weights)
         losses = F.binary_cross_entropy(logits.softmax(1), rows, weights, reduction="none").mean(1)
@@ -148,9 +149,9 @@ def _softmax_bce(logits: Tensor, targets: Tensor, options: _Options) -> Tensor:
 
 
 def _normalise(targets: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Return targets of which each has the mass 1, and the mass (B,) that they had: 0 for those that do not count.
+    """Return targets normalised to a mass of 1, and their original masses (B,), which are 0 for ignored samples.
 
-    The binary cross-entropy of a target of less mass would count the rest as classes that the sample is not.
+    Without this, the binary cross-entropy would treat missing mass as evidence against the classes.
     """
     if targets.ndim == 2:
         mass = targets.sum(1)
@@ -168,8 +169,8 @@ def _reduce(losses: Tensor, targets: Tensor, ignore_index: int | None, reduction
 
 
 def _mass(targets: Tensor, ignore_index: int | None, weights: Tensor | None) -> Tensor:
-    """Return the sum of the targets that count, each class by its weight."""
-    if targets.ndim == 2:  # no matrix product, whose precision PyTorch may be told to lower
+    """Return the sum of the targets that count, with each class multiplied by its weight."""
+    if targets.ndim == 2:  # a matrix product would be subject to PyTorch's setting for lower precision
         return (widen(targets) if weights is None else targets * weights).sum()
     assert ignore_index is not None
     targets = targets.long()
@@ -178,12 +179,12 @@ def _mass(targets: Tensor, ignore_index: int | None, weights: Tensor | None) -> 
 
 
 def _divide(values: Tensor, mass: Tensor) -> Tensor:
-    """Return values / mass; where nothing counts the values, which are 0."""
+    """Return values / mass; where nothing counts, return the values, which are 0."""
     return values / torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context without autocast; PyTorch refuses to switch it off on kinds of devices that have none."""
+    """Return a context without autocast. PyTorch cannot switch it off on device types that do not support it."""
     if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)

@@ -11,14 +11,14 @@ from torchmetrics import Metric
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.validation import check_class_targets, check_count, check_device
 
-# The mass is summed in whole units of this size, with integers of 64 bits: exact in any order, over ranks too, on
-# devices without float64 as well. A sum in float32 stands still from 2**24 samples on, and corrections of it do not
-# outlive torchmetrics' merging of states. A sample's share is off by 2e-9 at most, and 3e10 samples fit.
+# The mass is summed in whole units of this size, as 64-bit integers. The sum is exact in any order, across ranks, and
+# on devices without float64. A float32 sum stops growing at 2**24 samples, and error compensation would not survive
+# torchmetrics' merging of states. The error of each sample's share is at most 2e-9, and 3e10 samples fit.
 _UNIT = 2.0**-28
 
 
 class SoftTargetAccuracy(Metric):
-    """The mean target mass of the predicted class, or of the `top_k` highest classes.
+    """The mean target mass of the predicted class, or of the `top_k` classes with the highest predictions.
 
     For integer or one-hot targets this is the accuracy. For soft targets it is the share of a sample's target that
     belongs to the predicted classes. (torchmetrics' own accuracy takes only integer targets.)
@@ -40,8 +40,8 @@ class SoftTargetAccuracy(Metric):
         """Start with no samples.
 
         Args:
-            top_k: Number of classes with the highest predictions whose mass counts.
-            **settings: Of `torchmetrics.Metric`.
+            top_k: Number of classes, those with the highest predictions, whose mass counts.
+            **settings: Passed on to `torchmetrics.Metric`.
 
         Raises:
             TypeError: If `top_k` is not an integer.
@@ -50,7 +50,7 @@ class SoftTargetAccuracy(Metric):
         super().__init__(**settings)
         check_count("top_k", top_k, advice="Use 1 for the accuracy of the predicted class.")
         self.top_k = int(top_k)
-        # Collections let metrics whose states agree after the first batch share them: this one tells them apart.
+        # Collections share state between metrics whose states agree after the first batch. This state differs by top_k.
         self.add_state("counted_classes", default=torch.tensor(self.top_k), dist_reduce_fx="max")
         self.add_state("mass", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("samples", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
@@ -59,31 +59,31 @@ class SoftTargetAccuracy(Metric):
         """Add a batch.
 
         Args:
-            preds: (B, K) logits or probabilities; for `top_k=1` also (B,) predicted classes.
+            preds: (B, K) logits or probabilities, or with `top_k=1` also (B,) predicted classes.
             target: (B,) or (B, 1) integer, or (B, K) class probabilities.
 
         Raises:
-            TypeError: If one is not a tensor.
+            TypeError: If either is not a tensor.
             ValueError: If shapes or devices do not fit, there are fewer classes than `top_k`, a predicted class is
-                not one of the target's, or (B,) targets or predictions are not integers.
+                not a class of the target, or (B,) targets or predictions are not integers.
         """
         target = flatten_labels(target)
         _check_batch(preds, target, self.top_k)
         try:
             mass = predicted_mass(preds, target, self.top_k)
-        except RuntimeError:  # PyTorch raises it for an index out of range, and for much else
+        except RuntimeError:  # PyTorch raises it for an index out of range and for many other reasons
             _raise_cause(preds, target)
             raise
         self.mass = self.mass + (mass / _UNIT).round().to(torch.int64).sum()
         self.samples = self.samples + len(preds)
 
     def compute(self) -> Tensor:
-        """Return the mean over all samples, float32."""
+        """Return the mean over all samples in float32."""
         return self.mass.to(torch.float32) * _UNIT / self.samples.to(torch.float32)
 
 
 def predicted_mass(predictions: Tensor, targets: Tensor, top_k: int = 1) -> Tensor:
-    """Return the target mass of each sample's predicted class, or of its `top_k` highest classes.
+    """Return the target mass of each sample's predicted class, or of its `top_k` classes with the highest predictions.
 
     Args:
         predictions: (B, K), or (B,) predicted classes.
@@ -103,7 +103,7 @@ def _predicted_classes(predictions: Tensor, top_k: int) -> Tensor:
     """Return the classes as (B, top_k)."""
     if predictions.ndim == 1:
         return predictions.long().unsqueeze(1)
-    # Of classes with equal predictions `topk` may choose another one than `argmax`, the usual choice.
+    # Among classes with equal predictions, `topk` may choose a different one than `argmax`, the usual choice.
     return predictions.argmax(1, keepdim=True) if top_k == 1 else predictions.topk(top_k, 1).indices
 
 
@@ -119,8 +119,8 @@ def _check_batch(predictions: Tensor, targets: Tensor, top_k: int) -> None:
     if not fits:
         raise ValueError(
             "preds must be (B, K), or (B,) integer classes, and target (B,) or (B, K), found "
-            f"{shape} of {predictions.dtype} and {tuple(targets.shape)}. Pass both of the same batch, with one column "
-            "per class."
+            f"{shape} of {predictions.dtype} and {tuple(targets.shape)}. Pass predictions and targets of the same "
+            "batch, with one column per class."
         )
     if top_k > (1 if is_classes else predictions.shape[1]):
         raise ValueError(
@@ -130,12 +130,12 @@ def _check_batch(predictions: Tensor, targets: Tensor, top_k: int) -> None:
 
 
 def _raise_cause(predictions: Tensor, targets: Tensor) -> None:
-    """Raise an error that names predicted classes that the targets do not have, if there are any."""
+    """Raise an error that names predicted classes for which the targets have no column, if there are any."""
     if predictions.ndim != 1 or predictions.numel() == 0:
         return
     lowest, highest = (bound.item() for bound in torch.aminmax(predictions.long()))
     if lowest < 0 or highest >= targets.shape[1]:
         raise ValueError(
             f"preds must lie in [0, {targets.shape[1]}) for target {tuple(targets.shape)}, found {lowest} to "
-            f"{highest}. Pass classes that the target has a column for."
+            f"{highest}. Pass only classes for which the target has a column."
         )

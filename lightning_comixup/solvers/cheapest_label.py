@@ -1,15 +1,16 @@
-"""One output with the others held: each cell takes its cheapest label in turn.
+"""Solving one output while the others stay fixed: each cell takes its cheapest label in turn.
 
-The problem of a step of the descent (section 3 of the paper: the diversity term is replaced by its modular bound, a
-price for each input that is the same at every cell): minimise
+A step of the descent replaces the diversity term by its modular bound (section 3 of the paper), a price for each input
+that is the same at every cell. It minimises
 
     Σ_s ⟨unary_s + 2γ φ(p), z_s⟩ + β/2 Σ_(s,t) ‖z_s - z_t‖²
 
-over z_s in the inputs and the half labels offered, p the counts of the other outputs. This is coordinate descent, which
-does not always reach the minimum; to reach it would lower neither the final energy nor the error of trained networks.
+where z_s is one of the inputs or of the half labels offered, and p are the counts of the other outputs. This is
+coordinate descent, which does not always reach the minimum. Reaching it would lower neither the final energy nor the
+error of trained networks.
 
-With β/2 ‖z_s - z_t‖² = const - β z_s·z_t for whole cells, each neighbour saves β/2 for each of its two labels; half
-labels save as the mean of their two inputs, and a quarter of β for each edge.
+For whole cells β/2 ‖z_s - z_t‖² = const - β z_s·z_t, so each neighbour saves β/2 for each of its two labels. A half
+label saves the mean of what its two inputs save, and in addition a quarter of β for each edge.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from lightning_comixup.solvers.compiled import kernel, small
 from lightning_comixup.solvers.diversity import count_output, price_modular_bound
 from lightning_comixup.solvers.half_labels import list_most_used
 
-# Passes over the cells of an output. Heuristic: the third hardly finds any cell to change, and the next sweep will.
+# Passes over the cells of an output. Heuristic: a third would change hardly any cell, and the next sweep follows.
 _PASSES = 2
-# A gain below this is rounding: costs are shares of one.
+# A smaller gain is rounding, since costs are fractions of one.
 _LEAST_GAIN = 1e-15
 
 
 @kernel
 def list_open_inputs(neighbours: Integers, weights: Floats, inputs: Floats, prices: Floats, lists: Integers) -> int:
-    """List the inputs that some cell might take at these prices, whatever its neighbours hold; return their number."""
+    """List the inputs that some cell might take at these prices, whatever its neighbours; return their number."""
     limit = np.inf
     for label in range(prices.shape[1]):
         limit = min(limit, inputs[at.HIGHEST, label] + prices[at.PRICE, label])
@@ -45,7 +46,7 @@ def list_open_inputs(neighbours: Integers, weights: Floats, inputs: Floats, pric
 
 @small
 def save_edges(output: int, cell: int, neighbours: Integers, weights: Floats, labels: Integers, prices: Floats) -> int:
-    """Add what each label saves along the edges of a cell; return the number of edges."""
+    """Add the saving of each label along the edges of a cell; return the number of edges."""
     edges = 0
     for direction in range(neighbours.shape[1]):
         beside = neighbours[cell, direction]
@@ -58,7 +59,7 @@ def save_edges(output: int, cell: int, neighbours: Integers, weights: Floats, la
 
 @small
 def clear_saved(output: int, cell: int, neighbours: Integers, labels: Integers, prices: Floats) -> None:
-    """Set to zero again what `save_edges` has set."""
+    """Reset the savings that `save_edges` has added to zero."""
     for direction in range(neighbours.shape[1]):
         beside = neighbours[cell, direction]
         if beside >= 0:
@@ -68,7 +69,7 @@ def clear_saved(output: int, cell: int, neighbours: Integers, labels: Integers, 
 
 @small
 def label_cost(label: int, cell: int, cost: Floats, prices: Floats) -> float:
-    """Return what a label costs at the cell at hand."""
+    """Return the cost of a label at the current cell."""
     return cost[cell, label] + prices[at.PRICE, label] - prices[at.SAVED, label]
 
 
@@ -85,7 +86,7 @@ def _take_cheapest(
     prices: Floats,
     lists: Integers,
 ) -> bool:
-    """Let a cell take its cheapest label; False if it holds that already."""
+    """Give a cell its cheapest label; return whether this changed the cell."""
     edges = save_edges(output, cell, neighbours, weights, labels, prices)
     bonus = HALF_LABEL_BONUS + 0.25 * weights[at.SMOOTHNESS] * edges
     first, second = labels[0, output, cell], labels[1, output, cell]
@@ -122,7 +123,7 @@ def solve_output(
     prices: Floats,
     lists: Integers,
 ) -> None:
-    """Lower the energy's bound of one output, the others held: see the module."""
+    """Lower the bound on the energy for one output while the others stay fixed; see the module docstring."""
     price_modular_bound(output, matrices, weights, uses, inputs, prices)
     halves = list_most_used(output, uses, lists) if use_halves else 0
     opened = list_open_inputs(neighbours, weights, inputs, prices, lists)

@@ -1,6 +1,6 @@
-"""Solver "descent": sweeps over the outputs, each solved with the others held, and a local search on the energy.
+"""Solver "descent": sweeps that solve each output while the others stay fixed, and a local search on the energy.
 
-One group's problem: minimise `lightning_comixup.energy` over the masks with values 0, ½ and 1.
+The problem for one group is to minimise `lightning_comixup.energy` over the masks with values 0, ½ and 1.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from lightning_comixup.solvers.half_labels import MOST_HALVES, half_square_dista
 from lightning_comixup.solvers.load_problem import MOST_ENERGY, load_problem, scaled_weights
 from lightning_comixup.solvers.local_search import search_locally
 
-# The sweep after which the local search begins: before, the start still shows.
+# The local search begins after this sweep. Earlier ones still depend strongly on the start.
 _FIRST_SEARCH = 1
-# A group whose energy ends high is solved again, so many times at most. High is above a share of the bound in
-# `_good_energy`: up to 64 cells the first, up to 16, which hardly ever end high, the second; with more cells than that
-# the smoothness holds back what the bound counts on. With so few that a descent takes no longer than its call, every
-# group is. All heuristic: of 8 × 8 cells a tenth to a half of the groups, those that ended far too high among them.
+# A group whose energy ends high is solved again, at most this many times. "High" means above a share of the bound in
+# `_good_energy`: the second share up to 16 cells, where groups hardly ever end high, and the first up to 64. With more
+# cells the smoothness keeps labelings from what the bound assumes, and no group is solved again. With so few cells that
+# a descent takes no longer than the call, every group is. All of this is heuristic: at 8 × 8 cells it concerns a tenth
+# to a half of the groups, including those that end far too high.
 _MORE_STARTS = 1
 _GOOD_SHARE, _FAIR_SHARE = 0.71, 0.65
 _FEW_CELLS, _SOME_CELLS, _MANY_CELLS = 4, 16, 64
-# How many of the cheapest inputs of each cell the bound lets the outputs share. Heuristic: with six the share that
-# groups reach depends least on the saliency, flat or not.
+# How many of the cheapest inputs of each cell the bound lets the outputs share. Heuristic: with six, the share that
+# groups reach depends least on how flat the saliency is.
 _CHEAPEST_INPUTS = 6
 
 
 @kernel
 def _outputs_energy(cost: Floats, neighbours: Integers, weights: Floats, labels: Integers) -> float:
-    """Return unary and smoothness of all outputs."""
+    """Return the unary and smoothness terms of all outputs."""
     total = 0.0
     for output in range(labels.shape[1]):
         for cell in range(labels.shape[2]):
@@ -58,7 +59,7 @@ def _outputs_energy(cost: Floats, neighbours: Integers, weights: Floats, labels:
 def _start_from(
     start: int, shift: int, starts: Integers, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats
 ) -> None:
-    """Begin with whole cells of a labeling, each cell with the input of the cell `shift` places after it."""
+    """Start from a labeling of whole cells, where each cell takes the input of the cell `shift` positions later."""
     clear_extra(uses)
     for output in range(labels.shape[1]):
         for cell in range(labels.shape[2]):
@@ -88,7 +89,7 @@ def _sweep(
     prices: Floats,
     lists: Integers,
 ) -> int:
-    """Solve each output in turn, after the last sweep only those above capacity; return how many were solved."""
+    """Solve each output in turn, or after the last sweep only those above capacity; return how many were solved."""
     solved, halves = 0, sweep > 0 and weights[at.SWEEPS] > 1.0
     for output in range(labels.shape[1]):
         if sweep < weights[at.SWEEPS] or exceeds_capacity(output, weights, uses, inputs):
@@ -111,14 +112,16 @@ def _descend(
     prices: Floats,
     lists: Integers,
 ) -> float:
-    """Sweep from the labeling at hand; keep in `best` the one of lowest energy, if below `lowest`, and return it.
+    """Sweep from the current labeling; store the best labeling in `best` if its energy is below `lowest`.
 
-    Unlike the authors' code, the local search follows every sweep but the first: sweeps end with cells whose penalty is
-    more than all that they could gain, which no step on one output can move. And where outputs are above capacity after
-    the last sweep, these are solved again until the energy falls no further, at most as many times as there were
-    sweeps. That is seldom, but some labelings of fine grids would end far above others.
+    This differs from the authors' code in two ways. A local search follows every sweep but the first, because sweeps
+    end with cells whose penalty outweighs all they could gain, and no step on a single output can move these cells.
+    Outputs above capacity after the last sweep are solved again until the energy falls no further, at most as many
+    times as there were sweeps. This is rare, but without it some labelings of fine grids would end far above others.
 
-    Before the last sweep a labeling with outputs that are alike is not kept. In the last one a cost tells them apart.
+    A labeling with duplicate outputs is not stored before the last sweep, in which a cost separates them.
+
+    Returns the lowest energy.
     """
     last, before = int(weights[at.SWEEPS]) - 1, np.inf
     for sweep in range(2 * last + 2):
@@ -144,7 +147,7 @@ def _descend(
 def _good_energy(outputs: int, cost: Floats) -> float:
     """Return the energy above which a group is solved again.
 
-    It is a share of the unary if the outputs shared the cheapest inputs of every cell evenly, at no other cost.
+    This is a fraction of what the unary would be if the outputs shared the cheapest inputs of each cell evenly.
     """
     cells, count = cost.shape[0], min(_CHEAPEST_INPUTS, cost.shape[1])
     total, cheapest = 0.0, np.empty(count)
@@ -166,7 +169,7 @@ def _good_energy(outputs: int, cost: Floats) -> float:
 def _count_over_capacity(
     best: NDArray[np.int32], matrices: Floats, weights: Floats, labels: Integers, uses: Floats, inputs: Floats
 ) -> int:
-    """Return how many outputs of a labeling use an input that the others use beyond the capacity."""
+    """Return the number of outputs of a labeling with an input that the others use beyond the capacity."""
     _copy(best, labels)
     for output in range(labels.shape[1]):
         count_output(output, matrices, labels, uses, inputs)
@@ -186,7 +189,7 @@ def best_descent(
     weights: Floats,
     best: NDArray[np.int32],
 ) -> tuple[float, int]:
-    """Write the labeling of lowest energy to `best`; return that energy, and how many outputs are above capacity.
+    """Write the labeling of lowest energy to `best`; return its energy and the number of outputs above capacity.
 
     The energy is infinity if the problem is invalid. Shapes: unary (N, cells), compatibility (N, N), prior (N,), starts
     (restarts, M, cells), best (2, M, cells).
@@ -209,8 +212,8 @@ def _raise_invalid(problem: Problem) -> None:
     """Raise the error that explains why a problem is invalid."""
     check_values(problem.unary, problem.compatibility, problem.prior, problem.starts)
     raise ValueError(
-        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights that may lead beyond, with a unary of "
-        f"{np.abs(problem.unary).max():.3g}. Lower smoothness, diversity or prior_weight, or scale the unary."
+        f"Energies must stay below {MOST_ENERGY:.0e}, found costs and weights that may exceed that, with a unary of "
+        f"{np.abs(problem.unary).max():.3g}. Lower smoothness, diversity or prior_weight, or scale down the unary."
     )
 
 
@@ -218,13 +221,13 @@ first_use_note = best_descent.first_use_note
 
 
 def solve(problem: Problem) -> Labeling:
-    """Minimise the energy of one group by block-wise descent from each start; keep the lowest energy seen.
+    """Minimise the energy of one group by block-wise descent from each start; keep the labeling of lowest energy.
 
-    A group whose energy ends high, and every group of few cells, is solved again from its first starts, each cell with
-    the input of the next.
+    A group whose energy ends high, and any group with few cells, is solved once more from its first start, where each
+    cell takes the input of the next cell.
 
     Args:
-        problem: The group; any number of inputs, outputs and dimensions. Its values need not be checked.
+        problem: The group, with any number of inputs, outputs and dimensions. Its values need not have been checked.
 
     Raises:
         ValueError: If a value is not finite, a start is not a labeling, or costs or weights are so large that energies
@@ -233,7 +236,7 @@ def solve(problem: Problem) -> Labeling:
     inputs, grid = problem.unary.shape[0], problem.unary.shape[1:]
     outputs, cells = problem.starts.shape[1], problem.unary[0].size
     best = np.empty((2, outputs, cells), np.int32)
-    # Copies of these types, contiguous and writable: any other would be compiled for anew.
+    # The copies are contiguous, writable and of these types. Numba would compile again for any other kind.
     energy, over_capacity = best_descent(
         problem.unary.astype(np.float64, order="C").reshape(inputs, cells),
         problem.compatibility.astype(np.float64, order="C"),

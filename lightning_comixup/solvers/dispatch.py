@@ -1,4 +1,4 @@
-"""Which solver labels the groups of a batch, and in which threads."""
+"""Dispatching the groups of a batch to a solver, in several threads."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lightning_comixup.hyperparameters import Hyperparameters, Solver
 from lightning_comixup.method.energy import count_over_capacity, labeling_energy
 from lightning_comixup.method.problem import Labeling, Problem, check_values
 
-# Seconds for a group after which the user is told what to lower, if it is large: inputs² × cells beyond ten times those
-# of 20 on 16 × 16. A smaller one takes as long only where the solver is compiled first. Heuristic.
+# If a large group takes longer than this many seconds, a warning says what to lower. "Large" means ten times the
+# inputs² × cells of 20 inputs on 16 × 16 cells. A smaller one takes so long only while the solver compiles. Heuristic.
 _PATIENCE = 2.0
 _LARGE = 1_000_000
 
 
 class SolverEntry(NamedTuple):
-    """The module of a solver, and what it can do."""
+    """The module of a solver and its capabilities."""
 
-    module: str  # has `solve(problem) -> Labeling`, may have `first_use_note()`; imported when used, with its backend
+    module: str  # has `solve(problem) -> Labeling` and perhaps `first_use_note()`; imported on first use
     threads: bool  # whether several groups may be solved at once
-    checks: bool  # whether it checks the values of a problem itself, see `check_values`
+    checks: bool  # whether the solver checks the values of a problem itself, see `check_values`
 
 
 SOLVERS: dict[Solver, SolverEntry] = {
@@ -41,16 +41,16 @@ SOLVERS: dict[Solver, SolverEntry] = {
 
 
 def solve_groups(problems: Sequence[Problem]) -> list[Labeling]:
-    """Solve the groups of a batch, in as many threads as torch uses; the results do not depend on their number."""
+    """Solve the groups of a batch in as many threads as torch uses. The results do not depend on that number."""
     workers, threads = 1, torch.get_num_threads()
     if len(problems) > 1 and SOLVERS[problems[0].hyperparameters.solver].threads:
         workers = min(len(problems), threads)
     if workers == 1:
         return [_solve(problem) for problem in problems]
     waiting, solved = deque(enumerate(problems)), dict[int, Labeling]()
-    # This thread solves groups as well: waking another takes a good part of the time of a group.
+    # This thread solves groups too, since waking another takes a good part of the time of a group.
     others: list[Future[None]] = []
-    with suppress(RuntimeError):  # an interpreter that shuts down takes no more work: then this thread does all of it
+    with suppress(RuntimeError):  # an interpreter that is shutting down rejects new work, so this thread does it all
         pool = _pool(threads - 1, os.getpid())
         for _ in range(1, workers):
             others.append(pool.submit(_work, waiting, solved))
@@ -76,7 +76,10 @@ def _work(waiting: deque[tuple[int, Problem]], solved: dict[int, Labeling]) -> N
 
 @lru_cache(maxsize=1)
 def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    """Keep the threads from batch to batch: starting them takes as long as a group. A forked process has none."""
+    """Return threads that are reused for every batch: starting them takes as long as a group.
+
+    The process is part of the key because a forked process inherits no threads.
+    """
     return ThreadPoolExecutor(workers, thread_name_prefix="comixup")
 
 
@@ -84,8 +87,8 @@ def warm_up(solver: Solver, inform: Callable[[str], None]) -> None:
     """Make a solver ready to use: compile it, or load it from its cache.
 
     Args:
-        solver: Its name.
-        inform: Is given a message for the user first if that takes a while.
+        solver: The name of the solver.
+        inform: Called first with a message for the user if this takes a while.
 
     Raises:
         ImportError: If the solver's backend is not installed.

@@ -1,10 +1,10 @@
-"""The diversity term: how much of each input the outputs use, and what they pay for inputs that others use.
+"""The diversity term: how much of each input the outputs use, and the penalty for inputs that others use.
 
-With the load A p_j = Σ_k A c_k - A c_j that output j sees, the term is
+The load that output j sees is A p_j = Σ_k A c_k - A c_j. With it the term is
 
     hard: γ Σ_ji [A p_j > τ]_i (Aᵀ c_j)_i p_ji        soft: γ Σ_ji c_ji max(A p_j - τ, 0)_i,
 
-so that one pass over (outputs, inputs) suffices, without a product with A.
+which takes one pass over (outputs, inputs) and needs no product with A.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from lightning_comixup.solvers.compiled import kernel, small
 
 @small
 def add_cells(output: int, label: int, cells: float, matrices: Floats, uses: Floats, inputs: Floats) -> None:
-    """Let an output use so many cells more of an input."""
+    """Let an output use `cells` more cells of an input."""
     uses[at.COUNT, output, label] += cells
     inputs[at.TOTAL, label] += cells
     for other in range(inputs.shape[1]):
         load = cells * matrices[at.TRANSPOSED, label, other]
         uses[at.LOAD, output, other] += load
         inputs[at.TOTAL_LOAD, other] += load
-        uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
+        uses[at.PENALTY, output, other] += cells * matrices[at.A, label, other]
 
 
 @kernel
 def count_output(output: int, matrices: Floats, labels: Integers, uses: Floats, inputs: Floats) -> None:
-    """Count anew what an output uses."""
+    """Recount how much an output uses of each input."""
     for label in range(inputs.shape[1]):
         inputs[at.TOTAL, label] -= uses[at.COUNT, output, label]
         inputs[at.TOTAL_LOAD, label] -= uses[at.LOAD, output, label]
-        for row in (at.COUNT, at.LOAD, at.PAYS):
+        for row in (at.COUNT, at.LOAD, at.PENALTY):
             uses[row, output, label] = 0.0
     for side in range(2):
         for cell in range(labels.shape[2]):
@@ -42,7 +42,7 @@ def count_output(output: int, matrices: Floats, labels: Integers, uses: Floats, 
         if cells > 0.0:
             for other in range(inputs.shape[1]):
                 uses[at.LOAD, output, other] += cells * matrices[at.TRANSPOSED, label, other]
-                uses[at.PAYS, output, other] += cells * matrices[at.A, label, other]
+                uses[at.PENALTY, output, other] += cells * matrices[at.A, label, other]
     for label in range(inputs.shape[1]):
         inputs[at.TOTAL, label] += uses[at.COUNT, output, label]
         inputs[at.TOTAL_LOAD, label] += uses[at.LOAD, output, label]
@@ -53,27 +53,27 @@ def diversity_energy(weights: Floats, uses: Floats, inputs: Floats) -> float:
     """Return γ Σ_j ⟨φ(p_j), c_j⟩."""
     soft, capacity = weights[at.SOFT] > 0.0, weights[at.CAPACITY]
     for label in range(inputs.shape[1]):
-        inputs[at.PAID, label] = 0.0
-    # Input by input, so that the inner loop has no sum whose order a vector instruction would change.
+        inputs[at.TERM, label] = 0.0
+    # The sum is kept separately for each input, so that vector instructions cannot change its order.
     for output in range(uses.shape[1]):
         for label in range(inputs.shape[1]):
             count = uses[at.COUNT, output, label]
             over = inputs[at.TOTAL_LOAD, label] - uses[at.LOAD, output, label] - capacity
-            cost = count * over if soft else uses[at.PAYS, output, label] * (inputs[at.TOTAL, label] - count)
-            inputs[at.PAID, label] += cost if over > 0.0 else 0.0
-    paid = 0.0
+            cost = count * over if soft else uses[at.PENALTY, output, label] * (inputs[at.TOTAL, label] - count)
+            inputs[at.TERM, label] += cost if over > 0.0 else 0.0
+    term = 0.0
     for label in range(inputs.shape[1]):
-        paid += inputs[at.PAID, label]
-    return weights[at.DIVERSITY] * paid
+        term += inputs[at.TERM, label]
+    return weights[at.DIVERSITY] * term
 
 
 @kernel
 def price_modular_bound(
     output: int, matrices: Floats, weights: Floats, uses: Floats, inputs: Floats, prices: Floats
 ) -> None:
-    """Set what the output pays for a cell of each input: the modular penalty 2γ φ(p), and to resolve duplicates.
+    """Set the price of a cell of each input: the modular penalty 2γ φ(p), and the cost that resolves duplicates.
 
-    hard: φ(p) = A (1[A p > τ] ⊙ p), as the authors' code has it; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
+    hard: φ(p) = A (1[A p > τ] ⊙ p), as in the authors' code; soft: φ(p) = (A p - τ) ⊙ 1[A p > τ].
     """
     for label in range(inputs.shape[1]):
         prices[at.PRICE, label] = uses[at.EXTRA, output, label]

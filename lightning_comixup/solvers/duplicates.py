@@ -1,4 +1,4 @@
-"""Resolving duplicates: a cost that tells apart outputs made of the same inputs."""
+"""Resolving duplicates: a cost that separates outputs made of the same inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _use_same_inputs(output: int, other: int, uses: Floats) -> bool:
 
 @kernel
 def clear_extra(uses: Floats) -> None:
-    """Let no output pay for being a duplicate."""
+    """Remove the costs of being a duplicate from all outputs."""
     for output in range(uses.shape[1]):
         for label in range(uses.shape[2]):
             uses[at.EXTRA, output, label] = 0.0
@@ -25,10 +25,10 @@ def clear_extra(uses: Floats) -> None:
 
 @kernel
 def separate_duplicates(separating: float, uses: Floats) -> bool:
-    """Set what resolving duplicates adds to the prices, γ/S or nothing; False if there is nothing to tell apart.
+    """Add the cost `separating` (γ/S or 0) to the prices of duplicate outputs; return whether there are any.
 
-    For each pair of outputs with identical sets of at least two inputs, the first output pays for their first common
-    input and the second for their second. Nothing may be set before.
+    For each pair of outputs with identical sets of at least two inputs, the cost falls on their first common input in
+    the first output, and on their second one in the second output. No such cost may have been set before.
     """
     alike = False
     for output in range(uses.shape[1]):

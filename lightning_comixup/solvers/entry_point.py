@@ -1,7 +1,7 @@
 """Entry points: compiled functions that Python calls, with Numba's cache on disk.
 
-Numba's own cache is safe for processes that start at once: each writes whole files. It leaves open: a change of the
-kernels, damaged files, folders that cannot be written, and a fork while another thread compiles.
+Numba's own cache is safe for processes that start simultaneously, since each writes whole files. It does not handle
+changed kernels, damaged files, folders that are not writable, or a fork while another thread compiles.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import numba
 
 from lightning_comixup.solvers.compiled import COMPARING, OPTIONS
 
-_njit: Any = numba.njit  # Numba's stubs leave out some of the options, and the settings
+_njit: Any = numba.njit  # Numba's stubs omit some of the options, and the settings
 _config: Any = numba.config
 _WHAT_TO_DO = (
-    "Set the environment variable NUMBA_CACHE_DIR to a folder of your own that can be written: whoever else can write "
+    "Set the environment variable NUMBA_CACHE_DIR to a folder of your own that is writable: anyone else who can write "
     "there can run code in your process."
 )
-# What the kernels compile in from outside their folder.
+# Files outside this folder whose values are compiled into the kernels.
 _OUTSIDE = ("method/energy.py", "method/problem.py")
 
-# Held while a process compiles or loads. A fork waits for it: the child would have Numba's own lock in a thread that it
-# does not have, and wait for ever.
+# Locked while a process compiles or loads. A fork waits for this lock. Otherwise the child could inherit Numba's own
+# lock from a thread that does not exist in the child, and would wait forever.
 _compiling = threading.RLock()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+if hasattr(os, "register_at_fork"):  # missing on Windows, which cannot fork
     os.register_at_fork(
         before=_compiling.acquire, after_in_parent=_compiling.release, after_in_child=_compiling.release
     )
@@ -41,7 +41,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
 
 @cache
 def source_fingerprint() -> str:
-    """Return a name for the state of the solver's source: it changes with every line."""
+    """Return a hash of the solver's source, which changes with every edit."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
     for path in [*sorted(folder.glob("*.py")), *(folder.parent / name for name in _OUTSIDE)]:
@@ -50,12 +50,12 @@ def source_fingerprint() -> str:
 
 
 class EntryPoint:
-    """A compiled function whose first call compiles it, or loads it from the cache if that is sound."""
+    """A compiled function whose first call compiles it, or loads it from the cache if that is intact."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         """Prepare to compile a function of numbers and arrays."""
-        # Numba notices a change of the file of this function alone. The name, which is that of the cache's files as
-        # well, tells the state of the kernels.
+        # Numba only notices changes to the file of this function. Its name, which the cache's files share, therefore
+        # includes the fingerprint of all kernels.
         function.__qualname__ = f"{function.__name__}-{source_fingerprint()}"
         self._function = function
         self._dispatcher = _with_cache(function)
@@ -73,22 +73,22 @@ class EntryPoint:
 
     @property
     def folder(self) -> Path | None:
-        """Where the cache is; None if no folder can be written."""
+        """The folder of the cache; None if no folder is writable."""
         path = self._dispatcher.stats.cache_path
         return None if path is None else Path(path)
 
     def first_use_note(self) -> str | None:
-        """Return what to tell a user before the first call: that it compiles; None if it is used or cached already.
+        """Return a message that the first call will compile; None if the function is already compiled or cached.
 
-        The caller is to tell it: the first call then does not log it.
+        The caller should show the message, since the first call then does not log it.
         """
         if self._is_used or any(self._files(".nbi")):
             return None
         self._is_announced = True
         start = "CoMixup: compiling the labeling solver, which takes some seconds"
         if self.folder is None:
-            return f"{start}, at every start: no folder for its cache can be written. {_WHAT_TO_DO}"
-        return f"{start}, this once: later starts load it from {self.folder}."
+            return f"{start}, at every start: no folder for its cache is writable. {_WHAT_TO_DO}"
+        return f"{start}, only this once: later starts load it from {self.folder}."
 
     def _files(self, suffix: str) -> Iterator[Path]:
         if self.folder is not None:
@@ -108,7 +108,7 @@ class EntryPoint:
             if not self._dispatcher.signatures:
                 self._dispatcher = _without_cache(self._function)
             result = self._dispatcher(*arguments)
-        except Exception:  # whatever unpickling a damaged file may raise
+        except Exception:  # unpickling a damaged file may raise anything
             if not any(self._files(".nb?")):
                 raise
             with suppress(OSError):
@@ -120,8 +120,8 @@ class EntryPoint:
         return result
 
     def _remove_changed(self) -> None:
-        """Remove the cache if a file's content is not what was written: Numba would run damaged machine code."""
-        with suppress(FileNotFoundError):  # another process removes it, or there is no digest
+        """Remove the cache if a file has changed since it was written: Numba would run damaged machine code."""
+        with suppress(FileNotFoundError):  # another process has removed it, or there is no digest
             for path in self._files(".nbc"):
                 found = path.with_suffix(_DIGEST).read_text(encoding="ascii", errors="replace")
                 if found and found != _digest_of(path):  # empty: another process is about to write it
@@ -135,7 +135,7 @@ class EntryPoint:
                 path.with_suffix(_DIGEST).write_text(_digest_of(path), encoding="ascii")
 
 
-# The suffix of the files with what `_digest_of` gave when the cache was written.
+# The suffix of the files that store each cache file's digest from the time it was written.
 _DIGEST = ".nbd"
 
 
@@ -152,7 +152,7 @@ def _with_cache(function: Callable[..., Any]) -> Any:
     try:
         return _njit(cache=True, **OPTIONS, **COMPARING)(function)
     except RuntimeError:
-        # Numba found neither the package's folder nor the user's cache folder writable.
+        # Neither the package's folder nor the user's cache folder is writable for Numba.
         return _without_cache(function)
 
 

@@ -1,7 +1,7 @@
-"""Half labels: cells that take two inputs, half of each; which are offered, and how far apart cells are.
+"""Half labels, which average two inputs in a cell: the choice of those offered, and the distance between cells.
 
 ½‖z - z'‖² is ¼ between a half label and one of its inputs, ¾ between it and any other input, and ¼ between two half
-labels that share one. The authors' table has ¼, 1 and 1, for which only swap moves are possible.
+labels that share an input. The authors' table has ¼, 1 and 1 instead, which allows only swap moves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_HALVES = 3
 
 @small
 def half_square_distance(first: int, second: int, other_first: int, other_second: int) -> float:
-    """Return ½‖z - z'‖² of two cells, each the mean of two unit vectors (the same one twice: a whole cell)."""
+    """Return ½‖z - z'‖² of two cells, each the mean of two unit vectors (which are equal for a whole cell)."""
     norm = 1.0 if first == second else 0.5
     other_norm = 1.0 if other_first == other_second else 0.5
     matches = (first == other_first) + (first == other_second) + (second == other_first) + (second == other_second)
@@ -27,9 +27,9 @@ def half_square_distance(first: int, second: int, other_first: int, other_second
 
 @kernel
 def list_most_used(output: int, uses: NDArray[np.float64], lists: NDArray[np.int64]) -> int:
-    """List the inputs that an output uses most, at most MOST_HALVES; return their number.
+    """List the most used inputs of an output, at most MOST_HALVES; return their number.
 
-    Of inputs used alike the one of lower index comes first (the authors leave the order to `torch.topk`).
+    Among equally used inputs the lower index comes first (the authors leave the order to `torch.topk`).
     """
     size = 0
     for label in range(uses.shape[2]):

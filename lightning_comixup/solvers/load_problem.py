@@ -1,4 +1,4 @@
-"""Loading a problem: its numbers checked, the prior added to the unary, and all of it laid out for the kernels."""
+"""Loading a problem: checking its numbers, adding the prior to the unary, and laying it all out for the kernels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lightning_comixup.solvers import arrays as at
 from lightning_comixup.solvers.arrays import Floats, Integers
 from lightning_comixup.solvers.compiled import checking
 
-# Bound on every sum of the solver; sums of a few such still are finite numbers.
+# Upper bound on every sum in the solver. Adding a few such sums still gives a finite number.
 MOST_ENERGY = 1e300
-# More would take minutes a group; and the kernels' integers may not overflow.
+# More sweeps would take minutes per group, and the kernels' integers must not overflow.
 _MOST_SWEEPS = 1_000_000
 
 
@@ -34,7 +34,7 @@ def scaled_weights(problem: Problem) -> Floats:
 
 @checking
 def _load_unary(unary: Floats, prior: Floats, weights: Floats, cost: Floats, inputs: Floats) -> float:
-    """Set the costs and their extremes; return the largest magnitude, infinity if a number is none."""
+    """Set the costs and their extremes; return the largest magnitude, or infinity if a value is invalid."""
     largest = 0.0
     for label in range(unary.shape[0]):
         if not 0.0 <= prior[label] < np.inf:
@@ -54,7 +54,7 @@ def _load_unary(unary: Floats, prior: Floats, weights: Floats, cost: Floats, inp
 
 @checking
 def _load_compatibility(compatibility: Floats, matrices: Floats) -> float:
-    """Set both matrices; return the largest magnitude, infinity if a number is none."""
+    """Set both matrices; return the largest magnitude, or infinity if a value is invalid."""
     largest = 0.0
     for row in range(compatibility.shape[0]):
         for column in range(compatibility.shape[1]):
@@ -77,7 +77,7 @@ def load_problem(
     matrices: Floats,
     inputs: Floats,
 ) -> bool:
-    """Set what the kernels know of a problem; False if it is invalid, or energies might overflow."""
+    """Fill the arrays of a problem for the kernels; return False if it is invalid or energies might overflow."""
     size, cells = unary.shape
     outputs = starts.shape[1]
     largest = _load_unary(unary, prior, weights, cost, inputs)

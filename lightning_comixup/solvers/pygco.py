@@ -1,11 +1,12 @@
-"""Solver "pygco": the authors' labeling with the authors' graph cuts, for parity with their results.
+"""Solver "pygco": the authors' labeling with their graph cuts, for parity with their results.
 
-What differs from the solver "descent", all of it as in the authors' code: the cuts are α-β-swaps on costs truncated to
-integers; the half labels' pairwise costs are ¼, 1 and 1 (no metric, hence swaps); the sweeps stop on an energy without
-threshold and compatibility, and the last labeling of a start is returned, not the best; float32 throughout.
+It differs from the solver "descent" as follows, each time like the authors' code. The cuts are α-β-swaps on costs
+truncated to integers. The pairwise costs of half labels are ¼, 1 and 1, which is not a metric and therefore requires
+swaps. The sweeps stop on an energy without threshold and compatibility. Each start returns its last labeling, not its
+best. All numbers are float32.
 
-The package `gco` bundles the GCO library, whose licence is "research purposes only". Importing it adds `int` and
-`float` to the numpy module, so it is imported only when this solver runs.
+The package `gco` bundles the GCO library, licensed for "research purposes only". Importing it adds `int` and `float` to
+the numpy module, so it is imported only when this solver runs.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from lightning_comixup.method.problem import ENERGY_TOLERANCE, HALF_LABEL_BONUS,
 
 Floats = NDArray[np.float32]
 
-# The pairwise cost between a half label and its two; all others cost 1 (the authors' table).
+# The pairwise cost between a half label and either of its inputs. All others cost 1 (the authors' table).
 _HALF_TO_CONSTITUENT = 0.25
-# The pairs among three inputs in use, in the authors' order; for two inputs only the first is meant.
+# The pairs among three used inputs, in the authors' order. With two inputs only the first pair applies.
 _PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
 
 
@@ -74,7 +75,7 @@ def _half_label_pairs(counts: Floats) -> NDArray[np.int64]:
         return np.empty((0, 2), np.int64)
     if used.size == 2:
         return used[_PAIRS[:1]]
-    # topk decides among inputs used alike as it does for the authors; in index order thereafter.
+    # topk breaks ties between equally used inputs as in the authors' code. The chosen inputs are then in index order.
     top = torch.topk(torch.from_numpy(counts), k=3).indices.sort().values.numpy()
     return np.asarray(top[_PAIRS])
 
@@ -102,7 +103,7 @@ def _modular_penalty(others: Floats, problem: Problem, cells: int) -> Floats:
 
 
 def _separating_cost(counts: Floats) -> Floats:
-    """Return 1 where an output should leave an input: one each of two outputs with the same inputs."""
+    """Return 1 where an output should drop an input: a different one for each of two outputs with the same inputs."""
     extra = np.zeros_like(counts)
     used = counts > 0
     for output, own in enumerate(used):
@@ -114,7 +115,7 @@ def _separating_cost(counts: Floats) -> Floats:
 
 
 def _stopping_energy(masks: Floats, cost: Floats, smoothness: float, diversity: float) -> np.float32:
-    """Return Σ unary·z + β/2 Σ‖Δz‖² + γ (Σ_i (Σ_j c_ji)² - Σ_ji c_ji²): the energy the authors watch, not minimise."""
+    """Return Σ unary·z + β/2 Σ‖Δz‖² + γ (Σ_i (Σ_j c_ji)² - Σ_ji c_ji²): the authors' stopping energy."""
     counts = masks.reshape(*masks.shape[:2], -1).sum(2)
     edges = sum((np.diff(masks, axis=axis) ** 2).sum() for axis in range(2, masks.ndim))
     overlap = (counts.sum(0) ** 2).sum() - (counts**2).sum()
@@ -169,7 +170,7 @@ def _descend(start: NDArray[np.int32], problem: Problem) -> Labeling:
 
 
 def solve(problem: Problem) -> Labeling:
-    """Label one group as the authors do, from each start; keep the one of lowest `energy`.
+    """Label one group from each start as the authors do; keep the labeling of lowest `energy`.
 
     Raises:
         ImportError: If gco is not installed.

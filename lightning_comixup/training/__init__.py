@@ -1,1 +1,1 @@
-"""Training with Lightning: the callback, its step, and the mixin of a module. No other room imports Lightning."""
+"""Training with Lightning: the callback, its step, and the mixin for modules. Only this package imports Lightning."""

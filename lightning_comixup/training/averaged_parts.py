@@ -1,4 +1,4 @@
-"""The parts of a batch that are averaged as the targets are: integers as one-hot rows, never as their mean."""
+"""The parts of a batch that are averaged like the targets: integers as one-hot rows, never as plain numbers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lightning_comixup.validation import DeferredCheck, combine_checks
 def average_rows(
     parts: list[Tensor], targets: TargetRows, kinds: Sequence[TargetKind], config: MixingConfig
 ) -> tuple[list[Tensor], DeferredCheck | None]:
-    """Return the parts of `also_average` as rows to average, and one check of their values and of the targets'.
+    """Return the parts of `also_average` as rows to average, and a single check of their values and the targets'.
 
-    Integers (B,) or (B, 1) are class labels and become one-hot rows, unless a loss was seen to take them as numbers.
-    Their number of classes is the one given in `also_average` or seen, else that of the targets. Floating parts and
-    flags (bool) of any shape are averaged as they are.
+    Integers (B,) or (B, 1) are class labels and become one-hot rows, unless a loss was seen to treat them as numbers.
+    Their number of classes is the one given in `also_average` or observed, and otherwise that of the targets.
+    Floating-point parts and flags (bool) of any shape are averaged directly.
 
     Args:
-        parts: Of a clean batch.
+        parts: The parts of a clean batch.
         targets: The rows of its targets.
-        kinds: Of the targets and of each part.
+        kinds: The kinds of the targets and of each part.
         config: The configuration.
 
     Raises:
@@ -49,19 +49,20 @@ def _rows(part: Tensor, given: int | None, known: int | None, ignored: int | Non
         if given is not None and part.shape[1:] != (given,):
             raise ValueError(
                 f"{name} must have one column for each of its {given} classes, found shape {tuple(part.shape)} of "
-                f"{part.dtype}. Give integer labels as (B,), and None as the number of a part that is not of classes."
+                f"{part.dtype}. Give integer labels as (B,), and None as the number for a part without classes."
             )
         return TargetRows(part, None)
     labels = flatten_labels(part)
     if labels.ndim != 1:
         raise TypeError(
-            f"{name} must be floating, bool, or integer labels (B,), found shape {tuple(part.shape)} of {part.dtype}: "
-            "a mean of integers is not a class. Convert quantities by `.float()`, flags by `.bool()`."
+            f"{name} must be floating-point, bool, or integer labels (B,), found shape {tuple(part.shape)} of "
+            f"{part.dtype}: a mean of integers is not a class. Convert quantities with `.float()`, and flags with "
+            "`.bool()`."
         )
     classes = known if given is None else given
     if classes is None:
         raise ValueError(
             f"{name} must have its number of classes, found None for integer labels: they are averaged as one-hot "
-            "rows. Give it in a mapping, such as also_average={'coarse_label': 20}; convert quantities by `.float()`."
+            "rows. Give it in a mapping, such as also_average={'coarse_label': 20}. Convert quantities with `.float()`."
         )
     return target_rows(labels, classes, name, ignored)

@@ -1,4 +1,4 @@
-"""The parts of a batch in any container: read by their keys, and replaced."""
+"""Reading and replacing the parts of a batch in any container by their keys."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lightning_comixup.training.config import BatchKey, is_pair
 
 
 class ExhaustedLoaderError(Exception):
-    """The container of a part is None: its loader has run out, while others of a CombinedLoader go on."""
+    """The container of a part is None: its loader is exhausted, while others of a CombinedLoader continue."""
 
 
 def get_part(batch: Any, name: str, key: BatchKey) -> Any:
-    """Return the part of a batch that a key names.
+    """Return the part of a batch at a key.
 
     Args:
         batch: A list, tuple, named tuple, mapping or object, or anything for a (getter, setter) pair.
-        name: The argument that gave the key, for the error message.
+        name: The argument that the key was passed as, for the error message.
         key: An index, a key or attribute name, a path of them, or a (getter, setter) pair.
 
     Raises:
@@ -34,7 +34,7 @@ def get_part(batch: Any, name: str, key: BatchKey) -> Any:
         found = f"{key!r} for {describe_layout(batch)}"
         raise ValueError(
             f"{name} must name a part of the batch: found {found}. Pass CoMixup({name}=...) "
-            'an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
+            'with an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
         ) from error
 
 
@@ -57,19 +57,19 @@ def _read_path(batch: Any, path: Any) -> Any:
 
 
 def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
-    """Return the batch with one part replaced: the same container where it may change, else a new one.
+    """Return the batch with one part replaced, in the same container if it may be changed and otherwise in a new one.
 
-    Lightning's transfer to the device has made a list, dict or dataclass anew, and a change in place is seen by the
-    other callbacks. Other objects, and a container with its own `.to`, may be the user's own, which the transfer or
-    that method may return as it is: they are copied.
+    A list, dict or dataclass was created by Lightning's transfer to the device. It is changed in place, so that the
+    other callbacks see the change. Other objects, and containers with their own `.to`, are copied: the transfer or that
+    method may have returned the user's own object.
 
-    The part's own tensor is never written to: on the CPU it may be the data set's memory.
+    The part's own tensor is never written to, since on the CPU it may share the data set's memory.
 
     Args:
         batch: The batch.
-        key: Where the part is.
+        key: The key of the part.
         value: The new part.
-        in_place: Whether the containers are the transfer's, and may change; otherwise they are copied.
+        in_place: Whether the transfer created the containers, so that they may change. Otherwise they are copied.
 
     Raises:
         TypeError: If the container can neither be changed nor copied.
@@ -97,7 +97,7 @@ def with_part(batch: Any, key: BatchKey, value: Any, *, in_place: bool) -> Any:
 
 
 def _is_made_by_transfer(batch: Any) -> bool:
-    """Whether Lightning's own transfer makes this container anew, and with it those in it."""
+    """Whether Lightning's own transfer creates a new copy of this container and those inside it."""
     is_collection = isinstance(batch, Sequence | MutableMapping) or is_record(batch)
     return is_collection and not hasattr(type(batch), "to")
 
@@ -112,12 +112,12 @@ def _copy_of(batch: Any) -> Any:
 def _refusal(batch: Any) -> TypeError:
     return TypeError(
         f"A batch must be a container whose parts can be replaced, found {describe_layout(batch)}. Pass input_key and "
-        "target_key as (getter, setter) pairs; the setter returns the new batch, or None if it changed the old one."
+        "target_key as (getter, setter) pairs. The setter returns the new batch, or None if it changed the old one."
     )
 
 
 def _with_nested_part(batch: Any, key: Any, value: Any, in_place: bool) -> Any:
-    """Replace a part by its setter or along its path; an outer container changes only if the inner one is new."""
+    """Replace a part with its setter or along its path. An outer container changes only if the inner one is new."""
     if is_pair(key):
         changed = key[1](batch, value)
         return batch if changed is None else changed

@@ -1,4 +1,4 @@
-"""Which parts of a batch are its inputs and targets, where the user did not say."""
+"""Finding the inputs and targets of a batch if the user has not named them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lightning_comixup.training.batch_layout import (
 from lightning_comixup.training.config import BatchKey, MixingConfig
 from lightning_comixup.validation import check_mixable, is_mixable
 
-# Where several parts fit, the first of these names that a part has decides.
+# If several parts fit, the first of these names that belongs to a part decides.
 _INPUT_NAMES = (
     *("image", "images", "pixel_values", "x", "input", "inputs", "img", "imgs", "data", "audio", "waveform"),
     *("waveforms", "signal", "signals", "video", "videos", "input_values", "input_features", "spectrogram", "volume"),
 )
 _TARGET_NAMES = ("label", "labels", "target", "targets", "y", "class", "classes", "cls", "category", "categories")
-# A name with one of these words is neither the inputs' nor the targets'.
+# A part whose name has one of these words is neither the inputs nor the targets.
 _NUMBERS = {"id", "ids", "idx", "idxs", "index", "indices", "indexes"}
 _OTHER_WORDS = _NUMBERS | {
     *("uid", "uuid", "key", "keys", "weight", "weights", "mask", "masks", "fold", "folds", "group", "groups"),
@@ -37,22 +37,22 @@ _OTHER_WORDS = _NUMBERS | {
 
 
 class BatchKeys(NamedTuple):
-    """Where a batch has its inputs and its targets."""
+    """The keys of a batch's inputs and targets."""
 
     input_key: BatchKey
     target_key: BatchKey
 
 
 def find_keys(batch: Any, config: MixingConfig) -> BatchKeys:
-    """Return the keys of inputs and targets: those of the configuration, and what it leaves None found.
+    """Return the keys of inputs and targets from the configuration, and search for those that it leaves None.
 
-    A list or tuple has them at 0 and 1 if these fit. Otherwise shape and dtype decide: the inputs are the floating
-    tensor with a spatial dimension, the targets the tensor (B,), (B, 1) or (B, K) with as many rows. Where several
-    fit, the usual names decide, then integers come before floating numbers.
+    In a list or tuple they are at 0 and 1 if these parts fit. Otherwise shape and dtype decide: the inputs are the
+    floating-point tensor with a spatial dimension, the targets the tensor (B,), (B, 1) or (B, K) with as many rows. If
+    several fit, the usual names decide. If none has such a name, integers take precedence over floating-point numbers.
 
     Raises:
         ValueError: If no part fits, or several do.
-        TypeError: If the part that the configuration names as inputs cannot be mixed.
+        TypeError: If the configuration names a part as inputs that cannot be mixed.
     """
     search = _Search(batch, config)
     input_key, target_key = config.input_key, config.target_key
@@ -70,7 +70,7 @@ def find_keys(batch: Any, config: MixingConfig) -> BatchKeys:
 
 
 def keys_fit(batch: Any, keys: BatchKeys, config: MixingConfig) -> bool:
-    """Whether the parts that found keys name can still be the inputs and the targets.
+    """Whether the parts at keys found earlier can still be the inputs and targets.
 
     Raises:
         ExhaustedLoaderError: If a container on the path to one of them is None.
@@ -83,7 +83,7 @@ def keys_fit(batch: Any, keys: BatchKeys, config: MixingConfig) -> bool:
 
 
 class _Search:
-    """The search for the keys in one batch."""
+    """A search for the keys in one batch."""
 
     def __init__(self, batch: Any, config: MixingConfig) -> None:
         self._batch, self._config = batch, config
@@ -94,7 +94,7 @@ class _Search:
         self._positions = [(k, part) for k, part in enumerate(batch) if id(part) not in taken] if is_sequence else []
 
     def at_positions(self) -> BatchKeys | None:
-        """Return 0 for the inputs and 1 for the targets, as far as they are looked for, or None if they do not fit."""
+        """Return 0 for the inputs and 1 for the targets, unless the user named them, or None if they do not fit."""
         input_key, target_key = self._config.input_key, self._config.target_key
         parts = dict(self._positions)
         inputs: Any = parts.get(0) if input_key is None else self._given_inputs(input_key)
@@ -108,18 +108,18 @@ class _Search:
         return self._batch._fields[:2] if is_named_tuple(self._batch) else ()
 
     def _is_target_at_position(self, part: Any, inputs: Tensor) -> bool:
-        """Whether a part can be the targets; of other than the usual shapes only if no other part has these."""
+        """Whether a part can be the targets. It may have an unusual shape only if no other part has a usual one."""
         if not isinstance(part, Tensor) or part.shape[:1] != inputs.shape[:1] or part is inputs:
             return False
         if _is_target(part, len(inputs), self._config):
             return True
         others = [leaf.tensor for leaf in self._leaves if leaf.tensor is not inputs and leaf.tensor is not part]
         if part.shape == inputs.shape and any(other.shape == inputs.shape for other in others):
-            return False  # several views: an anchor, a positive and a negative, say
+            return False  # several views, such as an anchor, a positive and a negative
         return is_mixable(part.dtype) and not any(_is_target(other, len(inputs), self._config) for other in others)
 
     def _given_inputs(self, key: BatchKey) -> Tensor:
-        """Return the inputs that the configuration names, checked: the targets must have as many rows."""
+        """Return the inputs that the configuration names, after checking them; the targets need as many rows."""
         inputs = get_part(self._batch, "input_key", key)
         check_mixable(inputs)
         check_channels(inputs, self._config.channel_dim)
@@ -147,7 +147,7 @@ class _Search:
             return found
         part = dict(self._positions).get(position)
         if not fitting and isinstance(part, Tensor) and any(leaf.tensor is part for leaf in self._leaves):
-            return Leaf((position,), part)  # whose check says why it does not fit
+            return Leaf((position,), part)  # a later check explains why it does not fit
         raise ValueError(self._explain(role, fitting))
 
     def _explain(self, role: str, fitting: list[Leaf]) -> str:
@@ -155,12 +155,12 @@ class _Search:
         missing = {"inputs": ["input_key", "target_key"], "targets": ["target_key"]}[role]
         missing = [name for name in missing if getattr(config, name) is None]
         shapes = "(B,), (B, 1) or (B, K), with a row for each input"
-        looked_for = f"floating, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
+        looked_for = f"floating-point, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
         several = " and ".join(describe_key(leaf.key) for leaf in fitting)
         reason = f"{several} can be the {role}" if fitting else f"no part can be the {role}, {looked_for}"
         advice = " For inputs without channels, (B, T) or (B, H, W), pass CoMixup(channel_dim=None)."
         return (
-            f"{' and '.join(missing)} must be given where a batch does not show its {role}, found "
+            f"{' and '.join(missing)} must be given if the {role} of a batch are not clear from its layout, found "
             f"{describe_layout(self._batch)}: {reason}. Pass CoMixup({', '.join(f'{name}=...' for name in missing)}), "
             'each an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
             f"{advice if role == 'inputs' and not fitting else ''}"
@@ -168,7 +168,7 @@ class _Search:
 
 
 def _decide(fitting: list[Leaf], names: tuple[str, ...]) -> Leaf | None:
-    """Return the one part that fits, or that has the first of the usual names, or that alone has integers."""
+    """Return the only part that fits, else the one with the first of the usual names, else the only integer one."""
     if len(fitting) == 1:
         return fitting[0]
     for name in names:
@@ -203,7 +203,7 @@ def _is_target(tensor: Tensor, rows: int, config: MixingConfig) -> bool:
 
 
 def _is_other(name: str | None) -> bool:
-    """Whether a name says that a part is neither inputs nor targets; "label_id" is a label, "image_id" is not."""
+    """Whether a name shows that a part is neither inputs nor targets: "image_id" is not, but "label_id" is a label."""
     words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name or "").lower())
     if len(words) > 1 and words[-1] in _NUMBERS and words[-2] in _TARGET_NAMES:
         return False

@@ -1,4 +1,4 @@
-"""The layout of a batch: its containers, in words, copied, and the tensors in them."""
+"""The layout of a batch: describing and copying its containers, and finding the tensors in them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from torch import Tensor, nn
 PathPart = int | str  # from a container to one of its parts
 
 _NO_CONTAINERS = (Tensor, str, bytes, bytearray, memoryview, type, nn.Module)
-_PLAIN = {str, bytes, int, float, bool, type(None)}  # described by their type where a list has nothing else
-_DEPTH = 3  # parts are looked for in containers this deep
-_MOST_PARTS = 12  # that a description shows of each container
+_PLAIN = {str, bytes, int, float, bool, type(None)}  # a list of only one of these types is described by the type
+_DEPTH = 3  # containers are searched to this depth
+_MOST_PARTS = 12  # of each container are shown in a description
 
 
 class Leaf(NamedTuple):
-    """A tensor in a batch, and where it is."""
+    """A tensor in a batch, with the path to it."""
 
     path: tuple[PathPart, ...]
     tensor: Tensor
 
     @property
     def key(self) -> Any:
-        """The path as it is passed to CoMixup: a single step by itself, several as a tuple."""
+        """The path in the form that CoMixup accepts: a single step by itself, several as a tuple."""
         return self.path[0] if len(self.path) == 1 else self.path
 
     @property
@@ -34,7 +34,7 @@ class Leaf(NamedTuple):
         return next((step for step in reversed(self.path) if isinstance(step, str)), None)
 
     def describe(self) -> str:
-        """Return key, dtype and shape for a message."""
+        """Describe key, dtype and shape for a message."""
         return f"{describe_key(self.key)}, {_describe_tensor(self.tensor)}"
 
 
@@ -42,7 +42,7 @@ def parts_of(batch: Any) -> dict[Any, Any] | None:
     """Return the parts of a container by their keys, or None for anything else.
 
     Containers are mappings, named tuples, lists, tuples, dataclasses, and objects with a tensor, or a container of
-    tensors, among their public attributes. Modules and classes are none.
+    tensors, among their public attributes. Modules and classes are not containers.
     """
     if isinstance(batch, _NO_CONTAINERS):
         return None
@@ -59,7 +59,7 @@ def parts_of(batch: Any) -> dict[Any, Any] | None:
 
 
 def _attributes_of(batch: Any) -> dict[Any, Any] | None:
-    """Return the public attributes of an object that holds tensors."""
+    """Return the public attributes of an object that contains tensors, otherwise None."""
     return _public(batch) if _holds_tensors(batch, _DEPTH) else None
 
 
@@ -87,7 +87,7 @@ def is_record(batch: Any) -> bool:
 
 
 def tensor_leaves(batch: Any) -> list[Leaf]:
-    """Return the tensors in a batch that a path of up to three steps leads to, in the order of the batch."""
+    """Return the tensors in a batch that are reachable in up to three steps, in the order of the batch."""
     return list(_find_leaves(batch, ()))
 
 
@@ -102,14 +102,14 @@ def _find_leaves(batch: Any, path: tuple[PathPart, ...]) -> Iterator[Leaf]:
 
 
 def unnamed_rows(batch: Any, named: Sequence[Any], rows: int) -> list[str]:
-    """Describe the tensors of a batch that have one row per input and are none of those that are named."""
+    """Describe the tensors of a batch that have one row per input and are not among the named ones."""
     known = {id(part) for part in named}
     leaves = [leaf for leaf in tensor_leaves(batch) if leaf.path and id(leaf.tensor) not in known]
     return [describe_key(leaf.key) for leaf in leaves if leaf.tensor.shape[:1] == (rows,)]
 
 
 def describe_key(key: Any) -> str:
-    """Return a key in words: a name by itself, "part 0" for an index, a path as it is passed to CoMixup."""
+    """Describe a key: a name by itself, an index as "part 0", a path in the form that CoMixup accepts."""
     if isinstance(key, tuple | list) and not any(callable(step) for step in key):
         return f"[{', '.join(repr(step) for step in key)}]"
     return f"part {key}" if isinstance(key, int) else str(key) if isinstance(key, str) else "what the getter returns"
@@ -146,7 +146,7 @@ def _describe_tensor(tensor: Tensor) -> str:
 
 
 def shallow_copy(batch: Any) -> Any:
-    """Copy a container; a dict whose attributes are its items stays one, which `copy.copy` would tear apart."""
+    """Copy a container. A dict whose attributes are its items stays so, although `copy.copy` would separate them."""
     copied = copy.copy(batch)
     if isinstance(batch, dict) and getattr(batch, "__dict__", None) is batch:
         object.__setattr__(copied, "__dict__", copied)
@@ -154,9 +154,9 @@ def shallow_copy(batch: Any) -> Any:
 
 
 def copy_containers(batch: Any) -> Any:
-    """Return new containers all the way down, with the same tensors and other values in them.
+    """Return new containers at every level, with the same tensors and other values in them.
 
-    What is not a container for `parts_of`, and mappings that cannot be changed, are shared.
+    Immutable mappings, and anything that `parts_of` does not treat as a container, are shared.
     """
     return _copy(batch, {})
 
@@ -173,11 +173,11 @@ def _copy(batch: Any, copies: dict[int, Any]) -> Any:
     is_mutable = isinstance(batch, MutableMapping | MutableSequence)
     if isinstance(batch, Mapping) and not is_mutable:
         return batch
-    # Known before its parts are copied: an object may refer to itself.
+    # Recorded before its parts are copied, since an object may refer to itself.
     changed = copies[id(batch)] = shallow_copy(batch)
     for key, part in parts.items():
         if is_mutable:
             changed[key] = _copy(part, copies)
         else:
-            object.__setattr__(changed, key, _copy(part, copies))  # a frozen dataclass as well
+            object.__setattr__(changed, key, _copy(part, copies))  # works for a frozen dataclass too
     return changed

@@ -1,4 +1,4 @@
-"""Reading the parts of the batches of a run that are mixed: found, checked, and said once."""
+"""Reading the parts of batches that are mixed: finding them, checking them, and reporting them once per run."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from lightning_comixup.validation import (
 
 
 class BatchParts(NamedTuple):
-    """The parts of a batch that are mixed, in the layout of the user."""
+    """The parts of a batch that are mixed, in the user's layout."""
 
-    inputs: Tensor  # (B, C, *spatial), or with the channels where `channel_dim` says
+    inputs: Tensor  # (B, C, *spatial), or with the channels at `channel_dim`
     targets: Tensor  # (B, ...)
-    others: list[Tensor]  # those of `also_mix`, each of the inputs' layout
-    averaged: list[Tensor]  # those of `also_average`, each (B, ...)
+    others: list[Tensor]  # the parts of `also_mix`, each in the inputs' layout
+    averaged: list[Tensor]  # the parts of `also_average`, each (B, ...)
     keys: BatchKeys  # of inputs and targets
 
 
 class CleanBatch(NamedTuple):
-    """A batch as the loop has it."""
+    """A batch from the training loop before mixing."""
 
     batch: Any
     batch_idx: int
     parts: BatchParts
-    is_part: bool = False  # whether it is some rows of that
+    is_part: bool = False  # whether it has only some rows of the loop's batch
 
     def inputs(self) -> list[Tensor]:
-        """Return the inputs, and those of `also_mix`."""
+        """Return the inputs and the parts of `also_mix`."""
         return [self.parts.inputs, *self.parts.others]
 
     def targets(self) -> list[Tensor]:
-        """Return the targets, and the parts of `also_average`."""
+        """Return the targets and the parts of `also_average`."""
         return [self.parts.targets, *self.parts.averaged]
 
     def unnamed_labels(self) -> list[Tensor]:
-        """Return integers that nobody named, with a number for each sample: those of a second head, say."""
+        """Return integer parts that the user did not name, with one row per sample, such as labels of a second head."""
         named = {id(part) for part in (*self.inputs(), *self.targets())}
         leaves = [leaf.tensor for leaf in tensor_leaves(self.batch) if id(leaf.tensor) not in named]
         rows = [part for part in leaves if part.shape[:1] == self.parts.inputs.shape[:1]]
@@ -60,7 +60,7 @@ class CleanBatch(NamedTuple):
     def with_parts(
         self, inputs: Sequence[Tensor], targets: Sequence[Tensor], config: MixingConfig, *, in_place: bool
     ) -> Any:
-        """Return the batch with the parts of `inputs()` and of `targets()` replaced, see `with_part`."""
+        """Return the batch with the parts of `inputs()` and `targets()` replaced, see `with_part`."""
         input_key, target_key = self.parts.keys
         keys = [input_key, *config.also_mix, target_key, *config.also_average]
         batch = self.batch
@@ -70,10 +70,10 @@ class CleanBatch(NamedTuple):
 
 
 class BatchReader:
-    """Reads the batches of one run: keeps the keys that it found, and says once what a user should know."""
+    """Reads the batches of one run. It remembers the keys it has found, and logs each message for the user once."""
 
     def __init__(self, config: MixingConfig) -> None:
-        """Start with nothing found and nothing said."""
+        """Start without any keys found or messages logged."""
         self._config = config
         self.restart()
 
@@ -83,7 +83,7 @@ class BatchReader:
         self._said: set[Hashable] = set()
 
     def read(self, batch: Any) -> BatchParts | None:
-        """Return the parts of a batch that are mixed, checked, or None if it has none: its loader has run out.
+        """Return the checked parts of a batch that are mixed, or None if they are missing because a loader ran out.
 
         Raises:
             TypeError: If a part is not a tensor, or has a layout or dtype that cannot be mixed.
@@ -95,8 +95,8 @@ class BatchReader:
         except ExhaustedLoaderError:
             self._say(
                 "exhausted",
-                "CoMixup leaves batches unmixed in which the part with the inputs or the targets is None: its loader "
-                "has run out before the others.",
+                "CoMixup leaves batches unmixed if the part with the inputs or the targets is None: its loader has "
+                "run out before the others.",
             )
             return None
         self._say_what_is_mixed(batch, parts)
@@ -119,32 +119,32 @@ class BatchReader:
             return
         advice = channel_advice(tuple(parts.inputs.shape), config.channel_dim)
         channels, *spatial = parts.inputs.shape[1:]
-        cut = f"CoMixup takes the inputs for {channels} channels of size {tuple(spatial)}"
+        cut = f"CoMixup treats the inputs as {channels} channels of size {tuple(spatial)}"
         self._say("layout", f"{cut}, which the grid divides. {advice}" if advice else "")
         unnamed = unnamed_rows(batch, named_parts(batch, keys, config), len(parts.inputs))
         names = ", ".join(unnamed)
         self._say(
             "unnamed",
-            f"CoMixup leaves unmixed, with a row for each input: {names}. A mixed sample has several sources; if "
-            "the step needs these rows mixed as well, name them in also_mix or also_average."
+            f"CoMixup leaves these parts with a row for each input unmixed: {names}. A mixed sample has several "
+            "sources, so if the step needs these rows mixed as well, name them in also_mix or also_average."
             if unnamed
             else "",
         )
 
     def _say(self, topic: Hashable, message: str) -> None:
-        """Say something about a topic the first time, unless there is nothing to say."""
+        """Log the first message on a topic, unless it is empty."""
         if topic not in self._said and message:
             rank_zero_info(message)
         self._said.add(topic)
 
 
 def named_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> list[Any]:
-    """Return the parts that are mixed as they are in the batch: inputs, targets, then the others and the averaged."""
+    """Return the parts to mix unchanged: inputs, targets, then those of `also_mix` and `also_average`."""
     return [get_part(batch, name, key) for name, key in config.named_keys(*keys)]
 
 
 def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
-    """Return the parts that the keys and the configuration name, checked.
+    """Return the parts that the keys and the configuration name, after checking them.
 
     Raises:
         TypeError: If a part is not a tensor, or has a layout or dtype that cannot be mixed.
@@ -169,18 +169,18 @@ def read_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
 
 
 def read_named_parts(batch: Any, keys: BatchKeys, config: MixingConfig) -> BatchParts:
-    """Return the parts that the keys and the configuration name, unchecked."""
+    """Return the parts that the keys and the configuration name, without checking them."""
     inputs, targets, *rest = (_usable(part) for part in named_parts(batch, keys, config))
     return BatchParts(inputs, targets, rest[: len(config.also_mix)], rest[len(config.also_mix) :], keys)
 
 
 def _usable(part: Any) -> Any:
-    """Return a part, or a copy of a tensor made in inference mode, which autograd refuses."""
+    """Return a part, or a copy if it is a tensor made in inference mode, which autograd rejects."""
     return part.clone() if isinstance(part, Tensor) and part.is_inference() else part
 
 
 def _check_targets(targets: Tensor, linear: bool | None) -> None:
-    """Check what can be said before the losses of the step have shown what the targets are."""
+    """Check the targets as far as possible before the losses of the step have shown their kind."""
     _check_averaged("targets", targets)
     is_map = targets.ndim > 2 and not targets.is_floating_point()
     if linear is False or (linear is None and (is_map or targets.is_complex())):
@@ -188,16 +188,16 @@ def _check_targets(targets: Tensor, linear: bool | None) -> None:
 
 
 def _check_averaged(name: str, part: Tensor) -> None:
-    """Check that a tensor can be averaged: dense, of any dtype but the floating ones of 8 bits."""
+    """Check that a tensor can be averaged: dense, with any dtype except 8-bit floating-point."""
     check_dense(name, part)
     if part.is_floating_point() and not is_mixable(part.dtype):
-        raise TypeError(f"{name} must be of 16 bits or more, found {part.dtype}. Convert by `.float()`.")
+        raise TypeError(f"{name} must have 16 bits or more, found {part.dtype}. Convert with `.float()`.")
 
 
 def _check_no_gradient(*parts: Tensor) -> None:
-    """Check that nothing learned comes before the mixing: it would get no gradient."""
+    """Check that nothing trainable comes before the mixing, since it would get no gradient."""
     if any(part.requires_grad for part in parts):
         raise ValueError(
             "The parts of a batch that are mixed must not require a gradient, found some that do: mixing cuts them off "
-            "from what they come from. Move a learned on_after_batch_transfer into the module's forward."
+            "from the graph that computed them. Move a learned on_after_batch_transfer into the module's forward."
         )

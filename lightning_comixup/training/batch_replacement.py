@@ -1,4 +1,4 @@
-"""What stands between the loop and `training_step`: another batch, and what is prepared around the step."""
+"""Replacing the batch between the loop and `training_step`, and preparing the module around the step."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lightning.pytorch.strategies import Strategy
 class _Pending(NamedTuple):
     """A mixed batch on its way to `training_step`."""
 
-    original: Any  # as the loop has it
+    original: Any  # the loop's batch
     mixed: Any  # the same object, if it was changed in place
     prepare: Callable[[], AbstractContextManager[None]]
 
 
 class BatchReplacement:
-    """Wraps the `training_step` of one strategy instance while a fit runs.
+    """Wraps the `training_step` of one strategy instance during a fit.
 
-    Lightning ignores what a callback returns, and a tuple cannot be changed in place. Every kind of step passes
-    through the strategy, so its batch is replaced there.
+    Lightning ignores the return value of a callback, and a tuple cannot be changed in place. Every kind of step passes
+    through the strategy, so the batch is replaced there.
     """
 
     def __init__(self) -> None:
@@ -48,17 +48,17 @@ class BatchReplacement:
         self._strategy = strategy
 
     def replace(self, original: Any, mixed: Any, prepare: Callable[[], AbstractContextManager[None]]) -> None:
-        """Pass `mixed` in place of `original` until `forget`, each time within the context that `prepare` makes."""
+        """Pass `mixed` instead of `original` until `forget`, each time within the context that `prepare` creates."""
         self._pending = _Pending(original, mixed, prepare)
 
     def forget(self) -> None:
-        """Pass every batch as it is."""
+        """Pass every batch unchanged."""
         self._pending = None
 
     def remove(self) -> None:
-        """Unwrap the strategy and forget the pending batch; this is safe at any time.
+        """Unwrap the strategy and forget the pending batch. This is safe at any time.
 
-        If another tool has wrapped it since, our wrapper stays below that one and passes every batch as it is.
+        If another tool has wrapped it meanwhile, our wrapper stays below that one and passes every batch unchanged.
         """
         own = {} if self._strategy is None else vars(self._strategy)
         if own.get("training_step") is self._wrapper and self._wrapper is not None:
@@ -69,17 +69,17 @@ class BatchReplacement:
         self.forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the state of a run out of copies and pickles."""
+        """Exclude the state of a run from copies and pickles."""
         return vars(BatchReplacement()).copy()
 
 
 def _replaced(args: tuple[Any, ...], pending: _Pending) -> tuple[Any, ...]:
-    """Return a step's arguments with its batch replaced, at every call (an optimizer may repeat a step)."""
+    """Return a step's arguments with the batch replaced at every call, since an optimizer may repeat a step."""
     if pending.mixed is pending.original:
         return args
     if not args or args[0] is not pending.original:
         raise RuntimeError(
             "training_step must get the batch that on_train_batch_start got, found another: the mixed batch would "
-            "be lost. Something between exchanges it; do that in the data loader or in on_after_batch_transfer."
+            "be lost. Something exchanges it in between. Do that in the data loader or in on_after_batch_transfer."
         )
     return (pending.mixed, *args[1:])

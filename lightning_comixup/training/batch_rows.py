@@ -1,4 +1,4 @@
-"""Some rows of a batch in any container: what the saliency pass gets if only a share of the groups is mixed."""
+"""Selecting rows of a batch in any container, for the saliency pass if only a share of the groups is mixed."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from lightning_comixup.training.batch_layout import is_named_tuple, parts_of, sh
 from lightning_comixup.training.batch_reader import BatchParts, CleanBatch, read_named_parts
 from lightning_comixup.training.config import MixingConfig
 
-# What a collate function leaves of samples' values that are not numbers is a list or tuple of these.
+# A collate function combines the samples' non-numeric values into a list or tuple of these types.
 _PLAIN = (str, bytes, int, float, type(None))
 _NO_PARTS = {"__dict__", "__weakref__"}  # among the names of slots
 
 
 class _NoRowsError(Exception):
-    """It is not plain which rows of a part belong to which input."""
+    """It is unclear which rows of a part belong to which input."""
 
 
 def take_rows(clean: CleanBatch, groups: Groups, config: MixingConfig) -> CleanBatch | None:
-    """Return the rows of a batch that belong to the groups that are mixed, in new containers.
+    """Return the rows of a batch that belong to the mixed groups, in new containers.
 
-    Every tensor, array and list of plain values must have as many rows as there are inputs, and every container must be
-    one whose parts are all known: rows cut off the wrong axis would pair inputs with foreign targets.
+    Every tensor, array and list of plain values must have as many rows as there are inputs, and all parts of every
+    container must be known: selecting rows along the wrong axis would pair inputs with the wrong targets.
 
     Args:
-        clean: The batch; it stays as it is.
+        clean: The batch, left unchanged.
         groups: Its groups.
-        config: Where inputs and targets are.
+        config: The configuration, with the keys of inputs and targets.
 
     Returns:
-        The batch with fewer rows; None if it is not plain which rows belong to which input.
+        The batch with fewer rows, or None if it is unclear which rows belong to which input.
     """
     if groups.are_all_mixed():
         return clean
@@ -49,7 +49,7 @@ def take_rows(clean: CleanBatch, groups: Groups, config: MixingConfig) -> CleanB
 
 
 def _have_rows(parts: BatchParts, groups: Groups) -> bool:
-    """Whether each part that is mixed has the rows of the mixed groups: a getter may look elsewhere."""
+    """Whether each part has as many rows as the mixed groups: a getter may have read it from elsewhere."""
     rows = sum(part.stop - part.start for part in groups.mixed_slices())
     return all(len(part) == rows for part in (parts.inputs, parts.targets, *parts.others, *parts.averaged))
 
@@ -59,7 +59,7 @@ class _Cut:
 
     def __init__(self, groups: Groups) -> None:
         self._groups = groups
-        # By the number of the container, which is kept so that no other gets that number.
+        # Keyed by the id of the container, which is kept alive so that its id is not reused.
         self._known: dict[int, tuple[Any, Any]] = {}
 
     def take(self, part: Any) -> Any:
@@ -83,7 +83,7 @@ class _Cut:
 
     def _take_of_container(self, part: Any, parts: dict[Any, Any]) -> Any:
         copied = _copy(part)
-        self._known[id(part)] = part, copied  # before its parts: an object may refer to itself
+        self._known[id(part)] = part, copied  # before its parts, since an object may refer to itself
         for key, value in parts.items():
             _set(copied, key, self.take(value))
         return copied
@@ -104,18 +104,18 @@ class _Cut:
 
 
 def _is_plain(part: Any) -> bool:
-    """Whether a sequence has plain values alone."""
+    """Whether a sequence consists of plain values only."""
     return len(part) > 0 and all(isinstance(value, _PLAIN) for value in part)
 
 
 def _known_parts(part: Any, batch_size: int) -> dict[Any, Any]:
-    """Return the parts of a container that hides none, and that has not itself a part for each input."""
+    """Return the parts of a container, which must not hide any, nor itself have one part per input."""
     parts = parts_of(part)
     if parts is None:
         raise _NoRowsError
     is_sequence = isinstance(part, tuple | list | MutableSequence) and not is_named_tuple(part)
     if is_sequence and (len(part) == batch_size or _is_plain(part)):
-        raise _NoRowsError  # one dict for each sample, say
+        raise _NoRowsError  # such as one dict per sample
     is_other_tuple = isinstance(part, tuple) and type(part) is not tuple and not is_named_tuple(part)
     is_fixed = isinstance(part, Mapping) and not isinstance(part, MutableMapping)
     if is_other_tuple or is_fixed or _hides_parts(part, parts):
@@ -124,12 +124,12 @@ def _known_parts(part: Any, batch_size: int) -> dict[Any, Any]:
 
 
 def _hides_parts(part: Any, parts: dict[Any, Any]) -> bool:
-    """Whether a container has attributes that are none of its parts; those of collections may be plain values."""
+    """Whether a container has attributes that are not among its parts. A collection may have plain values as such."""
     slots = (getattr(kind, "__slots__", ()) for kind in type(part).__mro__)
     names = {name for found in slots for name in ([found] if isinstance(found, str) else found)}
     own = vars(part) if hasattr(part, "__dict__") else {}
     hidden = (names | own.keys()) - parts.keys() - _NO_PARTS
-    hidden -= {"data"} if isinstance(part, UserDict | UserList) else set()  # where these have their parts
+    hidden -= {"data"} if isinstance(part, UserDict | UserList) else set()  # the attribute with their parts
     if isinstance(part, Mapping | tuple | MutableSequence):
         return any(not isinstance(getattr(part, name, None), _PLAIN) for name in hidden)
     return bool(hidden)
@@ -138,7 +138,7 @@ def _hides_parts(part: Any, parts: dict[Any, Any]) -> bool:
 def _copy(part: Any) -> Any:
     try:
         copied = shallow_copy(part)
-    except Exception as error:  # whatever a container of the user's raises
+    except Exception as error:  # the user's container may raise anything
         raise _NoRowsError from error
     if copied is part:
         raise _NoRowsError
@@ -150,6 +150,6 @@ def _set(container: Any, key: Any, value: Any) -> None:
         if isinstance(container, MutableMapping | MutableSequence):
             container[key] = value
         else:
-            object.__setattr__(container, key, value)  # a frozen dataclass as well
-    except Exception as error:  # one may want all its parts to have the same rows
+            object.__setattr__(container, key, value)  # works for a frozen dataclass too
+    except Exception as error:  # the container may require all its parts to have equally many rows
         raise _NoRowsError from error

@@ -37,15 +37,16 @@ from lightning_comixup.training.trainer_checks import check_trainer
 from lightning_comixup.training.training_step import MixedStep, mix_training_batch
 from lightning_comixup.validation import check_count, check_flag
 
-_Default = Hyperparameters  # which has each default, written once
+_Default = Hyperparameters  # the only place that defines the defaults
 
 
 class CoMixup(pl.Callback):
     """Replace each training batch by its Co-Mixup: `Trainer(callbacks=[CoMixup()])`.
 
-    Before each step, one forward and backward of the module's own `training_step` on the clean batch gives the saliency
-    and, with clean_weight > 0, a clean gradient to which the step's backward adds. Then the batch's inputs and targets
-    are replaced, the targets by (B, K) class probabilities, or by averages of targets that are numbers.
+    Before each step, one forward and backward of the module's own `training_step` on the clean batch gives the
+    saliency. With clean_weight > 0 it also gives a clean gradient, to which the step's backward adds its own. Then the
+    batch's inputs and targets are replaced. Class labels become (B, K) class probabilities, and numeric targets are
+    averaged.
 
     Source: Kim, Choo, Jeong, Song, "Co-Mixup: Saliency Guided Joint Mixup with Supermodular Diversity", ICLR 2021.
     """
@@ -94,62 +95,68 @@ class CoMixup(pl.Callback):
         """Check and keep the options.
 
         Args:
-            num_classes: Number K of classes. None: that of soft targets, of the losses that the clean pass calls, or
-                else of the module's output.
+            num_classes: Number of classes K. If None, it comes from soft targets, from the losses in the clean pass, or
+                else from the module's output.
             alpha: Concentration α of the Dirichlet prior, above 0.
-            grid_size: Cells along each side of the label grid, a tuple for sides of their own; "random": a power of two
-                up to 16, drawn for each batch (the authors' -1).
-            partition_size: Size of the groups that are optimised together; nothing is mixed across groups.
+            grid_size: Cells along each side of the label grid, or a tuple with one number per side. "random" means a
+                power of two up to 16, drawn for each batch (the authors' -1).
+            partition_size: Size of the groups that are optimised together. Nothing is mixed across groups.
             smoothness: Weight β of the smoothness term.
             diversity: Weight γ of the diversity term.
             penalty_threshold: Over-penalisation threshold τ, as a share of the cells.
             thresholding: "hard" or "soft" φ, see `lightning_comixup.energy`.
             prior_weight: Weight η of the prior.
             compatibility_weight: Weight ω of the distances in the compatibility matrix, from 0 to 1.
-            compatibility_window: Side of the window that averages the saliency before its peak is located.
+            compatibility_window: Side of the window over which the saliency is averaged before its peak is located.
             compatibility_stride: Stride of that window (the authors: 1; for ImageNet 8).
             sweeps: Sweeps over the outputs of a group.
-            restarts: Independent starts of the labeling, of which the best is used (the authors: 1).
-            resolve_duplicates: Separate outputs that use the same inputs, by a cost in the last sweep.
+            restarts: Number of independent starts of the labeling. The best result is used (the authors: 1).
+            resolve_duplicates: Whether to separate outputs that use the same inputs, by a cost in the last sweep.
             solver: "descent", or "pygco" for the authors' graph cuts (extra `pygco`).
-            clean_weight: Weight of the clean loss, whose gradient adds to the mixed one; 0: saliency only.
-            clean_loss: What the clean pass differentiates. "training_step": the module's own step on the clean batch,
-                with its logging muted; "forward": a `comixup_clean_loss` of the module's own, or else the
-                cross-entropy of module(inputs), times 2/K with `comixup_loss_kind = "bce"`; "auto": "forward" if there
-                is such a method, with "bce" and with manual optimization, else "training_step".
-            mixed_share: Share of the groups of each batch that are mixed, above 0; which, is drawn. The others keep
-                their inputs and, as rows, their targets. With clean_weight=0 the saliency pass is that of the mixed
-                groups alone; a batch of which no group is drawn then stays as it is.
-            prob: Share of the batches that are mixed; all ranks mix the same ones.
+            clean_weight: Weight of the clean loss, whose gradient adds to the mixed one. With 0 the clean pass gives
+                only the saliency.
+            clean_loss: The loss that the clean pass differentiates. "training_step" is the module's own step on the
+                clean batch, with its logging muted. "forward" is the module's own `comixup_clean_loss` if it has one,
+                and otherwise the cross-entropy of module(inputs), times 2/K with `comixup_loss_kind = "bce"`. "auto"
+                means "forward" if the module has such a method, with "bce", and with manual optimization. In all other
+                cases it means "training_step".
+            mixed_share: Share of the groups of each batch that are mixed, above 0, chosen at random. The other groups
+                keep their inputs, and also their targets, as rows. With clean_weight=0 the saliency pass sees only the
+                mixed groups, and a batch in which no group is drawn stays unchanged.
+            prob: Share of the batches that are mixed. All ranks mix the same ones.
             start_epoch: First epoch that is mixed.
-            stop_epoch: First epoch after it that is not mixed; None: mix up to the end.
-            input_key: Where a batch has its inputs: an index, a key or attribute name, a path of them to a nested part
-                (`["data", "image"]`), or a (getter, setter) pair. None: found by shape, dtype and name.
-            target_key: Where it has its targets. None: found.
-            channel_dim: Where the inputs, and those of `also_mix`, have their channels: 1; -1: last, as in series
-                (B, T, C); 2: in video (B, T, C, H, W); None: nowhere, as in mono audio (B, T).
+            stop_epoch: First later epoch that is not mixed. If None, mixing continues to the end.
+            input_key: The inputs' place in a batch: an index, a key or attribute name, a path of these to a nested part
+                (`["data", "image"]`), or a (getter, setter) pair. If None, it is found by shape, dtype and name.
+            target_key: The targets' place in a batch, in the same form. If None, it is found.
+            channel_dim: The dimension of the channels in the inputs and in the parts of `also_mix`: 1; -1 for channels
+                last, as in series (B, T, C); 2 for video (B, T, C, H, W); None for no channels, as in mono audio
+                (B, T).
             also_mix: Keys of other inputs, mixed by the same masks.
-            also_average: Keys of other parts (B, ...), such as loss weights, averaged in the same way as targets; or a
-                mapping of keys to numbers of classes, for further labels: `{"coarse_label": 20, "weight": None}`.
-            linear_targets: Whether targets are numbers of any shape (B, ...), averaged by the mixing weights:
-                multi-label, regression, a single logit. None: the losses that the clean pass calls show it.
-            ignore_index: Integer target of samples without a class; what an output takes of them adds nothing to its
-                targets. None: that of the loss that the clean pass calls, -100 for PyTorch's.
-            saliency: A function (module, inputs, targets) to the saliency (B, *spatial), such as `Edges()`. What it
-                changes in gradients, modes and `requires_grad` is undone. `LowResolution()`: the clean pass gives it,
-                on smaller inputs. None: the clean pass gives it.
-            seed: Seed of all draws. None: that of `seed_everything`, or else a fresh one. Checkpoints contain it.
-            log: Log clean loss and accuracy, the solver's report and the milliseconds of each phase.
-            log_images_every: Draw a mixed batch once in this many batches (extra `plot`). None: no pictures.
-            images_folder: Folder of the pictures. None: to the loggers, or to the run's folder if none takes them.
-            on_nonfinite: If the saliency is NaN or infinite, "raise", or "skip": leave the batch unmixed and warn.
-            clean_gradient: How the clean loss is differentiated: "grad"; or "backward", for re-entrant checkpointing.
-            manual_optimization: Opts in a module that optimizes manually and calls manual_backward once per batch.
+            also_average: Keys of other parts (B, ...), such as loss weights, which are averaged like the targets. For
+                further labels, a mapping of keys to numbers of classes: `{"coarse_label": 20, "weight": None}`.
+            linear_targets: Whether targets are numbers of any shape (B, ...), averaged by the mixing weights, as for
+                multi-label, regression or a single logit. If None, the losses in the clean pass decide.
+            ignore_index: Integer target of samples without a class, which add nothing to the targets of an output. If
+                None, it is that of the loss in the clean pass, -100 for PyTorch's losses.
+            saliency: A function from (module, inputs, targets) to the saliency (B, *spatial), such as `Edges()`. Its
+                changes to gradients, modes and `requires_grad` are undone. With `LowResolution()` the clean pass gives
+                the saliency, from smaller inputs. If None, the clean pass gives it at full size.
+            seed: Seed of all draws, stored in checkpoints. If None, it is that of `seed_everything`, or else a fresh
+                one.
+            log: Whether to log clean loss and accuracy, the solver's report and the milliseconds of each phase.
+            log_images_every: Draw one mixed batch in this many batches (extra `plot`). None means no pictures.
+            images_folder: Folder for the pictures. If None, they go to the loggers, or to the run's folder if no logger
+                accepts them.
+            on_nonfinite: What happens if the saliency is NaN or infinite: "raise" raises an error, "skip" leaves the
+                batch unmixed and warns.
+            clean_gradient: How the clean loss is differentiated: "grad", or "backward" for re-entrant checkpointing.
+            manual_optimization: Set it if the module optimizes manually and calls manual_backward once per batch.
 
         Raises:
             ValueError: If a value is out of range.
             TypeError: If a value has the wrong type.
-            ImportError: If pictures are to be drawn and matplotlib is not installed.
+            ImportError: If pictures should be drawn and matplotlib is not installed.
         """
         self.hyperparameters = Hyperparameters(
             alpha=alpha,
@@ -190,10 +197,10 @@ class CoMixup(pl.Callback):
         )
         self._schedule = Schedule(prob=prob, start_epoch=start_epoch, stop_epoch=stop_epoch)
         if seed is not None:
-            check_count("seed", seed, lowest=0, advice="Leave it None for that of seed_everything.")
+            check_count("seed", seed, lowest=0, advice="Leave it None to use the seed of seed_everything.")
         check_flag("log", log, advice="Use False to log nothing.")
         self._given_seed = seed
-        self.seed = seed  # of the run: fixed when it starts, or by its checkpoint
+        self.seed = seed  # of the run: set when it starts or when its checkpoint is loaded
         self._logs_steps = log  # `log` itself is an attribute that Lightning sets on callbacks
         self._run = RunState()
         self._image_logger = ImageLogger(log_images_every, images_folder)
@@ -205,25 +212,25 @@ class CoMixup(pl.Callback):
         """Return the callback with the paper's method and the authors' values for CIFAR, the defaults of this version.
 
         Args:
-            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+            **changes: Arguments of `CoMixup` that override the preset or add to it.
 
         Raises:
-            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+            TypeError: If a name is unknown. All other errors are those of `CoMixup`.
         """
         return cls(**{**PAPER, **changes})
 
     @classmethod
     def fast(cls, **changes: Any) -> CoMixup:
-        """Return the callback with a step that costs little more than one without mixing.
+        """Return the callback with settings for which a step costs little more than one without mixing.
 
-        Half of the groups of each batch are mixed, without a clean loss; their saliency is that of a pass at half the
-        resolution, for which the module must take inputs of several sizes.
+        Half of the groups of each batch are mixed, without a clean loss. Their saliency comes from a pass at half the
+        resolution, so the module must accept inputs of several sizes.
 
         Args:
-            **changes: Arguments of `CoMixup`, instead of or besides those of the preset.
+            **changes: Arguments of `CoMixup` that override the preset or add to it.
 
         Raises:
-            TypeError: If a name is unknown; all other errors are those of `CoMixup`.
+            TypeError: If a name is unknown. All other errors are those of `CoMixup`.
         """
         return cls(**{**FAST, **changes})
 
@@ -236,7 +243,7 @@ class CoMixup(pl.Callback):
         warm_up(self.hyperparameters.solver, rank_zero_info)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin a run, and make it possible to replace its batches."""
+        """Begin a run, and wrap the strategy so that its batches can be replaced."""
         self._run = RunState()
         self._current.install(trainer.strategy)
         self._image_logger.restart()
@@ -257,7 +264,7 @@ class CoMixup(pl.Callback):
                 self._take_over(trainer, pl_module, step)
 
     def _take_over(self, trainer: pl.Trainer, pl_module: pl.LightningModule, step: MixedStep) -> None:
-        """Keep a mixed step for the hooks after it, and report on it."""
+        """Keep a mixed step for the later hooks, and log and draw it."""
         is_first = self._run.last_report is None
         self._current.keep(step, pl_module, self._config, self._run)
         self._run.note_report(step.plan and step.plan.report)
@@ -282,28 +289,28 @@ class CoMixup(pl.Callback):
         self._current.forget()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave the strategy as it was."""
+        """Restore the strategy."""
         self._current.release()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the strategy as it was; explain an error in a hook that got the first mixed batch."""
+        """Restore the strategy. If the error came from a hook that got the first mixed batch, explain it."""
         self._current.explain(exception)
         self._current.release()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch no validation."""
+        """Stop watching hooks before validation."""
         self._current.end_hooks()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Leave the strategy as it was."""
+        """Restore the strategy."""
         self._current.release()
 
-    # Not `state_dict` and `load_state_dict`: a Trainer refuses two callbacks of a class that has them, before
-    # `check_single` can explain it.
+    # With `state_dict` and `load_state_dict` instead, a Trainer would reject two callbacks of this class before
+    # `check_single` can explain why.
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save the seed: with it a resumed run draws what an uninterrupted one draws."""
+        """Save the seed, with which a resumed run makes the same draws as an uninterrupted one."""
         states = checkpoint["callbacks"]
         states[self.state_key] = states.get(self.state_key, {}) | {"seed": self.seed}
 
@@ -316,13 +323,13 @@ class CoMixup(pl.Callback):
             self.seed = seed
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the state of the run, and the attributes that Lightning adds, out of copies and pickles."""
+        """Exclude the state of the run, and the attributes that Lightning adds, from copies and pickles."""
         own = {name: value for name, value in vars(self).items() if name not in ("log", "log_dict")}
         return own | {"_run": RunState()}
 
     @property
     def clean_targets(self) -> torch.Tensor | None:
-        """The targets of the clean batch at hand; None if it is not mixed."""
+        """The clean targets of the current batch; None if it is not mixed."""
         return self._current.clean_targets
 
     @property

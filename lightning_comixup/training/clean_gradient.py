@@ -1,4 +1,4 @@
-"""The parameters' gradients of the clean loss, from the clean pass until the mixed loss's backward adds to them."""
+"""The parameters' gradients of the clean loss, from the clean pass until the backward of the mixed loss."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lightning_comixup.training.lightning_internals import skips_backward
 
 
 class CleanGradient:
-    """Gradients that are to be added to their parameters' `.grad`, once."""
+    """Gradients to be added to their parameters' `.grad` once."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
         """Copy the gradients.
 
         `autograd.grad` may return one tensor for two parameters, views of stride 0, or strides that differ from the
-        parameter's; a `.grad` must be its own tensor with the parameter's layout.
+        parameter's. Each `.grad` must be a separate tensor with the parameter's layout.
 
         Args:
             parameters: The parameters.
@@ -39,13 +39,13 @@ class CleanGradient:
             trained: The optimizers' parameters that require a gradient now.
 
         Raises:
-            RuntimeError: If this is the second time, or one of `trained` required no gradient in the clean pass.
+            RuntimeError: If this is the second call, or one of `trained` did not require a gradient in the clean pass.
         """
         if self.consumed:
             raise RuntimeError(
                 "There must be one backward per mixed batch, found a second one: an optimizer calls its closure "
                 "several times (LBFGS, SAM), or there are several manual_backward calls. The clean gradient belongs to "
-                "one of them only; use clean_weight=0."
+                "only one of them. Use clean_weight=0."
             )
         if any(id(parameter) not in self._known for parameter in trained):
             raise RuntimeError(
@@ -56,7 +56,7 @@ class CleanGradient:
         terms: list[Tensor] = []
         for parameter, gradient in self._pairs:
             if not parameter.requires_grad:
-                continue  # frozen since, as toggle_optimizer does
+                continue  # frozen in the meantime, for example by toggle_optimizer
             if parameter.grad is None:
                 parameter.grad = gradient
             else:
@@ -70,9 +70,9 @@ class CleanGradient:
 
 
 def trained_parameters(trainer: pl.Trainer, module: pl.LightningModule) -> list[nn.Parameter]:
-    """Return the parameters that require a gradient at this moment, each once: the module's and the optimizers'.
+    """Return the parameters of the module and the optimizers that require a gradient at this moment, each once.
 
-    A module may step optimizers of its own, which the Trainer does not know.
+    The module's parameters matter too, since it may step optimizers of its own that the Trainer does not know.
     """
     groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
     found = {id(p): p for p in module.parameters() if p.requires_grad}
@@ -86,21 +86,21 @@ def check_reached(trainer: pl.Trainer, parameters: Sequence[nn.Parameter], gradi
     Raises:
         RuntimeError: If it reaches none of them.
     """
-    held = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
-    found = [gradient for p, gradient in zip(parameters, gradients, strict=True) if id(p) in held]
+    optimized = {id(p) for optimizer in trainer.optimizers for group in optimizer.param_groups for p in group["params"]}
+    found = [gradient for p, gradient in zip(parameters, gradients, strict=True) if id(p) in optimized]
     if found and all(gradient is None for gradient in found):
         raise RuntimeError(
             f"The clean loss must reach the parameters, found all of their {len(found)} gradients missing. "
-            "The optimizer holds other parameters than the clean loss uses: the layers it uses are frozen, or the "
-            "strategy shards them. Use clean_weight=0, which needs no parameter gradients."
+            "The clean loss uses none of the optimizer's parameters: the layers it uses are frozen, or the strategy "
+            "shards them. Use clean_weight=0, which needs no parameter gradients."
         )
 
 
 def check_leaves(loss: Tensor, known: Sequence[Tensor]) -> None:
-    """Check that the loss reaches no tensor that requires a gradient but those that are known.
+    """Check that the loss reaches no tensors that require a gradient except the known ones.
 
     Raises:
-        RuntimeError: If it does: the clean gradient of that tensor would be lost.
+        RuntimeError: If it reaches another one, whose clean gradient would be lost.
     """
     numbers = {id(tensor) for tensor in known}
     pending, seen = [loss.grad_fn], set[Any]()
@@ -113,50 +113,50 @@ def check_leaves(loss: Tensor, known: Sequence[Tensor]) -> None:
         leaf = getattr(node, "variable", None)
         if isinstance(leaf, Tensor) and leaf.is_leaf and id(leaf) not in numbers:
             raise RuntimeError(
-                "What the clean loss trains must be parameters of the module or of its optimizers, found a tensor of "
-                f"shape {tuple(leaf.shape)} that is neither: its clean gradient would be lost. Freeze it by "
-                "requires_grad_(False) if it is not trained, such as a teacher's; else register it as an nn.Parameter "
-                "of the module, or use clean_weight=0."
+                "Tensors that the clean loss trains must be parameters of the module or of its optimizers, found one "
+                f"of shape {tuple(leaf.shape)} that is neither: its clean gradient would be lost. If it is not "
+                "trained, such as a teacher's, freeze it with requires_grad_(False). Otherwise register it as an "
+                "nn.Parameter of the module, or use clean_weight=0."
             )
 
 
 def check_hooks(parameters: Sequence[nn.Parameter]) -> None:
-    """Check that a backward of the clean loss alone sets nothing off.
+    """Check that a backward of the clean loss alone triggers no hooks.
 
     Raises:
-        RuntimeError: If a hook waits for the gradient of a parameter: it may step an optimizer.
+        RuntimeError: If a parameter has a hook on its gradient, which may step an optimizer.
     """
     found = sum(bool(getattr(parameter, "_post_accumulate_grad_hooks", None)) for parameter in parameters)
     if found:
         raise RuntimeError(
-            f"Parameters must have no post-accumulate-grad hooks if the clean pass runs a backward, found {found} that "
-            "do: a hook that steps an optimizer would step it twice. Leave clean_gradient and the module's backward at "
-            "their defaults, or use clean_weight=0."
+            "Parameters must not have post-accumulate-grad hooks if the clean pass runs a backward, found "
+            f"{found} with hooks: one that steps an optimizer would step it twice. Leave clean_gradient and the "
+            "module's backward at their defaults, or use clean_weight=0."
         )
 
 
 def check_consumed(gradient: CleanGradient, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
-    """Check that a backward consumed the clean gradient, unless the step was meant to have none.
+    """Check that a backward has consumed the clean gradient, unless the step intentionally had no backward.
 
     Args:
-        gradient: Of the step.
+        gradient: The clean gradient of the step.
         trainer: The Trainer.
         module: The module.
-        outputs: Of the step, as `on_train_batch_end` gets them.
+        outputs: The outputs of the step, as passed to `on_train_batch_end`.
 
     Raises:
-        RuntimeError: If it is left over.
+        RuntimeError: If the gradient is left over.
     """
     if not gradient.consumed and not _has_no_backward(trainer, module, outputs):
         raise RuntimeError(
-            "The clean gradient must be taken by the backward of the mixed loss, found none that callbacks see in "
-            "this step. With manual optimization call self.manual_backward(loss), not loss.backward(), or use "
-            "clean_weight=0."
+            "The clean gradient must be used in the backward of the mixed loss, found no backward that callbacks "
+            "notice in this step. With manual optimization call self.manual_backward(loss) instead of "
+            "loss.backward(), or use clean_weight=0."
         )
 
 
 def _has_no_backward(trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> bool:
-    """Whether the step has no backward on purpose: it returned None, or weight averaging only updates BatchNorm."""
+    """Whether the step intentionally had no backward: it returned None, or weight averaging is updating BatchNorm."""
     returned_nothing = outputs is None or (isinstance(outputs, dict) and not outputs)
     return module.automatic_optimization and (returned_nothing or skips_backward(trainer))
 
@@ -176,9 +176,10 @@ def own_copies(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) 
 def _together(
     all_at_once: Callable[..., Any], one_by_one: Callable[..., Any], changed: list[Tensor], others: list[Tensor]
 ) -> None:
-    """Change tensors in place by others: on a GPU starting a kernel takes longer than one gradient does.
+    """Change tensors in place by others, all at once if possible.
 
-    Subclasses of Tensor may not support it, and sparse gradients do not.
+    On a GPU, launching a kernel takes longer than processing one gradient. Subclasses of Tensor may not support the
+    operations on many tensors, and sparse gradients do not.
     """
     if all(type(tensor) is Tensor and tensor.layout == torch.strided for tensor in (*changed, *others)):
         all_at_once(changed, others)
@@ -191,7 +192,8 @@ def _together(
 def cleared_gradients(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Clear every `.grad` for a backward, and restore it afterwards.
 
-    This begins before the forward: FSDP2 exchanges a module's parameters between forward and backward.
+    The context must begin before the forward, because FSDP2 exchanges a module's parameters between forward and
+    backward.
     """
     earlier = [(parameter, parameter.grad) for parameter in {id(p): p for p in parameters}.values()]
     try:

@@ -1,4 +1,4 @@
-"""The loss that the clean pass differentiates, and what the module's use of the targets shows."""
+"""The loss that the clean pass differentiates, and the kind of targets that the module's use of them shows."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _NO_TARGETS = TargetTests(lambda _: False, lambda _: False)
 
 
 class FoundLoss(NamedTuple):
-    """The clean loss, with its graph, and what it has shown."""
+    """The clean loss with its graph, and what computing it has shown."""
 
     loss: Tensor
-    logits: Tensor | None  # the module's output, detached, if it is a floating (B, K)
+    logits: Tensor | None  # the module's output, detached, if it is a floating-point (B, K)
     target_kinds: tuple[TargetKind, ...]
 
 
 def find_source(module: pl.LightningModule, config: MixingConfig) -> CleanLossSource:
-    """Return where the clean loss comes from.
+    """Return the source of the clean loss.
 
-    "auto" takes a `comixup_clean_loss` that the user wrote; else, for the mixin's loss kind "bce", the authors' own
-    clean loss of the module's logits; else the module's own `training_step`. With manual optimization that one steps
-    the optimizer: then the cross-entropy of the logits is the clean loss.
+    "auto" prefers a `comixup_clean_loss` that the user wrote. Otherwise, for the mixin's loss kind "bce", it uses the
+    authors' clean loss of the module's logits, and in all other cases the module's own `training_step`. With manual
+    optimization that step would step the optimizer, so the clean loss is the cross-entropy of the logits instead.
     """
     if config.clean_loss == "training_step":
         return "training_step"
@@ -56,8 +56,8 @@ def find_source(module: pl.LightningModule, config: MixingConfig) -> CleanLossSo
 
 
 def assumes_cross_entropy(module: pl.LightningModule, config: MixingConfig) -> bool:
-    """Whether the clean pass takes the step's loss for the plain cross-entropy, because it cannot call the step."""
-    if config.clean_weight == 0:  # the saliency alone comes from it, if anything does
+    """Whether the clean pass assumes that the step's loss is the plain cross-entropy, since it cannot call the step."""
+    if config.clean_weight == 0:  # the loss serves at most for the saliency
         return False
     is_manual = config.clean_loss == "auto" and not module.automatic_optimization
     return is_manual and not _has_authors_loss(module) and find_source(module, config) == "forward"
@@ -83,18 +83,18 @@ def compute_clean_loss(
     *,
     for_metrics: bool = True,
 ) -> FoundLoss | None:
-    """Return the clean loss of a batch whose inputs are replaced; None if the step returned none.
+    """Return the clean loss of a batch with replaced inputs; None if the step returned no loss.
 
-    In the first clean pass of a run the uses of the targets are watched: they show what kind of targets these are.
+    In the first clean pass of a run the uses of the targets are watched, since they show the kind of the targets.
 
     Args:
         trainer: The Trainer.
         module: The module.
         clean: The batch.
-        inputs: Take the place of its inputs, and of those of `also_mix`.
+        inputs: The replacements for its inputs and the parts of `also_mix`.
         config: The configuration.
         run: The state of the run.
-        for_metrics: Whether metrics that are given targets see this pass; otherwise it leaves no trace in any.
+        for_metrics: Whether this pass updates metrics that receive targets. Otherwise it leaves no trace in any metric.
     """
     targets = clean.targets()
     earlier = versions(targets)
@@ -102,11 +102,11 @@ def compute_clean_loss(
     with ExitStack() as stack:
         is_first = run.target_kinds is None
         is_watched = is_first and can_watch(module, is_compiled=is_compiled(module))
-        # The outputs are all that a compiled module shows before PyTorch 2.6.
+        # Before PyTorch 2.6, a compiled module shows only its outputs.
         outputs = stack.enter_context(_outputs_of(module, if_compiled=is_first and not is_watched))
         watches = _start_watching(stack, clean, inputs[0], targets, config) if is_watched else []
         others = _watch_unnamed(stack, clean) if is_watched and config.target_key is None else {}
-        # The innermost: the others ask their tensors for facts, which those around them see.
+        # This watch must be the innermost: the others query their tensors, and watches around them would see that.
         used = stack.enter_context(InputsWatch([inputs[0]])) if is_watched else None
         mode, smaller, look = config.clean_weight == 0, config.low_resolution, not for_metrics
         stack.enter_context(
@@ -118,7 +118,7 @@ def compute_clean_loss(
     if versions(targets) != earlier:
         raise ValueError(
             "training_step must not change the batch's targets in place, found that it does: the clean and the mixed "
-            "step would see different ones. Copy them first, by `targets.clone()`."
+            "step would see different ones. Copy them first with `targets.clone()`."
         )
     if loss is None:
         return None
@@ -154,9 +154,10 @@ def _compute_loss(
 
 @contextmanager
 def _lent_batch(clean: CleanBatch, inputs: Sequence[Tensor], config: MixingConfig) -> Iterator[Any]:
-    """Lend the clean batch, with other inputs, to a step that may take its containers apart.
+    """Lend a copy of the clean batch, with other inputs, to a step that may modify its containers.
 
-    A setter of the user's may write into an object that cannot be copied: there the batch's own inputs come back.
+    The user's setter may write into an object that cannot be copied. The batch's own inputs are restored there
+    afterwards.
     """
     copied = clean._replace(batch=copy_containers(clean.batch))
     try:
@@ -170,14 +171,14 @@ def _lent_batch(clean: CleanBatch, inputs: Sequence[Tensor], config: MixingConfi
 def _start_watching(
     stack: ExitStack, clean: CleanBatch, inputs: Tensor, targets: Sequence[Tensor], config: MixingConfig
 ) -> list[LossWatch]:
-    """Watch what a step does with its inputs, and the uses of each target."""
+    """Watch how a step uses its inputs and each target."""
     stack.enter_context(uncompiled())
     stack.enter_context(LayoutWatch(inputs, config.channel_dim, tuple(clean.parts.inputs.shape)))
     return [stack.enter_context(LossWatch(target)) for target in targets]
 
 
 def _watch_unnamed(stack: ExitStack, clean: CleanBatch) -> dict[str, LossWatch]:
-    """Watch the uses of every part with a row for each input that is neither the inputs nor the targets, by its key."""
+    """Watch the uses of each unnamed part with one row per input; return the watches by the key of the part."""
     named = {id(part) for part in (*clean.inputs(), *clean.targets())}
     rows = [leaf for leaf in tensor_leaves(clean.batch) if leaf.tensor.shape[:1] == clean.parts.inputs.shape[:1]]
     unnamed = [leaf for leaf in rows if id(leaf.tensor) not in named]
@@ -185,9 +186,9 @@ def _watch_unnamed(stack: ExitStack, clean: CleanBatch) -> dict[str, LossWatch]:
 
 
 def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> TargetTests:
-    """Return the tests that recognise the batch's targets, and what is computed from them, in a metric's arguments.
+    """Return tests that recognise the batch's targets, and tensors computed from them, among a metric's arguments.
 
-    Integers that nobody named, with a number for each sample, are targets as well: those of a second head.
+    Unnamed integers with one row per sample count as targets too, since they may belong to a second head.
     """
     targets = [*clean.targets(), *clean.unnamed_labels()]
     known = storages(targets)
@@ -199,7 +200,7 @@ def _make_target_tests(clean: CleanBatch, watches: Sequence[LossWatch]) -> Targe
 
 @contextmanager
 def _outputs_of(module: pl.LightningModule, *, if_compiled: bool) -> Iterator[list[Any]]:
-    """Collect what the module returns when it is called; from a compiled one, which would compile anew, if told to."""
+    """Collect the outputs of the module's calls. A compiled module would recompile, so it needs `if_compiled`."""
     outputs: list[Any] = []
     if is_compiled(module) and not if_compiled:
         yield outputs

@@ -35,7 +35,7 @@ from lightning_comixup.training.lightning_internals import overrides, shards_in_
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_kind import TargetKind
 
-_UNSEEN = "CoMixup takes the targets for what num_classes and linear_targets say, since training_step did not show them"
+_UNSEEN = "CoMixup relies on num_classes and linear_targets for the kind of the targets, since training_step failed"
 
 
 class CleanPass(NamedTuple):
@@ -44,23 +44,24 @@ class CleanPass(NamedTuple):
     saliency: Tensor | None  # (B, *spatial); None if it was not asked for
     gradient: CleanGradient | None  # None with clean_weight = 0
     loss: Tensor  # the clean loss before its weight, detached
-    logits: Tensor | None  # the module's output, if it is a floating (B, K); None if it is not known
-    targets: Tensor  # of the inputs that it saw: the batch's own, or those of its mixed groups
+    logits: Tensor | None  # the module's output, if it is known and a floating-point (B, K)
+    targets: Tensor  # for the inputs of this pass: all of the batch's targets, or those of its mixed groups
     target_kinds: tuple[TargetKind, ...]  # of the targets, and of each part of `also_average`
 
 
 def run_clean_pass(
     trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
 ) -> CleanPass | None:
-    """Differentiate the clean loss once, with respect to the inputs and (clean_weight > 0) the parameters.
+    """Differentiate the clean loss once, with respect to the inputs and (if clean_weight > 0) the parameters.
 
-    The unwrapped module is called, not its distributed wrapper: the mixed backward reduces the sum of both gradients
-    once. With clean_weight > 0 modules stay in their modes, so that BatchNorm sees both batches (as the authors have
-    it); with 0 they are in eval mode meanwhile. The loss, not the gradients, is scaled as Lightning scales the mixed
-    one (accumulation, GradScaler): small fp16 gradients would be lost.
+    The unwrapped module is called instead of its distributed wrapper, because the mixed backward reduces the sum of
+    both gradients once. With clean_weight > 0 modules stay in their modes, so that BatchNorm sees both batches (as in
+    the authors' code). With 0 they are in eval mode during the pass. The scaling that Lightning applies to the mixed
+    loss (accumulation, GradScaler) is applied to the clean loss and not to its gradients: small fp16 gradients would be
+    lost.
 
     Returns:
-        The results; None if the step returned no loss, as it does to leave a batch out.
+        The results, or None if the step returned no loss in order to skip the batch.
     """
     with_saliency, weight = config.has_saliency_of_clean_pass, config.clean_weight
     backward = config.clean_gradient == "backward" or (weight > 0 and _needs_backward(trainer, module))
@@ -70,18 +71,19 @@ def run_clean_pass(
     modes = nullcontext() if weight > 0 else eval_mode(module)
     all_parameters = [*module.parameters(), *trained_parameters(trainer, module)] if backward else []
     with modes, cleared_gradients(all_parameters), torch.enable_grad():
-        # Only the forward is autocast, as in Lightning itself: a backward would be cast where the module opted out.
+        # Only the forward is autocast, as in Lightning itself: autocast around a backward would also affect operations
+        # for which the module has switched it off.
         with trainer.precision_plugin.forward_context(), run.gradient_flags.settable(module):
             found = compute_clean_loss(trainer, module, clean, [copy, *others], config, run)
         if found is None:
             return None
         check_clean_loss(found.loss)
-        # Only now: a step may freeze or thaw layers.
+        # Read the parameters only after the step, which may freeze or thaw layers.
         parameters = trained_parameters(trainer, module) if weight > 0 else []
         if run.target_kinds is None and parameters and not shards_in_place(trainer.strategy):
             check_leaves(found.loss, [leaf, *parameters])
             check_hooks(parameters if backward else [])
-        # With a weight of 0 only the saliency counts, whose scale cancels: each map is divided by its sum.
+        # With a weight of 0 only the saliency matters. Its scale cancels, since each map is divided by its sum.
         scaled = _scale_like_mixed_loss(trainer, module, found.loss, weight or 1.0)
         sources = [*([leaf] if with_saliency else []), *parameters]
         gradients = list(_gradients_of_backward(module, scaled, sources) if backward else _gradients(scaled, sources))
@@ -96,13 +98,13 @@ def run_clean_pass(
 def show_target_kinds(
     trainer: pl.Trainer, module: pl.LightningModule, clean: CleanBatch, config: MixingConfig, run: RunState
 ) -> bool:
-    """Run the module's step on a clean batch for what its losses show of the targets, where no clean pass is needed.
+    """Run the module's step on a clean batch to learn the kind of its targets, if no clean pass is needed.
 
-    With manual optimization nothing is run: what would be called is no step of the module's own. A step that only works
-    in training mode fails here; that is passed over if the configuration says what the targets are.
+    With manual optimization nothing is run, since the call would not be the module's own step. A step that only works
+    in training mode fails here. That failure is ignored if the configuration determines the kind of the targets.
 
     Returns:
-        Whether the batch can be mixed; False if the step returned no loss.
+        Whether the batch can be mixed, which is False if the step returned no loss.
     """
     if not module.automatic_optimization:
         return True
@@ -122,9 +124,9 @@ def show_target_kinds(
 
 
 def _inputs_of_pass(clean: CleanBatch, config: MixingConfig) -> list[Tensor]:
-    """Return the inputs that the module sees, and those of `also_mix`: all are smaller if the saliency asks for it.
+    """Return the inputs for the module and the parts of `also_mix`, all shrunk if the saliency requires it.
 
-    A step may lay its inputs over each other, so that each must shrink by the same factor.
+    A step may combine its inputs position by position, so each must shrink by the same factor.
     """
     if config.low_resolution is None:
         return clean.inputs()
@@ -133,7 +135,7 @@ def _inputs_of_pass(clean: CleanBatch, config: MixingConfig) -> list[Tensor]:
 
 
 def _saliency(gradient: Tensor | None, inputs: Tensor, config: MixingConfig) -> Tensor:
-    """Return the saliency (B, *spatial) of the gradient, in the layout of the batch's inputs and of their full size."""
+    """Return the saliency (B, *spatial) from the gradient, in the full size of the batch's inputs."""
     saliency = saliency_of_gradient(channels_first(require_gradient(gradient), config.channel_dim))
     if config.low_resolution is None:
         return saliency
@@ -142,7 +144,7 @@ def _saliency(gradient: Tensor | None, inputs: Tensor, config: MixingConfig) -> 
 
 def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | None]:
     """Return the gradients of the loss without touching any `.grad`."""
-    if not sources:  # the user gives the saliency, and there is no optimizer
+    if not sources:  # the saliency comes from the user, and there is no optimizer
         return []
     try:
         return torch.autograd.grad(loss, sources, allow_unused=True)
@@ -156,18 +158,18 @@ def _gradients(loss: Tensor, sources: Sequence[Tensor]) -> Sequence[Tensor | Non
 
 
 def _needs_backward(trainer: pl.Trainer, module: pl.LightningModule) -> bool:
-    """Whether only the module's backward gives the right gradients: those of shards, or of a backward of the user."""
+    """Whether only the module's backward gives the right gradients: with shards, or if the user overrides backward."""
     return shards_in_place(trainer.strategy) or overrides(module, "backward")
 
 
 def _gradients_of_backward(module: pl.LightningModule, loss: Tensor, sources: Sequence[Tensor]) -> list[Tensor | None]:
-    """Return the gradients that a backward leaves in each `.grad`; as any backward it fires the parameters' hooks."""
+    """Return the gradients that a backward leaves in each `.grad`. Like any backward it triggers parameter hooks."""
     module.backward(loss)
     return [source.grad for source in sources]
 
 
 def _scale_like_mixed_loss(trainer: pl.Trainer, module: pl.LightningModule, loss: Tensor, weight: float) -> Tensor:
-    """Weight the loss, and scale it as Lightning will scale the mixed loss before its backward."""
+    """Weight the loss, and scale it in the same way as Lightning scales the mixed loss before its backward."""
     if weight != 1:
         loss = loss * weight
     if module.automatic_optimization and trainer.accumulate_grad_batches != 1:

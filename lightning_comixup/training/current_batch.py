@@ -1,4 +1,4 @@
-"""The batch at hand, from its mixing until its step is over."""
+"""The current batch, from its mixing to the end of its step."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class CurrentBatch:
         self._hooks: ExitStack | None = None  # open while hooks are watched
 
     def install(self, strategy: Strategy) -> None:
-        """Make it possible to replace the batches of a strategy, until `release`."""
+        """Wrap a strategy so that its batches can be replaced, until `release`."""
         self._replacement.install(strategy)
 
     def keep(self, step: MixedStep, module: pl.LightningModule, config: MixingConfig, run: RunState) -> None:
-        """Keep what a mixed step leaves for the hooks after it."""
+        """Keep the results of a mixed step for the later hooks."""
         self._gradient = None if step.clean_pass is None else step.clean_pass.gradient
         self.clean_targets = flatten_labels(step.clean.parts.targets)
         is_first = not run.has_watched_step and step.targets.are_mixed()
@@ -58,13 +58,13 @@ class CurrentBatch:
             self._gradient.add(trained_parameters(trainer, module))
 
     def finish(self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any) -> None:
-        """Report a clean gradient that no backward has consumed; the targets stay until the next batch."""
+        """Report a clean gradient that no backward has consumed. The targets stay until the next batch."""
         gradient, self._gradient = self._gradient, None
         self._replacement.forget()
         if gradient is not None:
             check_consumed(gradient, trainer, module, outputs)
         if self._targets is not None and can_watch(module, is_compiled=is_compiled(module)):
-            self._hooks = ExitStack()  # until the hooks after this one are over
+            self._hooks = ExitStack()  # closed once the hooks after this one are over
             self._hooks.enter_context(uncompiled())
             classes = self._targets.has_classes()
             self._hooks.enter_context(TargetWatch(self._targets.mixed, are_classes=classes, shown=self._shown))
@@ -76,7 +76,7 @@ class CurrentBatch:
             hooks.close()
 
     def explain(self, error: BaseException) -> None:
-        """Say of an error in a hook after the first mixed step what its targets are."""
+        """If an error comes from a hook after the first mixed step, explain the mixed targets."""
         if self._hooks is not None and self._targets is not None and self._targets.has_classes():
             note_mixed_targets(error)
 
@@ -87,17 +87,17 @@ class CurrentBatch:
         self._replacement.forget()
 
     def release(self) -> None:
-        """Forget the batch and leave the strategy as it was; this is safe at any time."""
+        """Forget the batch and restore the strategy. This is safe at any time."""
         self._replacement.remove()
         self.forget()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the state of a run out of copies and pickles."""
+        """Exclude the state of a run from copies and pickles."""
         return vars(CurrentBatch()).copy()
 
 
 def _say_who_gets_it(module: pl.LightningModule, run: RunState) -> None:
-    """Say once which hooks of the user get a batch that was changed in place: a metric there would see class rows."""
+    """Log once which of the user's hooks get a batch that was changed in place: a metric there would see class rows."""
     callbacks: list[pl.Callback] = module.trainer.callbacks  # type: ignore[attr-defined]
     owners = [owner for owner in (module, *callbacks) if overrides(owner, "on_train_batch_end")]
     names = [
@@ -105,6 +105,6 @@ def _say_who_gets_it(module: pl.LightningModule, run: RunState) -> None:
     ]
     if names:
         run.say(
-            f"CoMixup: on_train_batch_end of {', '.join(names)} gets the mixed batch, whose targets are no longer "
-            "those of single samples. What needs the clean ones finds the targets in CoMixup.clean_targets."
+            f"CoMixup: on_train_batch_end of {', '.join(names)} gets the mixed batch, whose targets are not those of "
+            "single samples. The clean targets are available as CoMixup.clean_targets."
         )

@@ -1,4 +1,4 @@
-"""Following tensors through a step: which of them are computed from given ones alone."""
+"""Following tensors through a step to find those that are computed only from given ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-# Functions whose second tensor only gives a shape or a dtype.
+# Functions whose second tensor only provides a shape or a dtype.
 _LIKE = ("expand_as", "view_as", "reshape_as", "type_as", "to")
-# Functions that change the shape, the dtype or the device, but no value; a cast to integers may.
+# Functions that may change the shape, the dtype or the device, but no values (although a cast to integers may).
 RESHAPING = (
     *("view", "reshape", "squeeze", "unsqueeze", "flatten", "ravel", "permute", "__getitem__", "__get__"),
     *("detach", "clone", "contiguous", "cpu", "cuda", "expand", "repeat", "repeat_interleave"),
@@ -26,7 +26,7 @@ CASTS = (
     *("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16"),
     *("tensor", "as_tensor", "asarray", "new_tensor"),
 )
-# Frames of these packages are not a user's: the ones that a call passes through on its way.
+# A call passes through frames of these packages, which are not the user's code.
 _PASSED_THROUGH = (
     "torch",
     "torchmetrics",
@@ -38,11 +38,11 @@ _PASSED_THROUGH = (
 
 
 class DerivedTensors(TorchFunctionMode):
-    """Follows, while it is active, the tensors that are computed from some roots and from nothing else.
+    """Follows, while active, the tensors that are computed from some roots and nothing else.
 
-    A batch's targets reach losses and metrics as views, in another dtype, or one-hot: all of these are derived. What is
-    computed from targets and predictions together, such as a loss, is not. Calls of PyTorch's functions that get a
-    derived tensor are shown to `before_call` and `after_call`, and those of `always_shown` whatever they get.
+    A batch's targets reach losses and metrics as views, in another dtype, or one-hot. All of these are derived. A
+    tensor computed from targets and predictions together, such as a loss, is not. Calls of PyTorch functions with a
+    derived tensor are shown to `before_call` and `after_call`. Those of `always_shown` are always shown.
     """
 
     always_shown: ClassVar[Sequence[str]] = ()
@@ -52,9 +52,9 @@ class DerivedTensors(TorchFunctionMode):
         super().__init__()
         self.roots = roots = list(roots)
         self._process = os.getpid()
-        # Tensors are kept, so that no other gets the number of one that is gone.
+        # Tensors are kept alive, so that their ids are not reused.
         self._derived: dict[int, Tensor] = {id(root): root for root in roots}
-        self._same = set(self._derived)  # the numbers of those that have the values of a root
+        self._same = set(self._derived)  # the ids of those that have the values of a root
         self._memory = storages(roots)
 
     def __torch_function__(
@@ -62,10 +62,10 @@ class DerivedTensors(TorchFunctionMode):
     ) -> Any:
         """Call a function of PyTorch, and note whether its results are derived."""
         kwargs = kwargs or {}
-        if os.getpid() != self._process:  # a worker of a loader that was forked meanwhile
+        if os.getpid() != self._process:  # a data loader's worker that was forked in the meantime
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
-        # What else `deepcopy` passes on is its own record, with objects that are not complete yet.
+        # The other argument of `__deepcopy__` is its memo, which may contain incomplete objects.
         shown = args[:1] if name == "__deepcopy__" else args
         given = list(tensors_in((shown, kwargs)))
         found = [tensor for tensor in given if self.is_derived(tensor)]
@@ -94,14 +94,14 @@ class DerivedTensors(TorchFunctionMode):
         return isinstance(tensor, Tensor) and bool(storages([tensor]) & self._memory)
 
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """See a call that gets a derived tensor, before it runs."""
+        """Inspect a call with a derived tensor before it runs."""
 
     def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
-        """See its result."""
+        """Inspect the result of such a call."""
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in arguments or results: lists, tuples and mappings are looked into."""
+    """Yield the tensors in arguments or results, including those in lists, tuples and mappings."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
@@ -122,19 +122,19 @@ def map_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
 
 
 def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
-    """Return an argument that may be given by position or by name; None if it is not given."""
+    """Return an argument that may be passed by position or by name; None if it is not passed."""
     return args[position] if len(args) > position else kwargs.get(name)
 
 
 def storages(tensors: Iterable[Tensor]) -> set[int]:
-    """Return the addresses of the memory that tensors, or views of them, are in."""
+    """Return the addresses of the memory that tensors share with their views."""
     return {_address(tensor) for tensor in tensors} - {0}
 
 
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory; 0 if it has none."""
-    # Classes that replace PyTorch's operators, such as shards, may have none of their own; those within torch.func
-    # refuse to say, and lazy parameters have none yet.
+    # Classes that replace PyTorch's operators, such as shards, may have no memory of their own. Tensors within
+    # torch.func do not reveal theirs, and lazy parameters have none yet.
     if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__ or tensor.layout != torch.strided:
         return 0
     try:
@@ -144,42 +144,42 @@ def _address(tensor: Tensor) -> int:
 
 
 def versions(tensors: Iterable[Tensor]) -> list[int]:
-    """Return numbers that grow with every change in place; tensors made in inference mode have none."""
+    """Return numbers that grow with every change in place, or 0 for tensors made in inference mode."""
     return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def have_same_values(tensor: Tensor, other: Tensor) -> bool:
-    """Whether a tensor is another one in any shape and dtype, such as `labels.int()`; this waits for the device."""
+    """Whether two tensors have the same values in any shape and dtype. This waits for the device."""
     if tensor.ndim == 0 or tensor.numel() != other.numel() or tensor.device != other.device:
         return False
     return torch.equal(tensor.detach().flatten(), other.detach().flatten().to(tensor.dtype))
 
 
 def can_watch(module: nn.Module, *, is_compiled: bool) -> bool:
-    """Whether the calls of a module can be seen. Before PyTorch 2.6 those of compiled functions cannot."""
+    """Whether the calls within a module can be watched. Before PyTorch 2.6 those of compiled functions cannot."""
     if hasattr(torch.compiler, "set_stance"):
         return True
     return not is_compiled and not any(type(part).__name__ == "OptimizedModule" for part in module.modules())
 
 
 def uncompiled() -> AbstractContextManager[object]:
-    """Return a context in which compiled functions run as they were written, so that their calls can be seen."""
+    """Return a context in which compiled functions run eagerly, so that their calls can be watched."""
     set_stance = getattr(torch.compiler, "set_stance", None)
     return nullcontext() if set_stance is None else set_stance("force_eager")
 
 
 def is_called_by_us() -> bool:
-    """Whether a call of PyTorch's that is being watched comes from this package's own losses and metrics."""
+    """Whether the PyTorch call being watched comes from this package's own losses and metrics."""
     return _caller() == "lightning_comixup"
 
 
 def is_called_by_lightning() -> bool:
-    """Whether a call of PyTorch's that is being watched comes from Lightning, which logs."""
+    """Whether the PyTorch call being watched comes from Lightning, for example for logging."""
     return _caller() in ("lightning", "pytorch_lightning")
 
 
 def _caller() -> str:
-    """Return the package that calls PyTorch, other than PyTorch itself and the watches."""
+    """Return the package that calls PyTorch, ignoring PyTorch itself and the watches."""
     watching = ("derived_tensors", "target_watch", "loss_watch")
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -194,7 +194,7 @@ def users_line(error: BaseException | None = None) -> str:
     """Return "file:line" of the innermost frame that is neither PyTorch's, torchmetrics', Lightning's nor ours.
 
     Args:
-        error: Look where this error came from; None: look where the caller was called from.
+        error: Search the traceback of this error. If None, search the callers of this function.
     """
     if error is None:
         frames = ((frame, frame.f_lineno) for frame, _ in traceback.walk_stack(sys._getframe(1)))
@@ -207,6 +207,6 @@ def users_line(error: BaseException | None = None) -> str:
 
 
 def is_raised_by_us(error: BaseException) -> bool:
-    """Whether this package itself raised an error: what it found wrong is not the step's own failure."""
+    """Whether this package itself raised an error, which is then not the step's own failure."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "lightning_comixup"

@@ -1,4 +1,4 @@
-"""Notes on the errors of a user's step: in which of its two passes they arose, and what that means."""
+"""Notes on the errors of a user's step, which say in which of its two passes they arose and what that means."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from lightning_comixup.training.derived_tensors import users_line
 
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
-    "mixed one. Without the callback the step would meet the same batch; only its inputs require a gradient here: take "
-    "`.detach()` or `.clone()` of them where that is what the error is about."
+    "mixed one. Without the callback the step would get the same batch, except that the inputs require a gradient "
+    "here. If the error is about that, use `.detach()` or `.clone()` of the inputs."
 )
 _EVAL_MODE = (
-    " With clean_weight=0 the module is in eval mode there: a step that must be in training mode needs a clean_weight "
+    " With clean_weight=0 the module is in eval mode there. A step that requires training mode needs a clean_weight "
     "above 0."
 )
 _LOOK = (
-    "This happened while CoMixup looked at the targets: in the first step of a run training_step is called once more, "
-    "in eval mode, to see what its targets are. If it only works in training mode, pass CoMixup(num_classes=...), or "
-    "linear_targets=True for targets that are numbers: then an error there is passed over."
+    "This happened while CoMixup looked at the targets: in the first step of a run it calls training_step once more, "
+    "in eval mode, to find out the kind of its targets. If the step only works in training mode, pass "
+    "CoMixup(num_classes=...), or linear_targets=True for numeric targets. Errors there are then ignored."
 )
 _SMALLER = (
     "This happened in CoMixup's clean pass, on inputs that saliency={saliency} made smaller. A head of a fixed size, "
-    "such as a linear layer after a Flatten, does not take them: put an nn.AdaptiveAvgPool2d or the like before it. "
-    "Nor do they fit parts of the batch that have the inputs' size: name those in also_mix. Or pass "
-    "CoMixup(saliency=None), or Edges() or SpectralResidual(), which need no network."
+    "such as a linear layer after a Flatten, does not accept them: put an nn.AdaptiveAvgPool2d or the like before it. "
+    "Nor do they fit parts of the batch that have the inputs' size: name those in also_mix. Alternatively pass "
+    "CoMixup(saliency=None), or use Edges() or SpectralResidual(), which need no network."
 )
 _PART_OF_BATCH = (
-    " With mixed_share and clean_weight=0 it gets the rows of the mixed groups alone: a step that must have whole "
+    " With mixed_share and clean_weight=0 it gets only the rows of the mixed groups. A step that requires whole "
     "batches needs CoMixup(mixed_share=1), or a clean_weight above 0."
 )
-# Losses and metrics that want integers raise these; the errors of other libraries do not name the cause.
+# Losses and metrics that require integers raise these errors. The messages of other libraries do not name the cause.
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
-    "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric refuses them: "
-    "comixup_loss of CoMixupMixin and torch's cross_entropy take them, for a loss that only takes integers "
-    "comixup_loss(..., loss_fn=...), and so does the metric SoftTargetAccuracy; CoMixup.clean_targets has the integers "
-    "of the clean batch."
+    "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric rejects them, use "
+    "comixup_loss of CoMixupMixin, torch's cross_entropy or the metric SoftTargetAccuracy, which accept them. A loss "
+    "that only accepts integers works as comixup_loss(..., loss_fn=...). CoMixup.clean_targets has the integers of the "
+    "clean batch."
 )
 
 
 class MisusedTargetsError(ValueError):
-    """A step takes mixed targets for what they are not; the message says all that there is to say."""
+    """A step misuses mixed targets. The message is complete and needs no further note."""
 
 
 @contextmanager
 def explaining_clean_pass(
     *, in_eval_mode: bool = False, of_part: bool = False, smaller: LowResolution | None = None, is_look: bool = False
 ) -> Iterator[None]:
-    """Say of any error that it arose in the clean pass, and how that differs from a step without the callback.
+    """Note on any error that it arose in the clean pass, and how that differs from a step without the callback.
 
     Args:
-        in_eval_mode: Whether the module is in eval mode meanwhile.
-        of_part: Whether the pass gets some rows of the batch.
-        smaller: What made its inputs smaller.
-        is_look: Whether the pass only shows what the targets are.
+        in_eval_mode: Whether the module is in eval mode during the pass.
+        of_part: Whether the pass gets only some rows of the batch.
+        smaller: The saliency that made its inputs smaller, if any.
+        is_look: Whether the pass only serves to find out the kind of the targets.
     """
     try:
         yield
@@ -72,7 +72,7 @@ def explaining_clean_pass(
 
 @contextmanager
 def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
-    """Say of an error that soft targets may have caused what the targets are, if they were labels before mixing."""
+    """If targets were labels before mixing, explain the soft targets on any error that they may have caused."""
     try:
         yield
     except _ERRORS_OF_TARGETS as error:
@@ -82,13 +82,13 @@ def explaining_mixed_targets(*, have_classes: bool) -> Iterator[None]:
 
 
 def note_mixed_targets(error: BaseException) -> None:
-    """Add to an error that mixed targets may have caused what they are, and the user's line."""
+    """Add an explanation of the mixed targets, and the user's line, to an error that they may have caused."""
     if isinstance(error, _ERRORS_OF_TARGETS) and not isinstance(error, MisusedTargetsError):
         _add_note(error, f"{_MIXED_TARGETS} The error arose at {users_line(error)}.")
 
 
 def _add_note(error: BaseException, note: str) -> None:
-    """Add a note to an error. From Python 3.11 on it is printed below the error; before that it is logged."""
+    """Add a note to an error. From Python 3.11 on it is printed below the error. Older versions log it."""
     if hasattr(error, "add_note"):
         error.add_note(note)
     else:

@@ -1,4 +1,4 @@
-"""Steps that ask for a gradient of what is computed from the inputs, which has one already in the clean pass."""
+"""Support for steps that set `requires_grad` on a view of the inputs, which already requires it in the clean pass."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lightning_comixup.training.lightning_internals import is_compiled
 class GradientFlags:
     """Lets a step set `requires_grad = True` on a view of the inputs, as audio models of transformers do.
 
-    Without the callback that view is a leaf. In the clean pass it is none, and PyTorch refuses to set the flag of such
-    a tensor even to the value that it has. The first clean pass of a run shows whether a step needs this.
+    Without the callback that view is a leaf. In the clean pass it is not, and PyTorch does not allow setting the flag
+    of such a tensor, even to its current value. The first clean pass of a run shows whether a step needs this.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class GradientFlags:
 
     @contextmanager
     def settable(self, module: pl.LightningModule) -> Iterator[None]:
-        """Leave out, within the context, what would set a flag to the value that it has."""
+        """Within the context, skip assignments that would not change a flag."""
         is_needed = self._is_needed
         if is_needed is None:
             is_needed = can_watch(module, is_compiled=is_compiled(module))
@@ -47,7 +47,7 @@ class _SettableFlags(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call a function of PyTorch, unless it sets a flag that is set."""
+        """Call a PyTorch function, unless it sets a flag that is already set."""
         is_setter = getattr(func, "__name__", "") == "__set__" and func.__self__ is Tensor.requires_grad
         if is_setter and args[1] is True and args[0].requires_grad and not args[0].is_leaf:
             self.were_set = True

@@ -28,11 +28,12 @@ class ImageLogger:
         """Check and keep the options.
 
         Args:
-            every: Batches from one picture to the next; None: no pictures.
-            folder: Folder of the pictures; None: to the loggers, or to the run's folder if no logger takes them.
+            every: Batches from one picture to the next. None means no pictures.
+            folder: Folder for the pictures. If None, they go to the loggers, or to the run's folder if no logger
+                accepts them.
 
         Raises:
-            ValueError: If `every` is below 1, or the folder cannot be one.
+            ValueError: If `every` is below 1, or `folder` is not a possible folder.
             TypeError: If a value has the wrong type.
             ImportError: If pictures are wanted and matplotlib is not installed.
         """
@@ -41,7 +42,7 @@ class ImageLogger:
             require_matplotlib()
         self._every = every
         self._folder = None if folder is None else _check_folder(folder)
-        self._due = 0  # the number of the batch from which on the next picture is due
+        self._due = 0  # the next picture is due from this batch on
 
     def restart(self) -> None:
         """Begin a new run, whose first mixed batch is drawn."""
@@ -59,7 +60,7 @@ class ImageLogger:
         if trainer.is_global_zero:
             inputs = channels_first(step.clean.parts.inputs, step.channel_dim)
             targets = flatten_labels(step.clean.parts.targets)
-            saliency = None if step.saliency is None else step.groups.spread(step.saliency)
+            saliency = None if step.saliency is None else step.groups.scatter(step.saliency)
             figure = plot_mixed_batch(inputs, step.mixed_batch(), targets=targets, saliency=saliency)
             self._write(trainer, figure, batches)
 
@@ -74,22 +75,22 @@ class ImageLogger:
     def _path(self, trainer: pl.Trainer, batches: int) -> Path:
         if self._folder is not None:
             return Path(self._folder) / _file(batches)
-        # `trainer.log_dir` would wait for the other ranks, which draw nothing.
+        # `trainer.log_dir` would wait for the other ranks, which do not draw.
         folders = [logger.log_dir or logger.save_dir for logger in trainer.loggers]
         found = next((folder for folder in folders if folder), trainer.default_root_dir)
         return Path(found) / _NAME / _file(batches)
 
 
 def _check_folder(folder: str | Path) -> Path:
-    """Return the path of a folder with a leading ~ expanded; check that no file is in its place."""
-    advice = "Leave it None for the loggers."
+    """Return the path of a folder with a leading ~ expanded, after checking that there is no file in its place."""
+    advice = "Leave it None to use the loggers."
     if not isinstance(folder, str | Path):
         raise TypeError(f"images_folder must be a path, found {folder!r}. {advice}")
     try:
         path = Path(folder).expanduser()
     except RuntimeError as error:
         raise ValueError(
-            f"images_folder must begin with the home of a user that exists, found {str(folder)!r}. {advice}"
+            f"images_folder must begin with the home of an existing user, found {str(folder)!r}. {advice}"
         ) from error
     existing = next((part for part in (path, *path.parents) if part.exists()), path)
     if existing.is_file():
@@ -104,7 +105,7 @@ def _file(batches: int) -> str:
 
 
 def _give_to_logger(figure: Figure, logger: Logger, step: int) -> bool:
-    """Give a figure to a logger in its own way; return whether the logger takes figures."""
+    """Pass a figure to a logger through the logger's own method; return whether it has one."""
     experiment: Any = getattr(logger, "experiment", None)
     if hasattr(logger, "log_image"):  # W&B
         logger.log_image(_NAME, [_image(figure)])

@@ -1,4 +1,4 @@
-"""Where the channels of the inputs are: seen from the first layer that takes them."""
+"""Checking the position of the channels against the first layer that receives the inputs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from lightning_comixup.training.derived_tensors import argument, storages, tenso
 
 _CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and the number of dimensions that they slide along
 _RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")
-# A linear layer may mix positions instead of channels: only for series (B, T, C) does it show where the channels are.
+# A linear layer may mix positions instead of channels. Only for series (B, T, C) does it reveal the channels.
 _LINEAR = "linear"
 
 
 class LayoutWatch(TorchFunctionMode):
-    """Follows the inputs to the first layer, and raises an error if that takes other channels than are mixed.
+    """Follows the inputs to the first layer, and raises an error if its channels are not in the expected dimension.
 
-    A series (B, T, C) or a video (B, T, C, H, W) that is cut across its channels raises no error: the result is
-    silently wrong. Only the default, channel_dim=1, is doubted; any other value was chosen.
+    Cutting a series (B, T, C) or a video (B, T, C, H, W) across its channels raises no error: the result is silently
+    wrong. Only the default, channel_dim=1, is questioned, since the user chose any other value.
     """
 
     def __init__(self, inputs: Tensor, channel_dim: int | None, shape: tuple[int, ...] | None = None) -> None:
-        """Watch what the module does with its inputs, (B, ...), which may be a smaller copy of some of this shape."""
+        """Watch how the module uses its inputs (B, ...), which may be a smaller copy of inputs of the given shape."""
         super().__init__()
         self._shape = shape or tuple(inputs.shape)
         self._is_open = channel_dim == 1
-        # Of each tensor that has the inputs' values: which of their dimensions each of its own is.
+        # For each tensor with the inputs' values: the dimension of the inputs to which each of its own corresponds.
         self._axes: dict[int, tuple[Tensor, tuple[int | None, ...]]] = {id(inputs): (inputs, tuple(range(inputs.ndim)))}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call a function of PyTorch; follow the inputs through it, or see that it is the first layer."""
+        """Call a PyTorch function and follow the inputs through it, or check it if it is the first layer."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         source = argument(args, kwargs, 0, "input")
@@ -55,13 +55,13 @@ class LayoutWatch(TorchFunctionMode):
             self._compare(name, axes[2], axes[:2])
 
     def _may_follow(self, slides: int) -> bool:
-        """Whether a convolution shows the channels: not of images taken as series, nor of signals as images."""
+        """Whether a convolution reveals the channels, which it does not if it treats images as series or vice versa."""
         if len(self._shape) == 3:
             return slides == 1 or (slides == 2 and self._shape[1] == self._shape[2])  # a square is a grey image
         return slides == 2 or slides == len(self._shape) - 2
 
     def _is_linear_of_series(self, name: str) -> bool:
-        """Whether a layer takes the features of each time, of which there are fewer than times."""
+        """Whether a layer acts on the features at each time, assuming fewer features than times."""
         return name == _LINEAR and self._shape[1] > self._shape[2]
 
     def _compare(self, name: str, found: int | None, others: tuple[int | None, ...]) -> None:
@@ -72,12 +72,12 @@ class LayoutWatch(TorchFunctionMode):
         remedy = None if found is None else found - len(self._shape) if found == len(self._shape) - 1 else found
         raise ValueError(
             "channel_dim must say where the inputs have their channels, found 1, but for inputs of shape "
-            f"{self._shape} {name} at {users_line()} takes {where} for them: pass CoMixup(channel_dim={remedy}). "
-            f"If dimension 1 is right all the same, pass CoMixup(channel_dim={1 - len(self._shape)})."
+            f"{self._shape} {name} at {users_line()} treats {where} as channels. Pass CoMixup(channel_dim={remedy}). "
+            f"If dimension 1 is right nevertheless, pass CoMixup(channel_dim={1 - len(self._shape)})."
         )
 
     def _follow(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """Note which dimensions a result has, if it has the inputs' values: a view, or one value for each."""
+        """Record the dimensions of a result with the inputs' values: a view, or a tensor with one value for each."""
         source = next((tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self._axes), None)
         if source is None or not isinstance(result, Tensor):
             return

@@ -1,4 +1,4 @@
-"""The metrics of a module, and their state: found, kept and put back."""
+"""Finding the metrics of a module, and saving and restoring their state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUTED = ("forward", "update", "reset")  # the methods that are replaced during 
 _OF_MODULES = frozenset(vars(nn.Module()))
 # The rest of a metric's attributes that no call changes.
 _FIXED = _OF_MODULES | {*ROUTED, "compute", "_defaults", "_reductions", "_persistent"}
-# How far plain lists and dicts are searched for metrics. Heuristic: a list of outputs may be long.
+# Limits of the search for metrics in plain lists and dicts. Heuristic: a list of outputs may be long.
 _DEPTH, _LENGTH = 3, 64
 _CONTAINERS = (dict, list, tuple)
 
@@ -26,8 +26,8 @@ _CONTAINERS = (dict, list, tuple)
 def find_metrics(module: nn.Module) -> list[AnyMetric]:
     """Return a module's metrics, each once.
 
-    These are its submodules that are metrics, those within metrics, and those in lists and dicts of its own or of
-    its submodules, which PyTorch does not register.
+    These are its submodules that are metrics, the metrics within those, and the metrics in lists and dicts of the
+    module or its submodules, which PyTorch does not register.
     """
     found: dict[int, AnyMetric] = {}
     for part in module.modules():
@@ -46,7 +46,7 @@ def is_metric(value: object) -> TypeGuard[AnyMetric]:
     return _is_class_of_metrics(type(value))  # type: ignore[arg-type]
 
 
-@cache  # a metric's class is abstract, for which `isinstance` is slow
+@cache  # metric classes are abstract, for which `isinstance` is slow
 def _is_class_of_metrics(kind: type) -> bool:
     return issubclass(kind, Metric | MetricCollection)
 
@@ -61,13 +61,13 @@ def _metrics_in(container: Any, depth: int) -> Iterator[AnyMetric]:
 
 
 class MetricSnapshot:
-    """The state of a metric and of those within it, at one moment.
+    """The state of a metric, and of those within it, at one moment.
 
-    A copy of the metric would not do: what it returned last may have a graph, and that cannot be copied.
+    Copying the metric itself could fail: its last result may have a graph, which cannot be copied.
     """
 
     def __init__(self, metric: AnyMetric) -> None:
-        """Keep the state of a metric."""
+        """Save the state of a metric."""
         self._parts = [
             (part, _state_of(part), {name: _copy(buffer) for name, buffer in part.named_buffers(recurse=False)})
             for part in metric.modules()
@@ -75,7 +75,7 @@ class MetricSnapshot:
         ]
 
     def restore(self) -> None:
-        """Put the state back."""
+        """Restore the saved state."""
         for part, state, buffers in self._parts:
             own = vars(part)
             for name in own.keys() - state.keys() - _FIXED:
@@ -90,7 +90,7 @@ def _state_of(part: AnyMetric) -> dict[str, Any]:
 
 
 def _copy(value: Any) -> Any:
-    """Copy what a metric may change in place: tensors and containers, but not the tensors in lists."""
+    """Copy values that a metric may change in place: tensors and containers, but not the tensors in lists."""
     if isinstance(value, Tensor):
         return value if value.requires_grad else value.clone()
     if type(value) is dict:

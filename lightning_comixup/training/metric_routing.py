@@ -1,8 +1,8 @@
-"""Metrics of a module in a mixed step: those that are given targets see the clean batch, all others the mixed one.
+"""Metrics of a module in a mixed step: those that receive targets see the clean batch, all others the mixed one.
 
-A metric of class labels cannot measure a mixed batch: it refuses class probabilities, or silently returns 0. What users
-want to see is the accuracy on their own images. The clean pass has it for free, since it calls the same
-step. A mean of the loss, on the other hand, belongs to the mixed batch, on which the network trains.
+A metric of class labels cannot measure a mixed batch: it rejects class probabilities, or silently returns 0. Users want
+to see the accuracy on their own images, and the clean pass provides it for free, since it calls the same step. A mean
+of the loss, on the other hand, belongs to the mixed batch, on which the network trains.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ TensorTest = Callable[[Tensor], bool]
 
 
 class TargetTests(NamedTuple):
-    """How the targets of a pass are recognised among the arguments of a metric."""
+    """Tests that recognise the targets of a pass among the arguments of a metric."""
 
-    is_target: TensorTest  # one of them, a view of one, or, in a step that is watched, computed from them
-    has_their_values: TensorTest  # for a metric that is called for the first time; it waits for the device
+    is_target: TensorTest  # a target or a view of one, or in a watched step a tensor computed from targets
+    has_their_values: TensorTest  # used only for a metric's first call, since it waits for the device
 
     def found_in(self, arguments: Any, *, by_value: bool) -> bool:
         """Whether the arguments of a call contain targets."""
@@ -43,24 +43,24 @@ class MetricRouting:
     """
 
     def __init__(self) -> None:
-        """Start with nothing known about any metric."""
-        # By the metric's number; each call keeps its metric, so that no other gets that number.
+        """Start without knowing any metric."""
+        # Keyed by the metric's id. Each call keeps its metric alive, so that the id is not reused.
         self._calls: dict[int, list[_RoutedCall]] = {}
         self._takes_targets: dict[int, bool] = {}
         self._returned: defaultdict[int, deque[Any]] = defaultdict(deque)  # by the clean pass
         self._snapshots: dict[int, MetricSnapshot] = {}  # of the clean pass
         self._called: dict[int, AnyMetric] = {}  # in the clean pass
         self._was_reset: set[int] = set()  # by the clean pass
-        self._is_inside = False  # a metric that calls others, or itself: these calls follow the first
-        self._route: Callable[[_RoutedCall, Any, Any], Any] | None = None  # of the pass that runs
+        self._is_inside = False  # within a routed call: calls that it makes of other metrics or itself are not routed
+        self._route: Callable[[_RoutedCall, Any, Any], Any] | None = None  # of the current pass
 
     @contextmanager
     def clean_pass(self, module: pl.LightningModule, tests: TargetTests) -> Iterator[None]:
-        """Let calls with targets through, and leave no trace of others.
+        """Let calls with targets through, and undo the effect of all others.
 
         Args:
             module: The module.
-            tests: Recognise the batch's targets.
+            tests: Tests that recognise the batch's targets.
         """
         self.forget_step()
 
@@ -94,15 +94,15 @@ class MetricRouting:
         *,
         takes_mixed: bool,
     ) -> Iterator[None]:
-        """Answer calls with targets by what the clean pass returned, and let others through.
+        """Answer calls with targets with the values from the clean pass, and let all others through.
 
         Args:
             module: The module.
-            tests: Recognise the mixed targets.
-            dominant: Where there was no call in the clean pass, replaces mixed targets among arguments by those of each
-                output's dominant class or input.
-            takes_mixed: Whether metrics make sense of the mixed targets, which are numbers as the clean ones are: then
-                a value that the loss may be made of is that of the mixed batch.
+            tests: Tests that recognise the mixed targets.
+            dominant: Used if there was no such call in the clean pass. It replaces mixed targets among the arguments by
+                the targets of each output's dominant class or input.
+            takes_mixed: Whether the mixed targets are numbers like the clean ones, so that metrics can handle them. A
+                value that may become part of the loss is then computed for the mixed batch.
         """
 
         def route(call: _RoutedCall, args: Any, kwargs: Any) -> Any:
@@ -127,12 +127,12 @@ class MetricRouting:
             yield
 
     def forget_step(self) -> None:
-        """Forget what the clean pass of the step before returned."""
+        """Forget the values from the clean pass of the previous step."""
         self._returned.clear()
         self._was_reset.clear()
 
     def _sees_clean(self, metric: AnyMetric, tests: TargetTests, arguments: Any) -> bool:
-        """Whether a metric is one that is given targets. What it was given once decides from then on."""
+        """Whether a metric receives targets. Once it has received some, it counts as such from then on."""
         if isinstance(metric, SoftTargetAccuracy):  # made for mixed targets
             return False
         known = self._takes_targets.get(id(metric))
@@ -141,7 +141,7 @@ class MetricRouting:
         return self._takes_targets[id(metric)]
 
     def _reset_in_clean_pass(self, call: _RoutedCall) -> None:
-        """Reset a metric once in the two passes: here if it begins to collect anew, in the mixed pass if it ends."""
+        """Reset a metric only once in the two passes: here before it collects values, in the mixed pass after that."""
         metric = call.metric
         around = [number for number, called in self._called.items() if any(part is metric for part in called.modules())]
         if around and not any(number in self._snapshots for number in around):
@@ -152,7 +152,7 @@ class MetricRouting:
 
     @contextmanager
     def _routed(self, module: pl.LightningModule, route: Callable[[_RoutedCall, Any, Any], Any]) -> Iterator[None]:
-        """Replace methods of every metric. `update` is an attribute of each already: the old one comes back."""
+        """Replace methods of every metric. `update` is already an attribute of each metric, and is restored later."""
         calls = [call for metric in find_metrics(module) for call in self._calls_of(metric)]
         try:
             self._route = route
@@ -170,7 +170,7 @@ class MetricRouting:
         return self._calls[id(metric)]
 
     def call(self, call: _RoutedCall, args: Any, kwargs: Any) -> Any:
-        """Route a call, unless a metric makes it that is routed itself."""
+        """Route a call, unless it comes from within a routed call."""
         if self._is_inside or self._route is None or _is_routed_by_member(call.metric):
             return call.original(*args, **kwargs)
         self._is_inside = True
@@ -181,14 +181,14 @@ class MetricRouting:
 
 
 def _is_routed_by_member(metric: AnyMetric) -> bool:
-    """Whether a collection has a metric for the mixed batch: then its members do not all see the same one."""
+    """Whether a collection has a metric for the mixed batch, so that its members do not all see the same batch."""
     return isinstance(metric, MetricCollection) and any(
         isinstance(part, SoftTargetAccuracy) for part in metric.children()
     )
 
 
 class _RoutedCall:
-    """Takes the place of one method of one metric. It is made once: a compiled step depends on which one it is."""
+    """Replaces one method of one metric. It is created only once, since a compiled step depends on its identity."""
 
     def __init__(self, routing: MetricRouting, metric: AnyMetric, name: str) -> None:
         self._routing, self.metric, self.name = routing, metric, name
@@ -214,7 +214,7 @@ class _RoutedCall:
         return self._routing.call(self, args, kwargs)
 
     def __reduce__(self) -> Any:
-        """Copy and pickle as the method itself: a step may copy a metric."""
+        """Copy and pickle like the method itself, since a step may copy a metric."""
         return getattr, (self.metric, self.name)
 
 
@@ -228,8 +228,8 @@ class _RefusedBackward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         raise RuntimeError(
-            "A metric that is given class labels must not be part of the loss, found that it is: it sees the clean "
-            "batch, while the loss is that of the mixed one. Compute the loss by a function that takes class "
+            "A metric that receives class labels must not be part of the loss, found that it is: it sees the clean "
+            "batch, but the loss belongs to the mixed one. Compute the loss with a function that accepts class "
             "probabilities, such as torch's cross_entropy."
         )
 

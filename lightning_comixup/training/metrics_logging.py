@@ -1,4 +1,4 @@
-"""Metrics that are logged from a step, and when."""
+"""The metrics to log from a step, and the steps at which to log them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PREFIX = "comixup/"
 def should_log(trainer: pl.Trainer, is_first: bool, mixes_every_step: bool) -> bool:
     """Whether to log a mixed step.
 
-    Loggers record one step in `log_every_n_steps`; logging the others as well would take as long as mixing them. The
-    first and last steps of the run and the last of each epoch are logged for readers of `trainer.callback_metrics`. If
-    only a share of the steps is mixed, all mixed ones are logged: a recorded step then shows the values of the last
-    mixed one.
+    Loggers record one step in `log_every_n_steps`. Logging the others as well would take as long as mixing them. The
+    first and last steps of the run and the last step of each epoch are also logged, for readers of
+    `trainer.callback_metrics`. If only a share of the steps is mixed, every mixed step is logged, so that a recorded
+    step shows the values of the last mixed one.
     """
     if trainer.barebones:
         return False
@@ -28,12 +28,12 @@ def should_log(trainer: pl.Trainer, is_first: bool, mixes_every_step: bool) -> b
 
 
 def step_metrics(step: MixedStep) -> dict[str, Tensor]:
-    """Return the names and values to log, as tensors on the device that computed them: nothing is copied or waits.
+    """Return the names and values to log, as tensors on their own device, without copying or waiting.
 
-    From the clean pass: the loss before its weight, and the accuracy, which costs nothing because the logits exist.
-    From the solver: the mean energy of a group, the share of outputs above capacity, the mean number of inputs in a
-    mixed sample. From the host's clock: milliseconds for saliency, labeling and mixing (on a GPU the labeling's include
-    the wait for the saliency).
+    The clean pass provides the loss before its weight, and the accuracy, which costs nothing because the logits exist.
+    The solver provides the mean energy of a group, the share of outputs above capacity and the mean number of inputs in
+    a mixed sample. The host's clock provides the milliseconds for saliency, labeling and mixing. On a GPU the time of
+    the labeling includes the wait for the saliency.
     """
     values: dict[str, Tensor] = {}
     numbers: dict[str, float] = {f"{phase}_ms": value for phase, value in step.milliseconds.items()}
@@ -46,13 +46,13 @@ def step_metrics(step: MixedStep) -> dict[str, Tensor]:
         numbers["energy"] = report.energy
         numbers["inputs_per_output"] = report.inputs_per_output
         numbers["over_capacity_share"] = report.over_capacity_share
-    # Tensors on the host: Lightning would copy a float to the device, and back for the logger, and wait each time.
+    # Tensors on the host, since Lightning would copy a float to the device, and back for the logger, waiting each time.
     values |= {name: torch.tensor(number, dtype=torch.float32, device="cpu") for name, number in numbers.items()}
     return {_PREFIX + name: value for name, value in values.items()}
 
 
 def _clean_accuracy(step: MixedStep) -> Tensor | None:
-    """Return the accuracy on the clean batch, if the module was seen to return a logit for each class."""
+    """Return the accuracy on the clean batch, if the module's output is known to be one logit per class."""
     assert step.clean_pass is not None
     logits, targets = step.clean_pass.logits, step.clean_pass.targets
     if logits is None or step.clean_pass.target_kinds[0].linear:

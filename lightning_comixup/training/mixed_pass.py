@@ -1,4 +1,4 @@
-"""Around `training_step` on a mixed batch: metrics see the clean batch, the first step is watched, errors explained."""
+"""The context of `training_step` on a mixed batch: routing metrics, watching the first step and explaining errors."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class MixedTargets(NamedTuple):
     clean: Sequence[Tensor]
     mixed: Sequence[Tensor]
     unnamed_labels: Sequence[Tensor]  # of the clean batch, see `CleanBatch`
-    dominant_input: Tensor | None  # (B,) the input that has most cells of each output; None if nothing was mixed
+    dominant_input: Tensor | None  # (B,) the input with the most cells in each output; None if nothing was mixed
 
     def has_classes(self) -> bool:
-        """Whether labels became rows of class probabilities."""
+        """Whether labels have become rows of class probabilities."""
         return self.clean[0].shape != self.mixed[0].shape
 
     def are_mixed(self) -> bool:
-        """Whether the step's targets differ in kind from those of the clean batch: not if it is left out."""
+        """Whether the step's targets differ in kind from the clean ones, which is False if the batch is skipped."""
         return self.dominant_input is not None or self.has_classes()
 
     def contain(self, tensor: Tensor) -> bool:
@@ -40,11 +40,11 @@ class MixedTargets(NamedTuple):
         return bool(storages([tensor]) & storages([*self.mixed, *self.unnamed_labels]))
 
     def have_values_of(self, tensor: Tensor) -> bool:
-        """Whether one of them has a tensor's values, cast or reshaped; this waits for the device."""
+        """Whether one of them has a tensor's values, cast or reshaped. This waits for the device."""
         return any(have_same_values(tensor, target) for target in [*self.mixed, *self.unnamed_labels])
 
     def dominant(self, arguments: Any) -> tuple[Any, bool]:
-        """Replace mixed targets by those of each output's dominant class or input; other tensors stay.
+        """Replace mixed targets by those of each output's dominant class or input, and keep other tensors.
 
         Returns:
             The arguments, and whether a target was among them.
@@ -85,14 +85,14 @@ def _share_memory(tensor: Tensor, other: Tensor) -> bool:
 def mixed_pass(
     module: pl.LightningModule, targets: MixedTargets, run: RunState, *, expects_cross_entropy: bool
 ) -> Iterator[None]:
-    """Prepare a module for `training_step` on a mixed batch, and leave it as it was.
+    """Prepare a module for `training_step` on a mixed batch, and restore it afterwards.
 
     Args:
         module: The module.
-        targets: Of the step.
-        run: The state of the run; its first mixed step is watched.
-        expects_cross_entropy: Whether the clean pass took the cross-entropy for granted, so that the step's own loss
-            must be that.
+        targets: The targets of the step.
+        run: The state of the run, whose first mixed step is watched.
+        expects_cross_entropy: Whether the clean pass assumed the cross-entropy, so that the step's own loss must be the
+            cross-entropy.
     """
     watch = losses = own = None
     with ExitStack() as stack:
@@ -119,7 +119,7 @@ def mixed_pass(
 
 
 def shown_by_labels(run: RunState) -> ShownByLabels:
-    """Return what the first clean pass of a run did with labels."""
+    """Return how the first clean pass of a run used labels."""
     return ShownByLabels(any(kind.binary_rows for kind in run.target_kinds or ()), run.label_totals)
 
 
@@ -138,8 +138,8 @@ def _routed_metrics(
         replaced, is_replaced = targets.dominant(arguments)
         if is_replaced:
             run.say(
-                "CoMixup: metrics get the dominant class or input of each mixed sample for a target, so they measure "
-                "mixed batches: the clean pass does not call training_step."
+                "CoMixup: metrics get the dominant class or input of each mixed sample as its target, and so measure "
+                "mixed batches, because the clean pass does not call training_step."
             )
         return replaced
 
@@ -149,7 +149,7 @@ def _routed_metrics(
 
 @contextmanager
 def _keeping_problem_types(module: pl.LightningModule) -> Iterator[None]:
-    """Undo, after an error, what models of transformers write into their configuration about floating labels."""
+    """After an error, undo the `problem_type` that models of transformers derive from floating-point labels."""
     found: list[Any] = [getattr(part, "config", None) for part in module.modules()]
     configs = [config for config in found if hasattr(config, "problem_type")]
     earlier = [config.problem_type for config in configs]
@@ -162,42 +162,43 @@ def _keeping_problem_types(module: pl.LightningModule) -> Iterator[None]:
 
 
 def _check_shapes(clean: Sequence[LossShapes], mixed: Sequence[LossShapes]) -> None:
-    """Check that losses of numbers got what they got on the clean batch: rows may broadcast to something else.
+    """Check that losses of numbers got the same shapes as on the clean batch, since rows may broadcast silently.
 
     Raises:
-        ValueError: If one did not.
+        ValueError: If a loss did not.
     """
     if [call.function for call in clean] != [call.function for call in mixed]:
-        return  # the step took another way
+        return  # the step called other losses
     for before, after in zip(clean, mixed, strict=True):
         if before.outputs == before.targets and after.outputs != after.targets:
             raise ValueError(
                 f"{before.function} must get the shapes that it gets on a clean batch, {before.outputs} and "
                 f"{before.targets}, found {after.outputs} and {after.targets} on the mixed one: its targets are "
                 "computed from class probabilities (B, K) as if they were labels (B,). Compute them for each class and "
-                "average: `targets @ rows_of_the_classes`, or `self.comixup_loss(logits, targets, loss_fn=...)`."
+                "average them with `targets @ rows_of_the_classes`, or use `self.comixup_loss(logits, targets, "
+                "loss_fn=...)`."
             )
 
 
 def _check_mixed_are_taken(own: LossWatch, mixed: LossWatch) -> None:
-    """Check that the losses of a mixed step do not take the clean targets, which are in the batch once more.
+    """Check that the losses of a mixed step do not use the clean targets, which the batch may contain a second time.
 
     Raises:
         ValueError: If they do.
     """
     if own.losses and not mixed.losses:
         raise ValueError(
-            "A mixed step must take the mixed targets, found that its losses take those of the clean batch: they are "
-            "in the batch twice, as one tensor or as a view, and only one is mixed. Name the part that the step uses, "
-            "CoMixup(target_key=...), and the other one in also_average if it is used as well."
+            "A mixed step must use the mixed targets, found that its losses use those of the clean batch: they are "
+            "in the batch twice, as one tensor or as a view, and only one is mixed. Name the part that the step uses "
+            "as CoMixup(target_key=...), and if the other one is used as well, name it in also_average."
         )
 
 
 def _check_cross_entropy(losses: LossWatch) -> None:
-    """Check that the loss of a step is the mean cross-entropy that the clean pass took it for.
+    """Check that the loss of a step is the mean cross-entropy that the clean pass assumed.
 
     Raises:
-        ValueError: If it is another.
+        ValueError: If it is a different loss.
     """
     calls = [call for call in losses.calls if call.function in CLASS_LOSSES + NUMBER_LOSSES]
     others = [call.function for call in calls if call.adjusted]
@@ -205,6 +206,6 @@ def _check_cross_entropy(losses: LossWatch) -> None:
         found = f"{others[0]} with other arguments or targets" if others else "no loss of PyTorch's"
         raise ValueError(
             "With manual optimization the clean pass differentiates the plain cross-entropy of module(inputs), which "
-            f"must be the loss of training_step too, found {found}. Inherit from "
-            "CoMixupMixin and override comixup_clean_loss(inputs, targets), or pass CoMixup(clean_weight=0)."
+            f"must also be the loss of training_step, found {found}. Inherit from CoMixupMixin and override "
+            "comixup_clean_loss(inputs, targets), or pass CoMixup(clean_weight=0)."
         )

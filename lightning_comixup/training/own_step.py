@@ -1,4 +1,4 @@
-"""The module's own `training_step` on the clean batch, without the traces that a step leaves."""
+"""Calling the module's own `training_step` on the clean batch without its usual side effects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lightning_comixup.training.lightning_internals import call_module
 
-# What a step logs or prints would appear twice. One function for all: a compiled step depends on which one it is.
+# Everything a step logs or prints would appear twice. All of these methods are replaced by a single function, since a
+# compiled step depends on its identity.
 _MUTED = ("log", "log_dict", "print")
 
 
@@ -27,14 +28,14 @@ def call_own_step(trainer: pl.Trainer, module: pl.LightningModule, batch: Any, b
     Args:
         trainer: The Trainer.
         module: The module, called itself and not its distributed wrapper.
-        batch: A batch whose containers belong to the call.
+        batch: A batch whose containers the call may change.
         batch_idx: Its index.
 
     Returns:
-        The loss; None if the step returned none, as it does to leave a batch out.
+        The loss, or None if the step returned no loss in order to skip the batch.
 
     Raises:
-        TypeError: If the step returns something else than a loss.
+        TypeError: If the step returns anything other than a loss.
     """
     takes_index = is_param_in_hook_signature(module.training_step, "batch_idx", min_args=2)
     arguments = (batch, batch_idx) if takes_index else (batch,)
@@ -51,7 +52,7 @@ def call_own_step(trainer: pl.Trainer, module: pl.LightningModule, batch: Any, b
 
 @contextmanager
 def muted(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
-    """Ignore what a step logs and prints: `self.log`, `self.log_dict`, `self.print` and the loggers themselves."""
+    """Mute the logging and printing of a step: `self.log`, `self.log_dict`, `self.print` and the loggers themselves."""
     own = vars(module)
     earlier = {name: own[name] for name in _MUTED if name in own}
     loggers = trainer.loggers

@@ -8,8 +8,8 @@ from typing import Any
 
 from lightning_comixup.saliencies.low_resolution import LowResolution
 
-# The paper's method with the authors' values for CIFAR: today's defaults, written out so that those may change. The
-# solver is left out: it decides how near the method's minimum is found, not what is minimised.
+# The paper's method with the authors' values for CIFAR. They equal the defaults, but are written out because defaults
+# may change. The solver is left out: it affects how close a labeling comes to the minimum, but not the objective.
 PAPER: Mapping[str, Any] = MappingProxyType(
     {
         "alpha": 2.0,
@@ -32,5 +32,5 @@ PAPER: Mapping[str, Any] = MappingProxyType(
         "saliency": None,
     }
 )
-# One pass of the module on a batch of which half the groups are mixed, and one of a quarter of the cost on that half.
+# The step costs one pass on a batch with half of its groups mixed, and one pass at a quarter of the cost on that half.
 FAST: Mapping[str, Any] = MappingProxyType({"clean_weight": 0.0, "mixed_share": 0.5, "saliency": LowResolution(2)})

@@ -1,4 +1,4 @@
-"""What a run has learned of its module and batches, and what it has said."""
+"""The state of a run: what it has learned about its module and batches, and the messages it has logged."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lightning_comixup.training.loss_watch import LossShapes
 from lightning_comixup.training.metric_routing import MetricRouting
 from lightning_comixup.training.target_kind import TargetKind
 
-# Batches in a row that are hardly mixed after which a run says so. Heuristic.
+# After this many hardly mixed batches in a row, a run logs a message. Heuristic.
 _PATIENCE = 50
-# Mean number of inputs in an output up to which a batch counts as not mixed. Heuristic.
+# Up to this mean number of inputs per output, a batch counts as hardly mixed. Heuristic.
 _HARDLY_MIXED = 1.05
 
 
 @dataclass
 class RunState:
-    """The state of one run; nothing of it is saved, since a resumed run learns it anew from its first mixed step."""
+    """The state of one run. It is not saved, since a resumed run learns it again from its first mixed step."""
 
     # Of the targets and of each part of `also_average`; None before the first clean pass.
     target_kinds: tuple[TargetKind, ...] | None = None
@@ -35,20 +35,21 @@ class RunState:
     _said: set[str] = field(default_factory=set)
 
     def say(self, message: str) -> None:
-        """Log a message on the first rank, once in a run."""
+        """Log a message on the first rank, once per run."""
         if message not in self._said:
             self._said.add(message)
             rank_zero_info(message)
 
     def note_report(self, report: LabelingReport | None) -> None:
-        """Keep the report on a mixed batch, None if it stayed unmixed; say it if the solver goes on to mix nothing."""
+        """Keep the report on a batch (None if it stayed unmixed); log a message if the solver keeps mixing nothing."""
         if report is None:
             return
         self.last_report = report
         self._unmixed_in_a_row = self._unmixed_in_a_row + 1 if report.inputs_per_output <= _HARDLY_MIXED else 0
         if self._unmixed_in_a_row == _PATIENCE:
             self.say(
-                f"CoMixup: in the last {_PATIENCE} batches hardly an output was made of more than one input, so "
-                "nothing was mixed. Lower smoothness, bring penalty_threshold and compatibility_weight back to their "
-                "defaults, or start later (start_epoch), when the saliency says more than that of an untrained network."
+                f"CoMixup: in the last {_PATIENCE} batches hardly any output combined more than one input, so almost "
+                "nothing was mixed. Lower smoothness, set penalty_threshold and compatibility_weight back to their "
+                "defaults, or start later (start_epoch), when the saliency is more meaningful than that of an "
+                "untrained network."
             )

@@ -1,4 +1,4 @@
-"""Random numbers of a training run, drawn without state: those of any batch follow from its position in the run."""
+"""Stateless random numbers of a training run: those of any batch follow from its position in the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-# The streams of one batch. The order is part of every run's draws: append only.
+# The streams of one batch. Every run's draws depend on their order, so only append to it.
 _STREAMS = ("mix", "grid", "masks", "groups")
 _SEED_BITS = 62  # fits a checkpoint's plain int and a signed 64-bit broadcast
 
@@ -28,13 +28,13 @@ def choose_seed() -> int:
 
 
 class BatchDraws(NamedTuple):
-    """The generators of one batch, each made anew whenever it is asked for."""
+    """The generators of one batch. Every call creates a new one."""
 
     seed: int
     position: BatchPosition
 
     def decisions(self, name: Literal["mix", "grid", "groups"]) -> np.random.Generator:
-        """Return the generator of a decision that all ranks share: whether to mix, which random grid, which groups."""
+        """Return the generator of a decision that all ranks share: whether to mix, the random grid, or the groups."""
         return _generator(self.seed, _STREAMS.index(name), 0, self.position.epoch, self.position.batch_idx)
 
     def masks(self) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""What the targets of a run are: classes or numbers, and how many classes."""
+"""The kind of a run's targets: classes or numbers, and the number of classes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lightning_comixup.validation import check_class_targets
 
 
 class TargetKind(NamedTuple):
-    """What the targets of a run are."""
+    """The kind of a run's targets."""
 
-    linear: bool  # averaged as the numbers that they are; otherwise rows of class probabilities
-    num_classes: int | None  # K; None for linear targets, and where nothing shows it
-    ignored: int | None = None  # an integer that is no class
-    binary_rows: bool = False  # whether a binary cross-entropy takes the one-hot rows of labels
+    linear: bool  # averaged as numbers; otherwise rows of class probabilities
+    num_classes: int | None  # K; None for linear targets, or if it is unknown
+    ignored: int | None = None  # the integer of samples without a class
+    binary_rows: bool = False  # whether a binary cross-entropy uses the one-hot rows of labels
 
 
 def find_target_kinds(
@@ -29,13 +29,13 @@ def find_target_kinds(
     config: MixingConfig,
     outputs: int | None = None,
 ) -> tuple[TargetKind, ...]:
-    """Decide what the targets of a batch, and each part of `also_average`, are.
+    """Determine the kind of a batch's targets and of each part of `also_average`.
 
     Args:
-        targets: Of a clean batch, then the parts of `also_average`.
-        calls: The uses of each that were seen.
-        config: What the user gave.
-        outputs: Width of the module's output; the number of classes where no use of the targets shows it.
+        targets: The targets of a clean batch, then the parts of `also_average`.
+        calls: The observed uses of each.
+        config: The configuration.
+        outputs: Width of the module's output, the number of classes if no use of the targets reveals it.
 
     Raises:
         ValueError: See `find_target_kind`.
@@ -49,7 +49,7 @@ def find_target_kinds(
 
 
 def _kind_of_averaged(part: Tensor, calls: Sequence[LossCall], num_classes: int | None) -> TargetKind:
-    """Decide what a part of `also_average` is: floating numbers and flags are averaged as they are."""
+    """Determine the kind of a part of `also_average`. Floating-point numbers and flags are averaged directly."""
     if part.is_floating_point() or part.dtype == torch.bool:
         return TargetKind(part.is_floating_point(), None)
     return find_target_kind(part, calls, num_classes, None, "the number of classes in also_average")
@@ -62,25 +62,25 @@ def find_target_kind(
     linear_targets: bool | None,
     name: str = "num_classes",
 ) -> TargetKind:
-    """Decide whether targets are classes or numbers, and how many classes there are.
+    """Determine whether targets are classes or numbers, and the number of classes.
 
     Args:
-        targets: Of a clean batch.
-        calls: The uses of the targets that were seen.
-        num_classes: As the user gave it.
-        linear_targets: As the user gave it.
-        name: Of the argument that gives `num_classes`.
+        targets: The targets of a clean batch.
+        calls: The observed uses of the targets.
+        num_classes: The user's value.
+        linear_targets: The user's value.
+        name: The name of the argument for `num_classes`.
 
     Raises:
-        ValueError: If what the user gave and what was seen disagree, or several uses do.
+        ValueError: If the user's values contradict the observed uses, or these contradict each other.
     """
     if _are_linear(targets, calls, linear_targets):
         return TargetKind(True, None)
     if targets.is_floating_point() and targets.ndim == 1 and any(call.function in CLASS_LOSSES for call in calls):
         raise ValueError(
             f"Class labels must be integers in the batch, found {targets.dtype}, which the step casts: mixed targets "
-            "are floating rows, so that the cast would cut them to 0. Convert labels in the data set, by `.long()`, "
-            "and leave the cast out of the step."
+            "are floating-point rows, which the cast would truncate to 0. Convert labels in the data set with "
+            "`.long()`, and remove the cast from the step."
         )
     classes = {call.classes for call in calls if call.classes is not None}
     ignored = {call.ignored for call in calls if call.ignored is not None}
@@ -91,18 +91,18 @@ def find_target_kind(
     if classes and num_classes not in classes:
         raise ValueError(
             f"{name} must be the number of the module's logits, {min(classes)}, found {num_classes} and "
-            f"{_name_calls(calls)}. Leave {name} out, or give the module as many outputs."
+            f"{_name_calls(calls)}. Leave {name} out, or give the module that many outputs."
         )
     return TargetKind(False, num_classes, alone, binary_rows)
 
 
 def _are_linear(targets: Tensor, calls: Sequence[LossCall], linear_targets: bool | None) -> bool:
-    """Whether targets are numbers: as the user says, else as a loss showed, else by their dtype."""
+    """Whether targets are numbers: by the user's setting, else by the losses, else by their dtype."""
     seen = {call.linear for call in calls}
     if len(seen) == 2 and linear_targets is None:
         raise ValueError(
-            "The losses of a step must all take its targets as classes, or all as numbers, found both: "
-            f"{_name_calls(calls)}. Say which is right by CoMixup(linear_targets=True), or =False."
+            "The losses of a step must all use its targets as classes, or all as numbers, found both: "
+            f"{_name_calls(calls)}. Choose one with CoMixup(linear_targets=True), or =False."
         )
     if linear_targets is not None and seen == {not linear_targets}:
         raise ValueError(
@@ -117,24 +117,24 @@ def _are_linear(targets: Tensor, calls: Sequence[LossCall], linear_targets: bool
 def _one_of(classes: set[int], calls: Sequence[LossCall]) -> int | None:
     if len(classes) > 1:
         raise ValueError(
-            f"The losses of a step must agree on the number of classes, found {_name_calls(calls)}. Say which is right "
-            "by CoMixup(num_classes=...)."
+            f"The losses of a step must agree on the number of classes, found {_name_calls(calls)}. Choose one with "
+            "CoMixup(num_classes=...)."
         )
     return next(iter(classes), None)
 
 
 def _name_calls(calls: Sequence[LossCall]) -> str:
-    """Return the uses of the targets in words, each once."""
+    """Describe the uses of the targets, each once."""
     words = [f"{call.function} of {call.classes} classes" if call.classes else call.function for call in calls]
     return " and ".join(dict.fromkeys(words))
 
 
 def target_values(targets: Tensor, kind: TargetKind) -> TargetRows:
-    """Return what is averaged of targets: rows of class probabilities, or the targets as numbers.
+    """Return targets in the form to average: rows of class probabilities, or numbers.
 
     Raises:
-        TypeError: If targets of classes are not a dense tensor.
-        ValueError: If they are neither labels nor rows, or the number of classes is missing or disagrees.
+        TypeError: If class targets are not a dense tensor.
+        ValueError: If class targets are neither labels nor rows, or the number of classes is missing or inconsistent.
     """
     if kind.linear:
         return TargetRows(targets if targets.is_floating_point() else targets.float(), None)

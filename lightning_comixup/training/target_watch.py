@@ -1,4 +1,4 @@
-"""Wrong uses of mixed targets, found in the first mixed step: most give a wrong result without an error."""
+"""Detecting wrong uses of mixed targets in the first mixed step. Most would give a wrong result without an error."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from lightning_comixup.training.error_notes import MisusedTargetsError
 from lightning_comixup.training.loss_watch import BINARY_LOSSES, NUMBER_LOSSES
 
 _AS_INTEGERS = (
-    "take `targets if targets.ndim == 1 else targets.argmax(1)`, which works for clean batches too, or the metric "
-    "SoftTargetAccuracy; in a loss of your own `self.comixup_loss(logits, targets, loss_fn=...)` of CoMixupMixin"
+    "use `targets if targets.ndim == 1 else targets.argmax(1)`, which works for clean batches too, or the metric "
+    "SoftTargetAccuracy; in your own loss use `self.comixup_loss(logits, targets, loss_fn=...)` of CoMixupMixin"
 )
 _AS_LOSS = (
-    "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which take class "
-    "probabilities; for a loss that only takes integers `self.comixup_loss(logits, targets, loss_fn=...)`"
+    "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which accept class "
+    "probabilities; for a loss that only accepts integers use `self.comixup_loss(logits, targets, loss_fn=...)`"
 )
 _AS_CAST = (
-    "in a loss take `targets if targets.is_floating_point() else targets.long()`, which works for clean batches too; "
+    "in a loss use `targets if targets.is_floating_point() else targets.long()`, which works for clean batches too; "
     f"elsewhere {_AS_INTEGERS}"
 )
 _AS_THRESHOLD = f"write a threshold of probabilities as a float, `targets > 0.0`; for classes {_AS_INTEGERS}"
 _BY_KIND = {"cast": _AS_CAST, "comparison": _AS_THRESHOLD}
-_AS_ROWS = "take `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
+_AS_ROWS = "use `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
 # For targets that are numbers, whatever the misuse.
 _AS_NUMBERS = (
-    "take a loss of floating targets or a threshold such as `targets > 0.5`, or move what needs the original targets "
-    "to the validation step"
+    "use a loss of floating-point targets or a threshold such as `targets > 0.5`, or move any code that needs the "
+    "original targets to the validation step"
 )
 _REPLACEABLE = (
-    "for a model of transformers that computes its loss itself "
+    "for a model of transformers that computes its own loss set "
     "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`, or, "
-    "if that changes nothing, `torch.nn.functional.cross_entropy(outputs.logits, targets)` in the step"
+    "if that changes nothing, use `torch.nn.functional.cross_entropy(outputs.logits, targets)` in the step"
 )
 _WEIGHTS = (
     "CoMixup: torch's weighted cross-entropy divides by the weights of integer targets, but by the batch size for "
-    "class probabilities: the clean and the mixed loss are not on one scale. comixup_loss(logits, targets, "
+    "class probabilities: the clean and the mixed loss are not on the same scale. comixup_loss(logits, targets, "
     "class_weights=...) of CoMixupMixin divides both by the weights."
 )
 _INTEGER_LOSSES = ("nll_loss", "multi_margin_loss", "multilabel_margin_loss")
@@ -61,51 +61,51 @@ _WITH_SOURCE = (
     *("index_add", "index_add_", "index_copy", "index_copy_", "index_fill", "index_fill_", "index_put", "index_put_"),
 )
 _INDEXED_BY = ("gather", "index_select", "take", "take_along_dim", "embedding", "__getitem__", *_WITH_SOURCE)
-# The last is what `Tensor.unique` calls within PyTorch.
+# The last one is called by `Tensor.unique` within PyTorch.
 _COUNTS = ("one_hot", "bincount", "histc", "unique", "unique_consecutive", "_return_output")
 _TO_INTEGER = ("__int__", "__index__")
 _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
-_PASSED_ON = "CoMixup: what training_step does with the targets outside PyTorch (numpy, tolist) at"
+_PASSED_ON = "CoMixup: the code in training_step that uses the targets outside PyTorch (numpy, tolist) at"
 _SHOWN = ("__repr__", "__format__", "item", "__float__", *_TO_NUMPY)  # printed or logged
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
 class ShownByLabels(NamedTuple):
-    """What the clean pass did with labels, by which a use of rows is judged."""
+    """How the clean pass used labels, as a reference for the uses of rows."""
 
-    binary_rows: bool = False  # whether a binary cross-entropy took their one-hot rows
-    totals: frozenset[str] = frozenset()  # functions that took the sum, the mean or so of all of them
+    binary_rows: bool = False  # whether a binary cross-entropy used their one-hot rows
+    totals: frozenset[str] = frozenset()  # functions that computed the sum, the mean or the like of all labels
 
 
 class TargetWatch(DerivedTensors):
-    """Raises an error where a step takes mixed targets for integers."""
+    """Raises an error if a step treats mixed targets as integers."""
 
-    always_shown = ("cross_entropy",)  # it may get targets that were computed from the mixed ones and others
+    always_shown = ("cross_entropy",)  # it may get targets that were computed from the mixed ones and other tensors
 
     def __init__(self, targets: Iterable[Tensor], *, are_classes: bool, shown: ShownByLabels | None = None) -> None:
         """Watch the uses of the targets of a mixed batch.
 
         Args:
-            targets: Its mixed targets.
-            are_classes: Whether they are rows of class probabilities whose origin are integers.
-            shown: What the clean pass did with the labels.
+            targets: The mixed targets.
+            are_classes: Whether they are rows of class probabilities that come from integers.
+            shown: How the clean pass used the labels.
         """
         super().__init__(targets)
         shown = shown or ShownByLabels()
         self._are_classes, self._binary_rows, self._totals = are_classes, shown.binary_rows, shown.totals
-        self._is_of_all = False  # whether the call at hand takes one tensor and no dimension
-        self.notes: list[str] = []  # on what is right but not what it was on the clean batch
-        self._chosen: dict[int, Tensor] = {}  # what the step decided by them, such as `argmax`, and computes with
-        self._senseless: dict[int, tuple[Tensor, str]] = {}  # results that must not be used, and what they are
+        self._is_of_all = False  # whether the current call has a single tensor and no other arguments
+        self.notes: list[str] = []  # on uses that are valid but differ from those on the clean batch
+        self._chosen: dict[int, Tensor] = {}  # decisions that the step derived from the targets, such as `argmax`
+        self._senseless: dict[int, tuple[Tensor, str]] = {}  # results that must not be used, with a description
 
     def before_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise the error of a wrong use.
+        """Raise an error on wrong use.
 
-        What a step makes of the targets by `argmax`, a threshold or the like is its own and may be used in any way.
+        Results that a step derives from the targets by `argmax`, a threshold or the like may be used in any way.
 
         Raises:
-            ValueError: If the call takes the targets for integers.
+            ValueError: If the call treats the targets as integers.
         """
         self._is_of_all = len(args) == 1 and not kwargs
         if is_called_by_us():
@@ -127,7 +127,7 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not go into a loss of integers", name, _AS_LOSS)
         if name in _INDEXED_BY and any(self._is_soft(index) for index in _indices(name, args, kwargs)):
             raise self._error("must not be an index", name, _AS_LOSS)
-        if self._are_classes and name in _TO_NUMPY:  # to be stored or drawn, or to be compared
+        if self._are_classes and name in _TO_NUMPY:  # to store, draw or compare them
             self.notes.append(f"{_PASSED_ON} {users_line()} gets class probabilities (B, K), not integers.")
         if self._are_classes and name in ("cross_entropy", *NUMBER_LOSSES):
             self._check_loss(name, args, kwargs)
@@ -135,7 +135,7 @@ class TargetWatch(DerivedTensors):
             self._check_elements(name, args)
 
     def after_call(self, name: str, args: tuple[Any, ...], derived: list[Tensor], result: Any) -> None:
-        """Note results that make no sense: a cast to integers, a comparison with a class. They must not be used."""
+        """Record senseless results, which must not be used: a cast to integers, or a comparison with a class."""
         if name not in CASTS:
             decided = [part for part in tensors_in(result) if not part.is_floating_point()]
             follows = all(id(part) in self._chosen for part in derived if isinstance(part, Tensor))
@@ -156,7 +156,7 @@ class TargetWatch(DerivedTensors):
             self._senseless |= {id(result): (result, found) for found in origin}
 
     def _is_against_class(self, args: tuple[Any, ...]) -> bool:
-        """Whether an ordering compares targets with a class; a threshold of probabilities is no integer."""
+        """Whether an ordering compares targets with a class. A threshold of probabilities is not an integer."""
         is_class = len(args) == 2 and isinstance(args[1], Integral) and not isinstance(args[1], bool)
         return is_class and self.has_same_values(args[0])
 
@@ -164,7 +164,7 @@ class TargetWatch(DerivedTensors):
         return self.is_derived(tensor) and _is_floating(tensor) and id(tensor) not in self._chosen
 
     def _check_senseless(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise an error for the use of a senseless result; one that only a metric gets does no harm."""
+        """Raise an error if a senseless result is used. Passing it only to a metric does no harm."""
         tensors = _indices(name, args, kwargs) if name == "__getitem__" else list(tensors_in((args, kwargs)))
         passes_on = name in RESHAPING and name != "__getitem__"  # a metric may get them through these
         if passes_on or name in (*_ASSERTED, *_SHOWN) or is_called_by_lightning():
@@ -174,20 +174,20 @@ class TargetWatch(DerivedTensors):
             raise self._error("must not be taken for integers", f"{found}, whose result is used", remedy)
 
     def _check_sums(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise an error for rows in a loss that are no class probabilities, whatever they were computed from."""
+        """Raise an error for rows in a loss that are not class probabilities, whatever they were computed from."""
         logits, rows = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not _is_floating(rows) or self.has_same_values(rows) or rows.ndim != 2 or rows.shape != logits.shape:
             return
-        # Weighted rows are right, and those of ignored samples are zero; labels among the rows are not.
+        # Weighted rows are valid, and so are the zero rows of ignored samples. Labels among the rows are not.
         has_labels = bool(((rows >= 2) & (rows == rows.round())).any())
         if has_labels or (self.is_derived(rows) and self._roots_sum_to_one() and not _sum_to_one(rows)):
-            raise self._error("must still sum to 1 in a loss", "cross_entropy of what was computed from them", _AS_LOSS)
+            raise self._error("must still sum to 1 in a loss", "cross_entropy of rows computed from them", _AS_LOSS)
 
     def _roots_sum_to_one(self) -> bool:
         return all(_sum_to_one(root) for root in self.roots if root.ndim == 2)
 
     def _check_elements(self, name: str, args: tuple[Any, ...]) -> None:
-        """Raise an error for arithmetic with one number for each sample: rows broadcast if B = K."""
+        """Raise an error for arithmetic with one number per sample, since rows broadcast silently if B = K."""
         rows = [tensor for tensor in args if self.has_same_values(tensor)]
         others = [tensor for tensor in args if isinstance(tensor, Tensor) and not self.is_derived(tensor)]
         for tensor in others if rows and rows[0].ndim == 2 else ():
@@ -198,7 +198,7 @@ class TargetWatch(DerivedTensors):
                 raise self._error("must not be computed with as one number for each sample", name, _AS_INTEGERS)
 
     def _check_loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise an error for class probabilities that were flattened, or taken for several labels at once."""
+        """Raise an error for class probabilities that were flattened, or treated as several labels at once."""
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not self._is_soft(targets):
             return
@@ -217,9 +217,9 @@ class TargetWatch(DerivedTensors):
     def _error(self, rule: str, found: str, remedy: str) -> MisusedTargetsError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
         advice = remedy if self._are_classes else _AS_NUMBERS
-        # Not a TypeError: `==` would take one for "not implemented".
+        # A TypeError would be unsuitable: `==` would interpret it as "not implemented".
         return MisusedTargetsError(
-            f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. Where they are used, {advice}."
+            f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. At that line, {advice}."
         )
 
 

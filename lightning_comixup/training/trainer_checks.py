@@ -1,4 +1,4 @@
-"""Checks of the Trainer and the module, before the first step."""
+"""Checks of the Trainer and the module before the first step."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_training_step(module: pl.LightningModule) -> None:
     if is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True):
         raise ValueError(
             "training_step must take a batch, found training_step(dataloader_iter): callbacks never see the batch that "
-            "such a step fetches. Take (batch, batch_idx), or call comixup_batch inside the step."
+            "such a step fetches. Use (batch, batch_idx), or call comixup_batch inside the step."
         )
 
 
@@ -65,12 +65,12 @@ def check_strategy(trainer: pl.Trainer, clean_weight: float) -> None:
         raise ValueError(
             "clean_weight must be 0 with a strategy whose wrapper shards the parameters, found "
             f"{clean_weight} with {type(trainer.strategy).__name__}: the module does not see their clean gradients, "
-            "which would be missing silently. Use ModelParallelStrategy (FSDP2), or CoMixup(clean_weight=0)."
+            "which would silently be missing. Use ModelParallelStrategy (FSDP2), or CoMixup(clean_weight=0)."
         )
 
 
 def check_clean_gradient(trainer: pl.Trainer, module: pl.LightningModule, config: MixingConfig) -> None:
-    """Check that the fallback of the clean gradient is exact with the strategy.
+    """Check that a clean gradient from a backward is exact with the strategy.
 
     Raises:
         ValueError: If DistributedDataParallel was told that its graph is static.
@@ -80,8 +80,8 @@ def check_clean_gradient(trainer: pl.Trainer, module: pl.LightningModule, config
         raise ValueError(
             "The clean gradient must not come from a backward with static_graph=True, found "
             f"{'a backward() of the module' if own_backward else 'clean_gradient=' + repr('backward')}: it would count "
-            'as one of the graph\'s. Use clean_gradient="grad" with non-reentrant checkpointing; with a backward() of '
-            "the module also clean_weight=0."
+            'as a backward of the static graph. Use clean_gradient="grad" with non-reentrant checkpointing. With a '
+            "backward() of the module also use clean_weight=0."
         )
 
 
@@ -93,30 +93,30 @@ def check_optimization(module: pl.LightningModule, config: MixingConfig) -> None
     """
     if config.clean_weight > 0 and not module.automatic_optimization and not config.manual_optimization:
         raise ValueError(
-            "Manual optimization must be opted in, found manual_optimization=False: the clean gradient is "
+            "Manual optimization must be opted into, found manual_optimization=False: the clean gradient is "
             "added when the module calls self.manual_backward(loss), once per batch, after its zero_grad(). If yours "
-            "does, pass CoMixup(manual_optimization=True); with loss / N for N batches per step also clean_weight=1/N, "
-            "which the callback cannot see. Else use clean_weight=0."
+            "does, pass CoMixup(manual_optimization=True). If it divides the loss by N for N batches per step, which "
+            "the callback cannot see, also pass clean_weight=1/N. Otherwise use clean_weight=0."
         )
 
 
 def check_clean_loss(module: pl.LightningModule, config: MixingConfig) -> None:
-    """Check that the clean loss is one for the targets, and that its step does not train.
+    """Check that the clean loss suits the targets, and that computing it does not step an optimizer.
 
     Raises:
-        ValueError: If it would be the cross-entropy of numbers, or of a step that steps its optimizer itself.
+        ValueError: If it would be the cross-entropy of numbers, or would call a step that steps its optimizer itself.
     """
     needs_loss = config.clean_weight > 0 or config.has_saliency_of_clean_pass
     source = find_source(module, config)
     if config.linear_targets and needs_loss and source == "forward":
         raise ValueError(
-            "comixup_clean_loss must be overridden with linear_targets=True where the clean pass does not call "
-            "training_step, found cross-entropy, the default. Inherit from CoMixupMixin and write the loss of your "
+            "comixup_clean_loss must be overridden with linear_targets=True if the clean pass does not call "
+            "training_step, found cross-entropy, the default. Inherit from CoMixupMixin and return the loss of your "
             "targets, such as binary cross-entropy of each label."
         )
     if needs_loss and source == "training_step" and not module.automatic_optimization:
         raise ValueError(
-            'clean_loss must not be "training_step" with manual optimization, found that: the clean pass would step '
-            'the optimizer. Leave clean_loss="auto", and override comixup_clean_loss of CoMixupMixin if the loss is '
-            "not the cross-entropy of module(inputs)."
+            'clean_loss must not be "training_step" with manual optimization, found that value: the clean pass would '
+            'step the optimizer. Leave clean_loss="auto", and override comixup_clean_loss of CoMixupMixin if the loss '
+            "is not the cross-entropy of module(inputs)."
         )

@@ -1,4 +1,4 @@
-"""One training step up to `training_step`: clean pass, plan, mixing, and the batch with its parts replaced."""
+"""The part of a step before `training_step`: clean pass, plan, mixing, and replacing the parts of the batch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from lightning_comixup.training.target_kind import find_target_kinds, target_val
 from lightning_comixup.training.users_saliency import call_users_saliency
 from lightning_comixup.validation import DeferredCheck, combine_checks
 
-# The largest share of a row that is one-hot, as rounding may leave it.
+# A row counts as one-hot if its largest share is at least this, to allow for rounding.
 _ONE_HOT = 0.999
 
 
@@ -41,10 +41,10 @@ class MixedStep(NamedTuple):
     """A training batch before and after mixing."""
 
     batch: Any  # for `training_step`
-    clean_pass: CleanPass | None  # None with a saliency that does without and clean_weight = 0
+    clean_pass: CleanPass | None  # None if neither the saliency nor clean_weight needs it
     clean: CleanBatch
     groups: Groups
-    saliency: Tensor | None  # of the groups that are mixed; None if there are none
+    saliency: Tensor | None  # of the mixed groups; None if there are none
     mixed_inputs: Tensor | None  # (B, C, *spatial); None if the batch was left unmixed
     targets: MixedTargets
     plan: BatchPlan | None  # None if the batch was left unmixed
@@ -52,7 +52,7 @@ class MixedStep(NamedTuple):
     milliseconds: dict[str, float]  # of each phase, on the host
 
     def mixed_batch(self) -> MixedBatch:
-        """Return the mixed batch as `comixup_batch` does; the step must be mixed."""
+        """Return the mixed batch like `comixup_batch`. The step must be mixed."""
         assert self.mixed_inputs is not None
         assert self.plan is not None
         weights = self.plan.indices.mixing_weights
@@ -67,13 +67,13 @@ def mix_training_batch(
     draws: BatchDraws,
     run: RunState,
 ) -> MixedStep | None:
-    """Run the clean pass on a batch and mix it, or the groups of it that are drawn.
+    """Run the clean pass on a batch and mix it, or only the groups that are drawn.
 
-    A list, dict or dataclass that belongs to the loop is changed in place, but never its tensors; other containers, and
-    tuples, are replaced.
+    A list, dict or dataclass that belongs to the loop is changed in place, but never its tensors. Tuples and other
+    containers are replaced.
 
     Returns:
-        The step; None if it is that without mixing: no group was drawn, and there is no clean loss.
+        The step, or None if nothing changes because no group was drawn and there is no clean loss.
     """
     size = config.hyperparameters.partition_size
     groups = draw_groups(len(clean.parts.inputs), size, config.mixed_share, partial(draws.decisions, "groups"))
@@ -88,7 +88,7 @@ def mix_training_batch(
     unmixed = MixedStep(
         clean.batch, clean_pass, clean, groups, saliency, None, targets, None, config.channel_dim, phases.milliseconds
     )
-    if found is None:  # the step leaves this batch out
+    if found is None:  # the step skips this batch
         return unmixed
     rows, check = _target_rows(clean, run, config)
     plan = None
@@ -102,7 +102,7 @@ def mix_training_batch(
     except NonFiniteSaliencyError as error:
         clean_pass = _without_mixing(trainer, clean_pass, config, error)
     if plan is None:
-        # The step gets rows of class probabilities all the same: its loss may take nothing else.
+        # The step still gets rows of class probabilities, since its loss may accept nothing else.
         batch = clean.with_parts(clean.inputs(), rows, config, in_place=in_place)
         return unmixed._replace(batch=batch, clean_pass=clean_pass, targets=targets._replace(mixed=rows))
     with phases.time("mixing"), torch.no_grad():
@@ -115,7 +115,7 @@ def mix_training_batch(
 
 
 class _Phases:
-    """Times the phases of a step, for Lightning's profiler by name and for the log: `with phases.time(name)`."""
+    """Times the phases of a step for Lightning's profiler and for the log: `with phases.time(name)`."""
 
     def __init__(self, profiler: Profiler) -> None:
         self._profiler = profiler
@@ -142,10 +142,10 @@ def _find_saliency(
     config: MixingConfig,
     run: RunState,
 ) -> tuple[CleanPass | None, Tensor | None] | None:
-    """Return the clean pass, if one is needed, and the saliency of the groups that are mixed: its own or the user's.
+    """Return the clean pass, if one is needed, and the saliency of the mixed groups, from that pass or the user.
 
-    Without a clean loss the pass is that of these groups alone. The saliency is None if no group is mixed, and all of
-    it if the step on the clean batch returned no loss.
+    Without a clean loss the pass covers only these groups. The saliency is None if no group is mixed. The whole result
+    is None if the step on the clean batch returned no loss.
     """
     clean_pass = saliency = None
     if config.has_saliency_of_clean_pass or config.clean_weight > 0:
@@ -167,8 +167,8 @@ def _find_saliency(
 
 
 def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tuple[list[Tensor], DeferredCheck | None]:
-    """Return what is averaged of the targets and of each part of `also_average`, and one check of all values."""
-    if run.target_kinds is None:  # no clean pass has shown anything
+    """Return the rows to average for the targets and each part of `also_average`, and one check of all values."""
+    if run.target_kinds is None:  # there was no clean pass
         run.target_kinds = find_target_kinds(clean.targets(), [()] * len(clean.targets()), config)
     kind = run.target_kinds[0]
     targets = target_values(clean.parts.targets, kind)
@@ -179,13 +179,13 @@ def _target_rows(clean: CleanBatch, run: RunState, config: MixingConfig) -> tupl
 
 
 def _soft_check(rows: Tensor, run: RunState) -> DeferredCheck:
-    """Return a check that says once if class probabilities come soft already."""
+    """Return a check that logs once if class probabilities are already soft in the batch."""
 
     def check(lowest: Any) -> None:
         if lowest < _ONE_HOT:
             run.say(
-                "CoMixup: the targets of this run come as class probabilities that are not one-hot. If the data loader "
-                "mixes already (MixUp or CutMix in a collate function), batches are mixed twice: leave one of them out."
+                "CoMixup: the targets of this run are class probabilities that are not one-hot. If the data loader "
+                "already mixes (MixUp or CutMix in a collate function), batches are mixed twice: remove one of them."
             )
 
     return DeferredCheck((rows.amax(1).min(),), check)
@@ -207,9 +207,9 @@ def _without_mixing(
 ) -> CleanPass | None:
     """Return the clean pass of a batch that stays unmixed because its saliency is not finite, or raise the error.
 
-    Under a GradScaler an overflow of the backward, with a finite loss, is part of finding the scale: the clean
-    gradient, which overflowed as well, stays so that the scaler sees it and skips the step. Otherwise it would poison
-    the parameters and is dropped.
+    Under a GradScaler, an overflow in the backward despite a finite loss is part of finding the scale. The clean
+    gradient, which overflowed as well, is kept so that the scaler sees it and skips the step. In all other cases it is
+    dropped, since it would ruin the parameters.
     """
     scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
     if scaled and clean is not None and bool(clean.loss.isfinite()):
@@ -218,8 +218,8 @@ def _without_mixing(
         raise error
     rank = trainer.global_rank  # each rank has its own saliency, so each rank warns
     warnings.warn(
-        f"CoMixup: saliency must be finite, found NaN or infinity: rank {rank} leaves this batch unmixed. If it goes "
-        "on, find the cause with torch.autograd.set_detect_anomaly.",
+        f"CoMixup: saliency must be finite, found NaN or infinity: rank {rank} leaves this batch unmixed. If this "
+        "persists, find the cause with torch.autograd.set_detect_anomaly.",
         stacklevel=2,
     )
     return None if clean is None else clean._replace(gradient=None)

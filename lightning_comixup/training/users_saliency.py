@@ -1,4 +1,4 @@
-"""Calling a saliency that the user wrote, and leaving no trace of it in the module."""
+"""Calling the user's saliency function without leaving traces in the module."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def call_users_saliency(
 ) -> Tensor:
     """Return the saliency (B, *spatial) of a user's function, checked and detached.
 
-    It may run a backward, switch modes or freeze layers: gradients, modes and `requires_grad` are afterwards what they
-    were.
+    The function may run a backward, switch modes or freeze layers. Gradients, modes and `requires_grad` are restored
+    afterwards.
 
     Raises:
-        RuntimeError: If it leaves hooks behind.
-        TypeError: If it does not return a dense floating tensor.
-        ValueError: If that has another shape or device, or the function changes the batch.
+        RuntimeError: If the function leaves hooks behind.
+        TypeError: If it does not return a dense floating-point tensor.
+        ValueError: If its result has the wrong shape or device, or the function changes the batch.
     """
-    if isinstance(saliency, InputSaliency):  # which touches neither the module nor the batch
+    if isinstance(saliency, InputSaliency):  # it touches neither the module nor the batch
         return saliency(module, channels_first(inputs, channel_dim), targets)
     earlier = versions([inputs, targets])
     with _restored(module), trainer.precision_plugin.forward_context(), torch.enable_grad():
@@ -44,7 +44,7 @@ def call_users_saliency(
     if versions([inputs, targets]) != earlier:
         raise ValueError(
             "A saliency function must not change the batch in place, found that it does: the changed inputs or targets "
-            "would be mixed. Copy them first, by `inputs.clone()`."
+            "would be mixed. Copy them first with `inputs.clone()`."
         )
     check_saliency(found, channels_first(inputs, channel_dim))
     check_device("saliency", found, inputs)
@@ -68,12 +68,12 @@ def _restored(module: pl.LightningModule) -> Iterator[None]:
     if _find_hooks(parts, parameters) != hooks:
         raise RuntimeError(
             "A saliency function must remove the hooks that it adds to the module or its parameters, found some left: "
-            "each step would add more. Call `.remove()` on what `register_forward_hook` and the like return."
+            "each step would add more. Call `.remove()` on the handle that `register_forward_hook` and the like return."
         )
 
 
 def _find_hooks(parts: list[torch.nn.Module], parameters: list[torch.nn.Parameter]) -> list[tuple[Any, ...]]:
-    """Return the numbers of all hooks; a hook that replaces another has a number of its own."""
+    """Return the ids of all hooks. A hook that replaces another has a new id."""
     of_modules = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     of_parameters = ("_backward_hooks", "_post_accumulate_grad_hooks")  # None where there are none
     hooks = [getattr(part, name) for part in parts for name in of_modules]

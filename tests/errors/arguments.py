@@ -80,11 +80,11 @@ def _twice(settings: dict[str, Any], found: str) -> Row:
 _COUNT, _LIST = "must be an integer of at least", "must be a list of keys"
 
 SETTINGS = [
-    _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
-    _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None where the logits"),
+    _row("num_classes", 0, ValueError, f"num_classes {_COUNT} 1", "Leave it None if the logits"),
+    _row("num_classes", "10", TypeError, f"num_classes {_COUNT} 1", "Leave it None if the logits"),
     _row("clean_loss", "step", ValueError, "clean_loss must be one of 'auto'", 'Use "training_step" for'),
     _row(
-        "mixed_share", 0, ValueError, "mixed_share must be a finite number above 0", "to mix fewer batches lower prob"
+        "mixed_share", 0, ValueError, "mixed_share must be a finite number above 0", "To mix fewer batches, lower prob"
     ),
     _row("mixed_share", 1.1, ValueError, "mixed_share must be a finite number, from 0 to 1", "Use 1 to mix all groups"),
     _row("mixed_share", "half", TypeError, "mixed_share must be a finite number above 0", "Use 1 to mix all groups"),
@@ -101,7 +101,7 @@ SETTINGS = [
     _row("target_key", (1, None), TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
     _row("target_key", True, TypeError, "target_key must be an index, a key, a path", "for dicts the key"),
     _twice({"input_key": 0, "target_key": 0}, "0 twice"),
-    _row("channel_dim", 0, ValueError, "channel_dim must not be the dimension of the batch", "None for inputs without"),
+    _row("channel_dim", 0, ValueError, "channel_dim must not be the batch dimension", "None for inputs without"),
     _row("channel_dim", "last", TypeError, "channel_dim must be an integer or None", "-1 for (B, *spatial, C)"),
     _row("channel_dim", True, TypeError, "channel_dim must be an integer or None", "-1 for (B, *spatial, C)"),
     _row("also_mix", "depth", TypeError, f"also_mix {_LIST}", "Write also_mix=[...]"),
@@ -122,17 +122,17 @@ SETTINGS = [
     _twice({"target_key": 1, "also_average": [1]}, "1 twice"),
     _twice({"target_key": ["a", "b"], "also_average": {"a": {"b": 3}}}, "('a', 'b') twice"),
     _row("linear_targets", "yes", TypeError, "linear_targets must be True or False", "or leave it out."),
-    _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None for that of the loss."),
+    _row("ignore_index", 0.5, TypeError, "ignore_index must be an integer", "Leave it None to use that of the loss."),
     _row("saliency", 3, TypeError, "saliency must be a function of (module, inputs, targets)", "Leave it None for"),
     _row("saliency", nn.Identity, TypeError, "saliency must be a function of", "Leave it None for"),
     _row("saliency", Edges, TypeError, "saliency must be a function of", "Leave it None for"),
     _row("saliency", LowResolution(2), ValueError, "must be 0 with LowResolution(factor=2)", "clean_weight=0", "1.0"),
-    _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
-    _row("seed", -1, ValueError, f"seed {_COUNT} 0", "Leave it None for that of seed_everything."),
+    _row("seed", 1.5, TypeError, f"seed {_COUNT} 0", "Leave it None to use the seed of seed_everything."),
+    _row("seed", -1, ValueError, f"seed {_COUNT} 0", "Leave it None to use the seed of seed_everything."),
     _row("log", 1, TypeError, "log must be True or False", "Use False to log nothing."),
     _row("log_images_every", 0, ValueError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
     _row("log_images_every", 2.5, TypeError, f"log_images_every {_COUNT} 1", "Leave it None for no pictures."),
-    _row("images_folder", 3, TypeError, "images_folder must be a path", "Leave it None for the loggers."),
+    _row("images_folder", 3, TypeError, "images_folder must be a path", "Leave it None to use the loggers."),
     _row(
         "images_folder",
         __file__,
@@ -142,9 +142,14 @@ SETTINGS = [
         f"the file {__file__!r}",
     ),
     _row(
-        "images_folder", f"{__file__}/a/b", ValueError, "must be a folder", "for the loggers.", f"the file {__file__!r}"
+        "images_folder",
+        f"{__file__}/a/b",
+        ValueError,
+        "must be a folder",
+        "to use the loggers.",
+        f"the file {__file__!r}",
     ),
-    _row("images_folder", "~nobody-here/x", ValueError, "must begin with the home of a user", "for the loggers."),
+    _row("images_folder", "~nobody-here/x", ValueError, "must begin with the home of an existing user", "the loggers."),
     _row("on_nonfinite", "ignore", ValueError, "on_nonfinite must be one of 'raise', 'skip'", '"skip" to go on'),
     _row("clean_gradient", "adjoint", ValueError, "clean_gradient must be one of 'grad', 'backward'", 'Use "grad"'),
     _row("manual_optimization", None, TypeError, "manual_optimization must be True or False", "Use True if the module"),

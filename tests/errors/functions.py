@@ -35,8 +35,8 @@ INPUTS = [
         function,
         ("inputs", None, TypeError, "inputs must be a tensor", "NoneType", "Name the right part"),
         ("inputs", _X.numpy(), TypeError, "inputs must be a tensor", "ndarray", "Name the right part"),
-        ("inputs", _X.byte(), TypeError, "inputs must be floating", "torch.uint8", "`.float()`"),
-        ("inputs", _X.to(torch.complex64), TypeError, "inputs must be floating", "torch.complex64", "`.float()`"),
+        ("inputs", _X.byte(), TypeError, "inputs must be floating-point", "torch.uint8", "`.float()`"),
+        ("inputs", _X.to(torch.complex64), TypeError, "inputs must be floating-point", "torch.complex64", "`.float()`"),
         ("inputs", _X[:, 0, 0], ValueError, _SHAPE, "shape (4, 8)", "`unsqueeze(1)`"),
         ("inputs", _X[:0], ValueError, _SHAPE, "shape (0, 3, 8, 8)", "`unsqueeze(1)`"),
     )
@@ -79,9 +79,9 @@ BATCH = _rows(
         "sums from 1 to 1 and values from -1",
         "Normalise them",
     ),
-    ("saliency", None, TypeError, "saliency must be a floating tensor", "NoneType", "`compute_saliency`"),
-    ("saliency", np.ones((4, 8, 8)), TypeError, "saliency must be a floating tensor", "ndarray", "`.float()`"),
-    ("saliency", _NAN.long(), TypeError, "saliency must be a floating tensor", "torch.int64", "`.float()`"),
+    ("saliency", None, TypeError, "saliency must be a floating-point tensor", "NoneType", "`compute_saliency`"),
+    ("saliency", np.ones((4, 8, 8)), TypeError, "saliency must be a floating-point tensor", "ndarray", "`.float()`"),
+    ("saliency", _NAN.long(), TypeError, "saliency must be a floating-point tensor", "torch.int64", "`.float()`"),
     ("saliency", _X, ValueError, "saliency must be (B, *spatial) = (4, 8, 8)", "(4, 3, 8, 8)", "Reduce its channels"),
     ("saliency", _NAN.to("meta"), ValueError, "saliency must be on the device of the inputs, cpu", "meta", "Move it"),
     ("saliency", -_X[:, 0], ValueError, "saliency must not be negative", "a cell of mean -", "Take its magnitude."),
@@ -93,7 +93,7 @@ BATCH = _rows(
         "NaN, infinity or sums that overflow in 4 of 4 maps",
         '="skip")',
     ),
-    ("num_classes", None, ValueError, "num_classes must be given for integer targets", "None", "Pass num_classes=K;"),
+    ("num_classes", None, ValueError, "num_classes must be given for integer targets", "None", "Pass num_classes=K."),
     (
         "num_classes",
         0,
@@ -134,7 +134,7 @@ SALIENCY = _rows(
     ("module", len, TypeError, "module must be a torch.nn.Module", "<built-in", "Wrap a function into one."),
     ("module", _Wrapped(lambda logits: (logits,)), TypeError, _LOGITS, "tuple", _REMEDY),
     ("module", _Wrapped(lambda logits: logits[None]), ValueError, _LOGITS, "shape (1, 4, 4)", _REMEDY),
-    ("module", _Wrapped(lambda logits: logits.long()), TypeError, "logits must be floating", "torch.int64", _REMEDY),
+    ("module", _Wrapped(torch.Tensor.long), TypeError, "logits must be floating-point", "torch.int64", _REMEDY),
     (
         "module",
         _Wrapped(lambda logits: logits[:, :1]),
@@ -177,11 +177,18 @@ GROUP = [
     for row in _rows(
         function,
         ("unary", None, TypeError, f"unary {_NUMBERS}", "NoneType of dtype object", "Convert it"),
-        ("unary", [[1.0], [1.0, 2.0]], TypeError, f"unary {_NUMBERS}", "list that NumPy cannot read", "Of a tensor"),
+        (
+            "unary",
+            [[1.0], [1.0, 2.0]],
+            TypeError,
+            f"unary {_NUMBERS}",
+            "list that NumPy cannot read",
+            "If it is a tensor",
+        ),
         ("unary", _GRAPH, TypeError, f"unary {_NUMBERS}", "Tensor that", ".detach().cpu()"),
         ("unary", _U + 1j, TypeError, f"unary {_NUMBERS}", "ndarray of dtype complex128", "Convert it"),
-        ("unary", np.zeros(3), ValueError, "unary must be (N, *grid)", "shape (3,)", "Give each input a map"),
-        ("unary", np.zeros((3, 0)), ValueError, "unary must be (N, *grid)", "shape (3, 0)", "Give each input a map"),
+        ("unary", np.zeros(3), ValueError, "unary must be (N, *grid)", "shape (3,)", "Give one map"),
+        ("unary", np.zeros((3, 0)), ValueError, "unary must be (N, *grid)", "shape (3, 0)", "Give one map"),
         ("unary", _U * np.nan, ValueError, "unary must be finite", "NaN or infinity", "Check the saliency"),
         ("compatibility", np.eye(2), ValueError, "compatibility must have the shape (3, 3)", "(2, 2)", "same inputs."),
         (
@@ -201,9 +208,9 @@ GROUP = [
     )
 ] + _rows(
     "optimize_masks",
-    ("initial_labeling", _ZEROS * 1.0, TypeError, "must hold input indices", "dtype float64", "Give each cell"),
-    ("initial_labeling", _ZEROS + 3, ValueError, "must hold indices of the 3 inputs", "3 to 3", "Give each cell"),
-    ("initial_labeling", _ZEROS - 1, ValueError, "must hold indices of the 3 inputs", "-1 to -1", "Give each cell"),
+    ("initial_labeling", _ZEROS * 1.0, TypeError, "must contain input indices", "dtype float64", "Give each cell"),
+    ("initial_labeling", _ZEROS + 3, ValueError, "must contain indices of the 3 inputs", "3 to 3", "Give each cell"),
+    ("initial_labeling", _ZEROS - 1, ValueError, "must contain indices of the 3 inputs", "-1 to -1", "Give each cell"),
     ("initial_labeling", _ZEROS[:, 0], ValueError, "must be (M, *grid) for a grid", "shape (3, 2)", "Give each cell"),
     ("initial_labeling", _ZEROS[:0], ValueError, "must be (M, *grid) for a grid", "shape (0, 2, 2)", "Give each cell"),
     ("initial_labeling", "0", TypeError, f"initial_labeling {_NUMBERS}", "str of dtype", "Convert it"),
@@ -217,8 +224,8 @@ _SHARES = "masks must be shares of the inputs that sum to 1"
 MASKS = _rows(
     "energy",
     ("masks", None, TypeError, f"masks {_NUMBERS}", "NoneType", "Convert it"),
-    ("masks", np.ones((1, 2, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(1, 2, 2, 2) and (3, 2, 2)", "Give"),
-    ("masks", np.ones((0, 3, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(0, 3, 2, 2)", "Give those of"),
+    ("masks", np.ones((1, 2, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(1, 2, 2, 2) and (3, 2, 2)", "Pass"),
+    ("masks", np.ones((0, 3, 2, 2)), ValueError, "masks must be (M, N, *grid)", "(0, 3, 2, 2)", "Pass the masks"),
     ("masks", np.ones((1, 3, 2, 2)), ValueError, _SHARES, "values from 1 and sums from 3 to 3", "Divide them"),
     ("masks", np.full((1, 3, 2, 2), np.nan), ValueError, _SHARES, "values from nan", "Divide them"),
     (

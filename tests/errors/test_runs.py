@@ -86,12 +86,12 @@ def _module(
     return Run([_X, targets], settings, error, rule, found, remedy, module)
 
 
-_PART, _UNCLEAR = "must name a part of the batch", "must be given where a batch does not show its"
+_PART, _UNCLEAR = "must name a part of the batch", "must be given if the"
 _KEYS, _KEY = "Pass CoMixup(input_key=..., target_key=...)", "Pass CoMixup(target_key=...)"
 _IMAGE, _LABEL = "float32 (8, 1, 8, 8)", "int64 (8,)"
 _RIGHT, _LOGITS = "Name the right part of the batch.", "logits must be a tensor (B, K)"
 _CLASSES = "targets must be (B,) integer or (B, K) class probabilities"
-_ROWS, _SAME = "must have one row per input", "Give those of the same batch."
+_ROWS, _SAME = "must have one row per input", "of the same batch."
 _GRAPH = "must not require a gradient"
 _FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
 
@@ -145,7 +145,7 @@ RUNS = {
         "Pass input_key and target_key as (getter, setter) pairs",
     ),
     "inputs: NumPy": _inputs(_X.numpy(), ValueError, f"{_UNCLEAR} inputs", "list(0: ndarray float32", _KEYS),
-    "inputs: bytes": _inputs(_X.byte(), TypeError, "inputs must be floating", "torch.uint8", "`.float()`"),
+    "inputs: bytes": _inputs(_X.byte(), TypeError, "inputs must be floating-point", "torch.uint8", "`.float()`"),
     "inputs: rows": _inputs(
         _X[:, 0, 0], ValueError, "inputs must be (B, C, *spatial)", "shape (8, 8)", "None for inputs without channels"
     ),
@@ -178,11 +178,11 @@ RUNS = {
         [_X, _Y], {"also_mix": [2]}, ValueError, f"also_mix {_PART}", "2 for list(0: float32", "Pass CoMixup(also_mix"
     ),
     "also_mix: integers": _other(
-        "also_mix", _X.long(), TypeError, "also_mix must be floating", "torch.int64", "`.float()`"
+        "also_mix", _X.long(), TypeError, "also_mix must be floating-point", "torch.int64", "`.float()`"
     ),
     "also_mix: too few": _other("also_mix", _X[:5], ValueError, f"also_mix {_ROWS}", "shape (5, 1, 8, 8) for 8", _SAME),
     "also_mix: signals": _other(
-        "also_mix", _MAPS, ValueError, "must have one entry per", "(4, 4) for also_mix", "same number."
+        "also_mix", _MAPS, ValueError, "must have one entry per", "(4, 4) for also_mix", "equally many dimensions."
     ),
     "also_mix: small": _other(
         "also_mix", _X[..., :2], ValueError, "must not exceed the spatial size of also_mix", "(4, 4) cells", "Lower"
@@ -201,15 +201,15 @@ RUNS = {
         "`.to_dense()`",
     ),
     "also_average: 8 bits": _other(
-        "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must be of 16 bits", "torch.float8_e5m2", "`.float()`"
+        "also_average", _SOFT.to(torch.float8_e5m2), TypeError, "must have 16 bits", "torch.float8_e5m2", "`.float()`"
     ),
     "also_average: rows of integers": _other(
         "also_average",
         _Y[:, None].expand(8, 3),
         TypeError,
-        "z in also_average must be floating, bool, or integer labels (B,)",
+        "z in also_average must be floating-point, bool, or integer labels (B,)",
         "shape (8, 3) of torch.int64",
-        "Convert quantities by `.float()`",
+        "Convert quantities with `.float()`",
     ),
     "also_average: too large": _other(
         "also_average",
@@ -252,10 +252,10 @@ RUNS = {
         Tiny, ValueError, "must be overridden", "cross-entropy", "Inherit", linear_targets=True, clean_loss="forward"
     ),
     "saliency: None": _saliency(
-        None, TypeError, "saliency must be a floating tensor", "NoneType", "`compute_saliency`"
+        None, TypeError, "saliency must be a floating-point tensor", "NoneType", "`compute_saliency`"
     ),
     "saliency: NumPy": _saliency(
-        _MAPS.numpy(), TypeError, "saliency must be a floating tensor", "ndarray", "`.float()`"
+        _MAPS.numpy(), TypeError, "saliency must be a floating-point tensor", "ndarray", "`.float()`"
     ),
     "saliency: channels": _saliency(_X.abs(), ValueError, "saliency must be (B, *spatial)", "(8, 1, 8, 8)", "Reduce"),
     "saliency: NaN": _saliency(

@@ -48,7 +48,7 @@ def test_rows_are_those_of_the_mixed_groups() -> None:
 
 def test_rows_go_back_to_their_places() -> None:
     groups, part = Groups(11, 3, (1, 3)), torch.arange(1, 23).view(11, 2)
-    whole = groups.spread(groups.take(part))
+    whole = groups.scatter(groups.take(part))
     assert torch.equal(whole[[3, 4, 5, 9, 10]], part[[3, 4, 5, 9, 10]])
     assert not whole[[0, 1, 2, 6, 7, 8]].any()
-    assert all_groups(11, 3).spread(part) is part
+    assert all_groups(11, 3).scatter(part) is part

@@ -118,7 +118,7 @@ def test_a_loop_of_ones_own_can_mix_by_it(saliency: Any) -> None:
     ("inputs", "error", "rule", "found", "remedy"),
     [
         (np.ones((2, 3, 4)), TypeError, "inputs must be a tensor", "ndarray", "Name the right part"),
-        (torch.ones(2, 3, 4).long(), TypeError, "inputs must be floating", "torch.int64", "`.float()`"),
+        (torch.ones(2, 3, 4).long(), TypeError, "inputs must be floating-point", "torch.int64", "`.float()`"),
         (torch.ones(2, 3), ValueError, "inputs must be (B, C, *spatial)", "shape (2, 3)", "`unsqueeze(1)`"),
     ],
 )
@@ -142,7 +142,14 @@ def test_inputs_are_checked(
         (SpectralResidual, {"largest_side": "8"}, TypeError, "largest_side must be an integer", "'8'", "Leave it out"),
         (Random, {"seed": -1}, ValueError, "seed must be an integer of at least 0", "-1", "the default, 0."),
         (Random, {"seed": None}, TypeError, "seed must be an integer of at least 0", "None", "the default, 0."),
-        (Random, {"seed": 2**63}, ValueError, "seed must be an integer that fits 64", "one of 64 bits", "default, 0."),
+        (
+            Random,
+            {"seed": 2**63},
+            ValueError,
+            "seed must be an integer that fits in 64",
+            "one of 64 bits",
+            "default, 0.",
+        ),
         (Random, {"lattice": 0}, ValueError, "lattice must be an integer of at least 1", "0", "the default, 8."),
     ],
 )

@@ -52,7 +52,7 @@ def test_energy_and_counts_are_those_of_the_masks(grid: tuple[int, ...], thresho
     counts = _counts(labeling, 6)
     assert (stepped.uses[at.COUNT] == counts).all()
     np.testing.assert_allclose(stepped.uses[at.LOAD], counts @ problem.compatibility.T, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(stepped.uses[at.PAYS], counts @ problem.compatibility, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(stepped.uses[at.PENALTY], counts @ problem.compatibility, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("thresholding", ["hard", "soft"])

@@ -38,7 +38,7 @@ def _messages(caplog: pytest.LogCaptureFixture, callback: CoMixup, *batches: Any
         for _ in range(runs):
             fit(Named(), callback, loader=_loader(*batches), max_epochs=2)
     texts = [record.getMessage() for record in caplog.records]
-    return [text for text in texts if text.startswith(("CoMixup mixes", "CoMixup leaves", "CoMixup takes"))]
+    return [text for text in texts if text.startswith(("CoMixup mixes", "CoMixup leaves", "CoMixup treats"))]
 
 
 def test_what_was_found_is_said_once_in_each_run(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,7 +46,7 @@ def test_what_was_found_is_said_once_in_each_run(caplog: pytest.LogCaptureFixtur
     batch["index"] = _Y.clone()
     found = _messages(caplog, CoMixup(seed=0), batch, batch, runs=2)
     mixed = "CoMixup mixes image, float32 (20, 1, 8, 8), with the targets label, int64 (20,)."
-    left = "CoMixup leaves unmixed, with a row for each input: index, ['more', 0, 'weight']. "
+    left = "CoMixup leaves these parts with a row for each input unmixed: index, ['more', 0, 'weight']. "
     assert [message[: len(left)] for message in found] == [mixed[: len(left)], left] * 2
     assert found[0] == mixed
     assert "also_mix or also_average" in found[1]
@@ -62,7 +62,7 @@ def test_channels_that_seem_to_be_elsewhere_are_said(caplog: pytest.LogCaptureFi
     with caplog.at_level("INFO"):
         reader.read((torch.rand(20, 100, 6), _Y))
         reader.read((torch.rand(20, 100, 6), _Y))
-    assert caplog.text.count("CoMixup takes the inputs for 100 channels of size (6,)") == 1
+    assert caplog.text.count("CoMixup treats the inputs as 100 channels of size (6,)") == 1
     assert "For series (B, T, C) = (20, 100, 6) pass CoMixup(channel_dim=-1)." in caplog.text
 
 

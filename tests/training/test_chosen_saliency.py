@@ -139,5 +139,5 @@ def test_what_the_look_finds_wrong_itself_is_not_passed_over() -> None:
 
 
 def test_a_class_for_an_instance_is_named() -> None:
-    with pytest.raises(TypeError, match=r"found <class .*Edges'>.* of a class make an instance, as Edges\(\)"):
+    with pytest.raises(TypeError, match=r"found <class .*Edges'>.* If it is a class, make an instance: Edges\(\)"):
         CoMixup(saliency=Edges)  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ _REFUSED: dict[str, tuple[nn.Module, Any, tuple[int, ...], int | None]] = {
 def test_channels_elsewhere_are_refused_in_the_first_step(
     layer: nn.Module, call: Any, shape: tuple[int, ...], channel_dim: int | None
 ) -> None:
-    with pytest.raises(ValueError, match=rf"takes .* for them: pass CoMixup\(channel_dim={channel_dim}\)") as raised:
+    with pytest.raises(ValueError, match=rf"treats .* channels. Pass CoMixup\(channel_dim={channel_dim}\)") as raised:
         _fit(layer, call, shape)
     assert "test_layout_watch.py:" in str(raised.value)
     _fit(layer, call, shape, channel_dim=channel_dim)

@@ -279,5 +279,5 @@ def test_its_pass_is_a_clean_pass_to_the_checks_before_a_run() -> None:
 def test_a_side_of_one_block_is_refused() -> None:
     """Its saliency would be flat, and parts at full size would broadcast to it."""
     callback = CoMixup(seed=0, clean_weight=0, saliency=LowResolution(8))
-    with pytest.raises(ValueError, match=r"LowResolution\(factor=8\) must leave at least two .* \(1, 1\) of"):
+    with pytest.raises(ValueError, match=r"LowResolution\(factor=8\) must leave at least two .* \(1, 1\) for"):
         fit(Tiny(make_network()), callback)

@@ -36,7 +36,7 @@ from tests.tiny import (
 )
 
 # Where errors have no notes, before Python 3.11, they are logged.
-_AS_LOGGED = "the module is in eval mode, rows of the mixed groups alone"
+_AS_LOGGED = "the module is in eval mode, only the rows of the mixed groups"
 _SIZE = 4  # of a group: four in a batch of 16, one smaller one in the last of two
 _BATCHES = 4
 
@@ -334,4 +334,4 @@ def test_a_step_that_must_have_whole_batches_is_told_so() -> None:
         fit(Module(), _callback(clean_weight=0))
     notes = "".join(getattr(caught.value, "__notes__", [_AS_LOGGED]))
     assert "the module is in eval mode" in notes
-    assert "rows of the mixed groups alone" in notes
+    assert "only the rows of the mixed groups" in notes

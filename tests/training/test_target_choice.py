@@ -83,7 +83,7 @@ def _fit_named(module: Named, **options: Any) -> None:
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 def test_targets_that_are_in_the_batch_twice(name: str, clean_weight: float) -> None:
     """Only one of both is mixed: a step that takes the other one would train mixed inputs on clean labels."""
-    with pytest.raises(ValueError, match=r"found that its losses take those of the clean batch"):
+    with pytest.raises(ValueError, match=r"found that its losses use those of the clean batch"):
         _fit_named(Named("image", name), clean_weight=clean_weight)
     module = Named("image", name)
     _fit_named(module, clean_weight=clean_weight, target_key=name)

@@ -183,7 +183,7 @@ def test_manual_optimization_must_be_opted_in() -> None:
 
 
 def test_a_bare_backward_is_reported() -> None:
-    with pytest.raises(RuntimeError, match=r"call self\.manual_backward\(loss\), not loss\.backward\(\)"):
+    with pytest.raises(RuntimeError, match=r"call self\.manual_backward\(loss\) instead of loss\.backward\(\)"):
         fit(Manual(announces=False), CoMixup(seed=0, manual_optimization=True))
 
 
