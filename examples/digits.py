@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--picture", type=picture_path, default="digits.png", metavar="PATH", help="PNG file to write")
     add_run_options(parser, seeds=3)
     steps_help = "steps of each run without mixing; all others do as many as take the same time"
-    parser.add_argument("--steps", type=whole_number(1), default=1800, metavar="N", help=steps_help)
+    parser.add_argument("--steps", type=whole_number(1), default=1600, metavar="N", help=steps_help)
     return parser.parse_args(arguments)
 
 
