@@ -68,7 +68,8 @@ def _rows_of_integers(targets: Tensor, num_classes: int | None, name: str, ignor
     if num_classes is None:
         raise ValueError(
             "num_classes must be given for integer targets, found None: a batch need not contain every class. Pass "
-            "num_classes=K. For a single logit or other numeric targets pass CoMixup(linear_targets=True)."
+            "num_classes=K. For a single logit or other numeric targets pass CoMixup(linear_targets=True). If the step "
+            "mixes its batch itself, as by MixUp or CutMix, remove that: CoMixup takes its place."
         )
     targets = targets.long()  # some other integer types have no minimum or wrap around
     check_values = partial(_check_integers, targets, num_classes, name, ignore_index)

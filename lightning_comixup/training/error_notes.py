@@ -13,7 +13,8 @@ from lightning_comixup.training.derived_tensors import users_line
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would get the same batch, except that the inputs require a gradient "
-    "here. If the error is about that, use `.detach()` or `.clone()` of the inputs."
+    "here. If the error is about that, use `.detach()` or `.clone()` of the inputs. A loss that only accepts soft "
+    "targets cannot take the clean batch's integers: use torch's cross_entropy, which accepts both."
 )
 _EVAL_MODE = (
     " With clean_weight=0 the module is in eval mode there. A step that requires training mode needs a clean_weight "
@@ -38,9 +39,9 @@ _PART_OF_BATCH = (
 _ERRORS_OF_TARGETS = (AssertionError, IndexError, RuntimeError, TypeError, ValueError)
 _MIXED_TARGETS = (
     "CoMixup mixed this batch: its targets are class probabilities (B, K). If a loss or a metric rejects them, use "
-    "comixup_loss of CoMixupMixin, torch's cross_entropy or the metric SoftTargetAccuracy, which accept them. A loss "
-    "that only accepts integers works as comixup_loss(..., loss_fn=...). CoMixup.clean_targets has the integers of the "
-    "clean batch."
+    "comixup_loss of CoMixupMixin, torch's cross_entropy or the metric SoftTargetAccuracy, which accept them. For an "
+    "accuracy take `targets if targets.ndim == 1 else targets.argmax(1)`. A loss that only accepts integers works as "
+    "comixup_loss(..., loss_fn=...). CoMixup.clean_targets has the integers of the clean batch."
 )
 
 

@@ -30,6 +30,7 @@ def test_errors_that_soft_targets_may_cause_name_the_line(kind: type[Exception])
         _raise(kind("the user's"))
     (note,) = _notes(raised.value)
     assert "CoMixup mixed this batch" in note
+    assert "For an accuracy take `targets if targets.ndim == 1 else targets.argmax(1)`." in note
     assert note.endswith(f"The error arose at {last_line(_raise)}.")
 
 
@@ -51,6 +52,7 @@ def test_every_error_of_the_clean_pass_is_explained() -> None:
         _raise(KeyError("the user's"))
     (note,) = _notes(raised.value)
     assert "in CoMixup's clean pass" in note
+    assert "only accepts soft targets" in note
 
 
 class Failing(Tiny):
