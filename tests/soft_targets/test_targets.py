@@ -74,5 +74,5 @@ def test_a_column_of_labels_is_taken_by_every_function() -> None:
 
 
 def test_a_column_of_labels_needs_the_number_of_classes() -> None:
-    with pytest.raises(ValueError, match="num_classes must be given for integer targets.*mixes its batch itself"):
+    with pytest.raises(ValueError, match=r"num_classes must be given for integer targets.*mixes its batch itself"):
         comixup_batch(torch.rand(10, 1, 8, 8), torch.ones(10, 1).long(), torch.rand(10, 8, 8))
