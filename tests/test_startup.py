@@ -64,5 +64,5 @@ def test_where_nothing_can_be_written_it_compiles_in_memory(tmp_path: Path) -> N
     folders = {"HOME": below, "XDG_CACHE_HOME": below, "NUMBA_CACHE_DIR": below}
     told = _run([], "one process", tmp_path, package.parent, **folders)
     assert len(told) == 1, told
-    assert "no folder for its cache can be written. Set the environment variable NUMBA_CACHE_DIR" in told[0]
+    assert "no folder for its cache is writable. Set the environment variable NUMBA_CACHE_DIR" in told[0]
     _check_masks(tmp_path / "one process0.pt")

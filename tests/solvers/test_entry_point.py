@@ -76,7 +76,7 @@ def _cached(folder: Path) -> list[str]:
 def test_a_compilation_is_announced_and_a_later_start_is_silent(folder: Path) -> None:
     output, messages = _end(_start(folder, "logging"))
     assert output == _COMPILED
-    assert messages.count("CoMixup: compiling the labeling solver, which takes some seconds, this once") == 1
+    assert messages.count("CoMixup: compiling the labeling solver, which takes some seconds, only this once") == 1
     assert f"later starts load it from {folder}" in messages
     assert _cached(folder) == [".nbc", ".nbd", ".nbi"]
     output, messages = _end(_start(folder, "logging"))
@@ -99,7 +99,7 @@ def test_without_a_folder_for_the_cache_it_works_and_says_what_to_do(folder: Pat
     below = str(folder / "doubling.py" / "cache")
     output, messages = _end(_start(folder, HOME=below, XDG_CACHE_HOME=below, NUMBA_CACHE_DIR=below))
     assert output.split()[:3] == _COMPILED.split()[:3]
-    assert messages.count("at every start: no folder for its cache can be written. Set the environment variable") == 1
+    assert messages.count("at every start: no folder for its cache is writable. Set the environment variable") == 1
     assert "NUMBA_CACHE_DIR to a folder of your own" in messages
     assert _cached(folder) == []
 
