@@ -50,9 +50,7 @@ _NOTHING = "Stopped. Nothing was kept; the same command starts again from the be
 
 
 # Ctrl-C is sent while PyTorch is imported, or at any time after that. Both programs stop by the same lines.
-@pytest.mark.parametrize(
-    ("name", "processes", "seconds"), [("noisy_digits", 1, 1.0), ("noisy_digits", 1, 12.0), ("digits", 2, 12.0)]
-)
+@pytest.mark.parametrize(("name", "processes", "seconds"), [("noisy_digits", 1, 1.0), ("digits", 2, 12.0)])
 def test_digits_are_interrupted(name: str, processes: int, seconds: float, tmp_path: Path) -> None:
     _interrupt(f"examples.{name} --steps 100000 --processes {processes}", tmp_path, seconds, _NOTHING)
 

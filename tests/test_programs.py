@@ -153,7 +153,6 @@ def test_missing_files_are_one_line(name: str, arguments: str, line: str, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--nothing",), "examples.recipes fit: error: unrecognized arguments: --nothing"),
         (("--config", RECIPE, "--mixing", "mixing"), "examples.recipes fit: error: .*mixing"),
         (("--config", RECIPE, "--comixup.alpha", "-1"), "examples.recipes: error: alpha must be a finite number"),
     ],
