@@ -18,8 +18,8 @@ _ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("WANDB_MODE", "offline")
+def _wandb_without_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("WANDB_MODE", "disabled")  # that of the page is offline, by its own argument
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
     yield
