@@ -134,8 +134,21 @@ def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
     return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
 
 
+# GitHub's way to name a dark picture. Sphinx would not copy the files; its theme has classes of its own.
+_PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
+    r'<img alt="(?P<alt>[^"]+)" src="(?P<light>[^"]+)"[^>]*>\s*</picture>'
+)
+
+
+def process_pictures(_app: Any, _path: Any, _page: str, content: list[str]) -> None:
+    """Show the light or the dark picture of an included file by the theme; Sphinx wants the content changed in place."""
+    content[0] = _PICTURE.sub(r"![\g<alt>](\g<light>){.only-light} ![\g<alt>](\g<dark>){.only-dark}", content[0])
+
+
 def setup(app: Any) -> None:
     """Connect to the build."""
+    app.connect("include-read", process_pictures)
     app.connect("autodoc-process-docstring", process_docstring, priority=900)  # after napoleon
     app.connect("autodoc-process-signature", process_signature)
     app.connect("missing-reference", link_alias)

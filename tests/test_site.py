@@ -73,6 +73,19 @@ def test_pages_fetch_nothing_from_elsewhere(site: Path) -> None:
 
 
 @pytest.mark.slow
+def test_pictures_of_the_pages_are_in_the_site(site: Path) -> None:
+    pages = [path for path in site.rglob("*.html") if "_modules" not in path.parts]
+    shown = [
+        (path, file)
+        for path in pages
+        for source in _Addresses(path.read_text(encoding="utf-8")).found
+        if (file := re.split(r"[?#]", source)[0])
+    ]
+    assert sum(source.endswith(".webp") for _, source in shown) > 5
+    assert [f"{path.name}: {source}" for path, source in shown if not (path.parent / source).is_file()] == []
+
+
+@pytest.mark.slow
 def test_formulas_are_set_by_a_script_of_the_site(site: Path) -> None:
     [script] = [address for address in _Addresses(_page(site, "how_it_works")).found if "mathjax" in address]
     assert (site / script.partition("?")[0]).is_file()
