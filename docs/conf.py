@@ -142,7 +142,7 @@ _PICTURE = re.compile(
 
 
 def process_pictures(_app: Any, _path: Any, _page: str, content: list[str]) -> None:
-    """Show the light or the dark picture of an included file by the theme; Sphinx wants the content changed in place."""
+    """Let the theme choose the picture of an included file; Sphinx wants the content changed in place."""
     content[0] = _PICTURE.sub(r"![\g<alt>](\g<light>){.only-light} ![\g<alt>](\g<dark>){.only-dark}", content[0])
 
 

@@ -100,9 +100,12 @@ def test_the_prior_shown_is_the_one_of_the_labeling(group: Group) -> None:
 def test_the_steps_have_a_panel_for_each_input_and_output(group: Group) -> None:
     mixed = mix(group, **CALM)
     figure = draw_steps(group, mixed)
-    assert len(figure.axes) == 6 * COUNT
+    assert len(figure.axes) == 7 * COUNT
     for k in range(COUNT):
-        photograph, heat, cells, labels, made, target = figure.axes[6 * k : 6 * k + 6]
+        tag, photograph, heat, cells, labels, made, target = figure.axes[7 * k : 7 * k + 7]
+        [name] = tag.texts
+        assert tag.patches[0].get_facecolor() == to_rgba(COLOURS[k])
+        assert contrast(str(name.get_color()), COLOURS[k]) > _READABLE
         assert photograph.spines["top"].get_edgecolor() == to_rgba(COLOURS[k]) == heat.spines["top"].get_edgecolor()
         np.testing.assert_allclose(np.asarray(cells.images[0].get_array()), pooled(group.saliency, 8)[k])
         assert len(made.images) == 1

@@ -13,7 +13,7 @@ from matplotlib.textpath import TextPath
 from torch import Tensor
 
 from examples.gallery_parts.group import Group, kept_saliency
-from examples.gallery_parts.panels import add_panel, add_text, text_on
+from examples.gallery_parts.panels import add_panel, add_text, draw_tag, text_on
 from examples.gallery_parts.ways import mix_by_comixup, mix_by_cutmix, mix_by_mixup
 from lightning_comixup import MixedBatch
 from lightning_comixup.plotting.panels import draw_frame
@@ -53,8 +53,6 @@ _PADDING = 0.02  # at either side of a name in a bar
 _POINTS = 72  # an inch
 # Points.
 _HEADING, _NOTE, _NAME, _WORDS = 10.5, 7.5, 8.5, 7.0
-_FRAME = 2.0  # as wide as those of the images
-_IN_TAG: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _NAME, "fontweight": "bold"}
 _IN_BAR: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _WORDS, "linespacing": 1.1}
 
 
@@ -96,10 +94,7 @@ def _draw_inputs(figure: Figure, group: Group, theme: Theme) -> None:
     _describe(figure, _TOP, "inputs", "", theme)
     for column, (name, colour) in enumerate(zip(group.names, group.colours, strict=True)):
         left = _LEFT + column * (_SIDE + _GAP)
-        tag = add_panel(figure, left, _TOP - _TAG, _SIDE, _TAG)
-        tag.axis("off")
-        tag.add_patch(Rectangle((0, 0), 1, 1, color=colour, linewidth=_FRAME, clip_on=False))
-        tag.text(0.5, 0.5, name, color=text_on(colour), **_IN_TAG)
+        draw_tag(add_panel(figure, left, _TOP - _TAG, _SIDE, _TAG), name, colour, _NAME)
         _draw_image(add_panel(figure, left, _TOP, _SIDE), group.images[column], colour)
 
 

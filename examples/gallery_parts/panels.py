@@ -9,9 +9,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from lightning_comixup.plotting.panels import draw_frame
+from lightning_comixup.plotting.panels import FRAME_WIDTH, draw_frame
 
 GREY = "0.3"
 # The saliency of a few pixels is far above all others: colours end at this quantile. Heuristic.
@@ -33,6 +34,14 @@ def add_text(figure: Figure, left: float, top: float, text: str, **style: Any) -
     across, down = figure.get_size_inches()
     defaults: dict[str, Any] = {"fontsize": 9, "va": "top"}
     figure.text(left / across, 1 - top / down, text, **(defaults | style))
+
+
+def draw_tag(axis: Axes, name: str, colour: str, fontsize: float) -> None:
+    """Fill axes with an input's colour, as wide as the frame of its image below, and write its name on it."""
+    axis.axis("off")
+    axis.add_patch(Rectangle((0, 0), 1, 1, color=colour, linewidth=FRAME_WIDTH, clip_on=False))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold"}
+    axis.text(0.5, 0.5, name, color=text_on(colour), fontsize=fontsize, **style)
 
 
 def draw_heat(axis: Axes, values: Tensor, colour: str) -> None:

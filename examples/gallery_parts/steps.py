@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from examples.gallery_parts.group import GRID, Group, pooled
-from examples.gallery_parts.panels import GREY, add_panel, add_text, draw_heat, draw_shares
+from examples.gallery_parts.panels import GREY, add_panel, add_text, draw_heat, draw_shares, draw_tag
 from lightning_comixup import MixedBatch
 from lightning_comixup.plotting.panels import draw_input, draw_masks
 
@@ -13,8 +13,11 @@ _BLACK = "black"
 # Inches.
 _SIDE, _GAP = 1.14, 0.08
 _LEFT, _TOP = 0.86, 0.3
+_TAG = 0.22
 _BREAK = 0.34  # between the rows of inputs and those of outputs
 _BAR = 0.2
+
+_NAME = 9.5  # points
 
 _SMALL, _SMALL_GAP = 0.92, 0.06  # of the overview
 _ARROW = 0.3
@@ -33,7 +36,7 @@ def draw_steps(group: Group, mixed: MixedBatch) -> Figure:
     cells = pooled(group.saliency, mixed.masks[0].shape[-1])
     for k, (name, colour) in enumerate(zip(group.names, group.colours, strict=True)):
         left = _LEFT + k * pitch
-        add_text(figure, left + _SIDE / 2, 0.08, name, ha="center", color=colour, fontweight="bold", fontsize=10)
+        draw_tag(add_panel(figure, left, _TOP - _TAG, _SIDE, _TAG), name, colour, _NAME)
         draw_input(add_panel(figure, left, tops[0], _SIDE), group.images[k], None, colour)
         draw_heat(add_panel(figure, left, tops[1], _SIDE), group.saliency[k], colour)
         draw_heat(add_panel(figure, left, tops[2], _SIDE), cells[k], colour)

@@ -13,7 +13,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FRAME_WIDTH = 2.0  # points
+FRAME_WIDTH = 2.0  # points
 # Lines between cells are 1 point wide up to this many cells per side, and thinner on finer grids. Heuristic.
 _CELLS_OF_WIDE_LINES = 4
 
@@ -49,7 +49,7 @@ def draw_frame(axis: Axes, colour: str) -> None:
     axis.set_yticks([])
     for spine in axis.spines.values():
         spine.set_edgecolor(colour)
-        spine.set_linewidth(_FRAME_WIDTH)
+        spine.set_linewidth(FRAME_WIDTH)
 
 
 def _scaled(values: NDArray[Any]) -> NDArray[Any]:
