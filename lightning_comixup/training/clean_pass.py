@@ -20,6 +20,7 @@ from lightning_comixup.method.differentiation import (
 from lightning_comixup.method.saliency import saliency_of_gradient
 from lightning_comixup.soft_targets.targets import flatten_labels
 from lightning_comixup.training.batch_reader import CleanBatch
+from lightning_comixup.training.call_origin import is_raised_by_us, users_line
 from lightning_comixup.training.clean_gradient import (
     CleanGradient,
     check_hooks,
@@ -30,7 +31,6 @@ from lightning_comixup.training.clean_gradient import (
 )
 from lightning_comixup.training.clean_loss import compute_clean_loss
 from lightning_comixup.training.config import MixingConfig
-from lightning_comixup.training.derived_tensors import is_raised_by_us, users_line
 from lightning_comixup.training.lightning_internals import overrides, shards_in_place
 from lightning_comixup.training.run_state import RunState
 from lightning_comixup.training.target_kind import TargetKind

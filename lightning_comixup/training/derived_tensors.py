@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from types import FrameType
 from typing import Any, ClassVar
 
 import torch
@@ -25,15 +22,6 @@ RESHAPING = (
 CASTS = (
     *("to", "type", "type_as", "long", "int", "short", "byte", "char", "bool", "float", "double", "half", "bfloat16"),
     *("tensor", "as_tensor", "asarray", "new_tensor"),
-)
-# A call passes through frames of these packages, which are not the user's code.
-_PASSED_THROUGH = (
-    "torch",
-    "torchmetrics",
-    "lightning",
-    "pytorch_lightning",
-    "lightning_comixup",
-    "lightning_utilities",
 )
 
 
@@ -166,47 +154,3 @@ def uncompiled() -> AbstractContextManager[object]:
     """Return a context in which compiled functions run eagerly, so that their calls can be watched."""
     set_stance = getattr(torch.compiler, "set_stance", None)
     return nullcontext() if set_stance is None else set_stance("force_eager")
-
-
-def is_called_by_us() -> bool:
-    """Whether the PyTorch call being watched comes from this package's own losses and metrics."""
-    return _caller() == "lightning_comixup"
-
-
-def is_called_by_lightning() -> bool:
-    """Whether the PyTorch call being watched comes from Lightning, for example for logging."""
-    return _caller() in ("lightning", "pytorch_lightning")
-
-
-def _caller() -> str:
-    """Return the package that calls PyTorch, ignoring PyTorch itself and the watches."""
-    watching = ("derived_tensors", "target_watch", "loss_watch")
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        package, _, name = str(frame.f_globals.get("__name__", "")).partition(".")
-        if package != "torch" and name.rpartition(".")[2] not in watching:
-            return package
-        frame = frame.f_back
-    return ""
-
-
-def users_line(error: BaseException | None = None) -> str:
-    """Return "file:line" of the innermost frame that is neither PyTorch's, torchmetrics', Lightning's nor ours.
-
-    Args:
-        error: Search the traceback of this error. If None, search the callers of this function.
-    """
-    if error is None:
-        frames = ((frame, frame.f_lineno) for frame, _ in traceback.walk_stack(sys._getframe(1)))
-    else:
-        frames = reversed(list(traceback.walk_tb(error.__traceback__)))  # type: ignore[assignment]
-    for frame, line in frames:
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _PASSED_THROUGH:
-            return f"{frame.f_code.co_filename}:{line}"
-    return "an unknown line"
-
-
-def is_raised_by_us(error: BaseException) -> bool:
-    """Whether this package itself raised an error, which is then not the step's own failure."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "lightning_comixup"

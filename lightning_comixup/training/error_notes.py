@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_comixup.saliencies.low_resolution import LowResolution
-from lightning_comixup.training.derived_tensors import users_line
+from lightning_comixup.training.call_origin import users_line
 
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from lightning_comixup.training.derived_tensors import argument, storages, tensors_in, users_line
+from lightning_comixup.training.call_origin import users_line
+from lightning_comixup.training.derived_tensors import argument, storages, tensors_in
 
 _CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}  # and the number of dimensions that they slide along
 _RECURRENT = ("rnn_tanh", "rnn_relu", "gru", "lstm")

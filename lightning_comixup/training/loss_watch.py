@@ -42,6 +42,7 @@ class LossCall(NamedTuple):
     linear: bool  # whether the targets are numbers, in their shape in the batch
     ignored: int | None = None  # the integer target whose samples do not count
     adjusted: bool = False  # whether it differs from the mean cross-entropy by weights, smoothing or reduction
+    smoothed: bool = False  # whether it gets rows of the labels that are not one-hot
 
 
 class LossShapes(NamedTuple):
@@ -99,7 +100,8 @@ class LossWatch(DerivedTensors):
         if name in NUMBER_LOSSES:
             self.shapes.append(LossShapes(name, tuple(logits.shape), tuple(targets.shape)))
         if name in NUMBER_LOSSES and self._are_rows_of_labels(targets):
-            self._losses.append(LossCall(name, targets.shape[1], False, adjusted=True))
+            smoothed = bool(((targets != 0) & (targets != 1)).any())
+            self._losses.append(LossCall(name, targets.shape[1], False, adjusted=True, smoothed=smoothed))
         elif not self.is_derived(targets):
             return
         elif name in CLASS_LOSSES:

@@ -120,7 +120,9 @@ def mixed_pass(
 
 def shown_by_labels(run: RunState) -> ShownByLabels:
     """Return how the first clean pass of a run used labels."""
-    return ShownByLabels(any(kind.binary_rows for kind in run.target_kinds or ()), run.label_totals)
+    kinds = run.target_kinds or ()
+    binary, smoothed = any(kind.binary_rows for kind in kinds), any(kind.smoothed_rows for kind in kinds)
+    return ShownByLabels(binary, smoothed, run.label_totals)
 
 
 def _routed_metrics(

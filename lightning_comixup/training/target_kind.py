@@ -21,6 +21,7 @@ class TargetKind(NamedTuple):
     num_classes: int | None  # K; None for linear targets, or if it is unknown
     ignored: int | None = None  # the integer of samples without a class
     binary_rows: bool = False  # whether a binary cross-entropy uses the one-hot rows of labels
+    smoothed_rows: bool = False  # whether a loss uses such rows smoothed
 
 
 def find_target_kinds(
@@ -86,14 +87,15 @@ def find_target_kind(
     ignored = {call.ignored for call in calls if call.ignored is not None}
     alone = next(iter(ignored)) if len(ignored) == 1 else None
     binary_rows = any(call.function in BINARY_LOSSES and not call.linear for call in calls)
+    smoothed_rows = any(call.smoothed for call in calls)
     if num_classes is None:
-        return TargetKind(False, _one_of(classes, calls), alone, binary_rows)
+        return TargetKind(False, _one_of(classes, calls), alone, binary_rows, smoothed_rows)
     if classes and num_classes not in classes:
         raise ValueError(
             f"{name} must be the number of the module's logits, {min(classes)}, found {num_classes} and "
             f"{_name_calls(calls)}. Leave {name} out, or give the module that many outputs."
         )
-    return TargetKind(False, num_classes, alone, binary_rows)
+    return TargetKind(False, num_classes, alone, binary_rows, smoothed_rows)
 
 
 def _are_linear(targets: Tensor, calls: Sequence[LossCall], linear_targets: bool | None) -> bool:

@@ -9,49 +9,28 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_comixup.training.call_origin import is_called_by_lightning, is_called_by_us, users_line
 from lightning_comixup.training.derived_tensors import (
     CASTS,
     RESHAPING,
     DerivedTensors,
     argument,
-    is_called_by_lightning,
-    is_called_by_us,
     tensors_in,
-    users_line,
 )
 from lightning_comixup.training.error_notes import MisusedTargetsError
 from lightning_comixup.training.loss_watch import BINARY_LOSSES, NUMBER_LOSSES
+from lightning_comixup.training.target_advice import (
+    AS_INTEGERS,
+    AS_LOSS,
+    AS_NUMBERS,
+    AS_ROWS,
+    BY_KIND,
+    REPLACEABLE,
+    SMOOTHING,
+    WEIGHTS,
+    WRITTEN,
+)
 
-_AS_INTEGERS = (
-    "use `targets if targets.ndim == 1 else targets.argmax(1)`, which works for clean batches too, or the metric "
-    "SoftTargetAccuracy; in your own loss use `self.comixup_loss(logits, targets, loss_fn=...)` of CoMixupMixin"
-)
-_AS_LOSS = (
-    "use torch's cross_entropy or `self.comixup_loss(logits, targets)` of CoMixupMixin, which accept class "
-    "probabilities; for a loss that only accepts integers use `self.comixup_loss(logits, targets, loss_fn=...)`"
-)
-_AS_CAST = (
-    "in a loss use `targets if targets.is_floating_point() else targets.long()`, which works for clean batches too; "
-    f"elsewhere {_AS_INTEGERS}"
-)
-_AS_THRESHOLD = f"write a threshold of probabilities as a float, `targets > 0.0`; for classes {_AS_INTEGERS}"
-_BY_KIND = {"cast": _AS_CAST, "comparison": _AS_THRESHOLD}
-_AS_ROWS = "use `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
-# For targets that are numbers, whatever the misuse.
-_AS_NUMBERS = (
-    "use a loss of floating-point targets or a threshold such as `targets > 0.5`, or move any code that needs the "
-    "original targets to the validation step"
-)
-_REPLACEABLE = (
-    "for a model of transformers that computes its own loss set "
-    "`model.loss_function = lambda labels, logits, *_, **__: torch.nn.functional.cross_entropy(logits, labels)`, or, "
-    "if that changes nothing, use `torch.nn.functional.cross_entropy(outputs.logits, targets)` in the step"
-)
-_WEIGHTS = (
-    "CoMixup: torch's weighted cross-entropy divides by the weights of integer targets, but by the batch size for "
-    "class probabilities: the clean and the mixed loss are not on the same scale. comixup_loss(logits, targets, "
-    "class_weights=...) of CoMixupMixin divides both by the weights."
-)
 _INTEGER_LOSSES = ("nll_loss", "multi_margin_loss", "multilabel_margin_loss")
 _COMPARISONS = ("eq", "__eq__", "ne", "__ne__", "isin", "equal")
 _ORDERINGS = ("lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal")
@@ -75,6 +54,7 @@ class ShownByLabels(NamedTuple):
     """How the clean pass used labels, as a reference for the uses of rows."""
 
     binary_rows: bool = False  # whether a binary cross-entropy used their one-hot rows
+    smoothed_rows: bool = False  # whether a loss used such rows smoothed
     totals: frozenset[str] = frozenset()  # functions that computed the sum, the mean or the like of all labels
 
 
@@ -93,7 +73,7 @@ class TargetWatch(DerivedTensors):
         """
         super().__init__(targets)
         shown = shown or ShownByLabels()
-        self._are_classes, self._binary_rows, self._totals = are_classes, shown.binary_rows, shown.totals
+        self._are_classes, self._shown = are_classes, shown
         self._is_of_all = False  # whether the current call has a single tensor and no other arguments
         self.notes: list[str] = []  # on uses that are valid but differ from those on the clean batch
         self._chosen: dict[int, Tensor] = {}  # decisions that the step derived from the targets, such as `argmax`
@@ -118,15 +98,15 @@ class TargetWatch(DerivedTensors):
 
     def _check_use(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if name in _COMPARISONS:
-            raise self._error("must not be compared with integers", name, _AS_INTEGERS)
+            raise self._error("must not be compared with integers", name, AS_INTEGERS)
         if name in _COUNTS:
-            raise self._error("must not be counted", name, _AS_ROWS)
+            raise self._error("must not be counted", name, AS_ROWS)
         if name in _TO_INTEGER:
-            raise self._error("must not be taken for integers", name, _AS_INTEGERS)
+            raise self._error("must not be taken for integers", name, AS_INTEGERS)
         if name in _INTEGER_LOSSES:
-            raise self._error("must not go into a loss of integers", name, _AS_LOSS)
+            raise self._error("must not go into a loss of integers", name, AS_LOSS)
         if name in _INDEXED_BY and any(self._is_soft(index) for index in _indices(name, args, kwargs)):
-            raise self._error("must not be an index", name, _AS_LOSS)
+            raise self._error("must not be an index", name, AS_LOSS)
         if self._are_classes and name in _TO_NUMPY:  # to store, draw or compare them
             self.notes.append(f"{_PASSED_ON} {users_line()} gets class probabilities (B, K), not integers.")
         if self._are_classes and name in ("cross_entropy", *NUMBER_LOSSES):
@@ -149,7 +129,7 @@ class TargetWatch(DerivedTensors):
             self._senseless[id(result)] = result, f"a cast to integers at {users_line()}"
         elif self._are_classes and name in _ORDERINGS and self._is_against_class(args):
             self._senseless[id(result)] = result, f"a comparison with a class at {users_line()}"
-        elif name in self._totals and self._is_of_all and self.has_same_values(args[0]):
+        elif name in self._shown.totals and self._is_of_all and self.has_same_values(args[0]):
             self._senseless[id(result)] = result, f"{name} of all targets at {users_line()}"
         elif name in RESHAPING or name in CASTS:
             origin = [self._senseless[id(tensor)][1] for tensor in derived if id(tensor) in self._senseless]
@@ -170,7 +150,7 @@ class TargetWatch(DerivedTensors):
         if passes_on or name in (*_ASSERTED, *_SHOWN) or is_called_by_lightning():
             return
         for _, found in (self._senseless[id(tensor)] for tensor in tensors if id(tensor) in self._senseless):
-            remedy = next((advice for word, advice in _BY_KIND.items() if word in found), _AS_INTEGERS)
+            remedy = next((advice for word, advice in BY_KIND.items() if word in found), AS_INTEGERS)
             raise self._error("must not be taken for integers", f"{found}, whose result is used", remedy)
 
     def _check_sums(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -181,7 +161,7 @@ class TargetWatch(DerivedTensors):
         # Weighted rows are valid, and so are the zero rows of ignored samples. Labels among the rows are not.
         has_labels = bool(((rows >= 2) & (rows == rows.round())).any())
         if has_labels or (self.is_derived(rows) and self._roots_sum_to_one() and not _sum_to_one(rows)):
-            raise self._error("must still sum to 1 in a loss", "cross_entropy of rows computed from them", _AS_LOSS)
+            raise self._error("must still sum to 1 in a loss", "cross_entropy of rows computed from them", AS_LOSS)
 
     def _roots_sum_to_one(self) -> bool:
         return all(_sum_to_one(root) for root in self.roots if root.ndim == 2)
@@ -195,31 +175,34 @@ class TargetWatch(DerivedTensors):
                 continue
             is_prediction = tensor.requires_grad and not tensor.is_leaf
             if is_prediction or (not tensor.is_floating_point() and name not in ("mul", "multiply")):
-                raise self._error("must not be computed with as one number for each sample", name, _AS_INTEGERS)
+                raise self._error("must not be computed with as one number for each sample", name, AS_INTEGERS)
 
     def _check_loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise an error for class probabilities that were flattened, or treated as several labels at once."""
         logits, targets = argument(args, kwargs, 0, "input"), argument(args, kwargs, 1, "target")
         if not self._is_soft(targets):
             return
-        if name in BINARY_LOSSES and targets.ndim > 1 and not self._binary_rows:
-            raise self._error("must not be taken for several labels at once", name, f"{_AS_LOSS}; {_REPLACEABLE}")
+        if name in BINARY_LOSSES and targets.ndim > 1 and not self._shown.binary_rows:
+            raise self._error("must not be taken for several labels at once", name, f"{AS_LOSS}; {REPLACEABLE}")
         if logits.shape != targets.shape or (name == "cross_entropy" and targets.ndim < 2):
             found = f"{name} of logits {tuple(logits.shape)} and targets {tuple(targets.shape)}"
             raise self._error(
-                "must have the shape of the logits and not be flattened", found, f"{_AS_LOSS}; {_REPLACEABLE}"
+                "must have the shape of the logits and not be flattened", found, f"{AS_LOSS}; {REPLACEABLE}"
             )
+        if self._shown.smoothed_rows and self.has_same_values(targets):
+            self.notes.append(SMOOTHING)
         if name != "cross_entropy":
             return
         if argument(args, kwargs, 2, "weight") is not None and kwargs.get("reduction", "mean") == "mean":
-            self.notes.append(_WEIGHTS)
+            self.notes.append(WEIGHTS)
 
     def _error(self, rule: str, found: str, remedy: str) -> MisusedTargetsError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
-        advice = remedy if self._are_classes else _AS_NUMBERS
+        advice = remedy if self._are_classes else AS_NUMBERS
         # A TypeError would be unsuitable: `==` would interpret it as "not implemented".
         return MisusedTargetsError(
-            f"Mixed targets are {kind} and {rule}, found {found} at {users_line()}. At that line, {advice}."
+            f"Mixed targets are {kind} and {rule}, found {WRITTEN.get(found, found)} at {users_line()}. "
+            f"At that line, {advice}."
         )
 
 

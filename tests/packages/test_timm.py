@@ -94,7 +94,10 @@ def test_a_model_with_drop_path_trains_unchanged(network: dict[str, Any]) -> Non
 
 def test_a_smoothed_loss_of_integers_is_refused() -> None:
     text = refusal(make_client(Lit, losses.LabelSmoothingCrossEntropy, VIT))
-    assert re.search(r"must not be an index, found gather at .*timm/loss/cross_entropy\.py:\d+", text)
+    assert re.search(
+        r"must not be an index, found gather at \S+test_timm\.py:\d+ \(through \S+timm/loss/cross_entropy\.py:\d+\)",
+        text,
+    )
     assert "comixup_loss(logits, targets, loss_fn=...)" in text
     assert re.search(LINE, text)
 
@@ -108,15 +111,25 @@ def test_its_binary_loss_of_labels_and_rows_trains_unchanged(settings: dict[str,
     train_as_by_hand(make_client(Lit, lambda: losses.BinaryCrossEntropy(**settings), VIT))
 
 
+def test_its_binary_loss_smooths_integers_alone(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        train_as_by_hand(make_client(Lit, losses.BinaryCrossEntropy, VIT))
+    assert sum("the loss smooths integer targets" in record.getMessage() for record in caplog.records) == 1
+
+
 def test_a_loss_that_casts_to_integers_is_refused() -> None:
     text = refusal(make_client(Lit, losses.AsymmetricLossSingleLabel, VIT))
-    assert re.search(r"found a cast to integers at \S*asymmetric_loss\.py:\d+, whose result is used at", text)
+    assert re.search(
+        r"found a cast to integers at \S+ \(through \S+asymmetric_loss\.py:\d+\), whose result is used at", text
+    )
     assert "targets.is_floating_point()" in text
 
 
 def test_its_own_mixup_in_a_step_is_refused() -> None:
     text = refusal(make_client(MixingLit, nn.CrossEntropyLoss, VIT))
-    assert re.search(r"found a cast to integers at \S*timm/data/mixup\.py:\d+, whose result is used at", text)
+    assert re.search(
+        r"found a cast to integers at \S+ \(through \S+timm/data/mixup\.py:\d+\), whose result is used at", text
+    )
 
 
 def test_a_loss_of_rows_trains_on_rows() -> None:

@@ -13,13 +13,10 @@ from lightning_comixup.training.derived_tensors import (
     DerivedTensors,
     argument,
     can_watch,
-    is_called_by_us,
     storages,
     tensors_in,
-    users_line,
     versions,
 )
-from tests.training.planted import last_line
 
 
 def test_what_is_computed_from_roots_alone_is_derived() -> None:
@@ -146,22 +143,6 @@ def test_tensors_in_containers() -> None:
     assert argument((1, 2), {}, 1, "target") == 2
     assert argument((1,), {"target": 2}, 1, "target") == 2
     assert argument((1,), {}, 1, "target") is None
-
-
-class _Failing(nn.Module):
-    def forward(self, inputs: Tensor) -> Tensor:
-        return torch.nn.functional.linear(inputs, torch.ones(7, 7))
-
-
-def test_the_line_of_a_user() -> None:
-    def here() -> str:
-        return users_line()
-
-    assert here() == last_line(here)
-    with pytest.raises(RuntimeError) as raised:
-        _Failing()(torch.ones(2, 3))
-    assert users_line(raised.value) == last_line(_Failing.forward)
-    assert not is_called_by_us()
 
 
 def test_modules_that_hide_their_calls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,12 @@ _CASES: dict[str, tuple[Loss, Tensor, TargetKind]] = {
     "binary of scattered rows": (
         lambda z, y: F.binary_cross_entropy_with_logits(z, torch.zeros_like(z).scatter_(1, y[:, None], 0.9)),
         _LABELS,
-        _BINARY_ROWS,
+        _BINARY_ROWS._replace(smoothed_rows=True),
+    ),
+    "binary of one_hot smoothed": (
+        lambda z, y: F.binary_cross_entropy_with_logits(z, 0.8 * F.one_hot(y, CLASSES) + 0.2 / CLASSES),
+        _LABELS,
+        _BINARY_ROWS._replace(smoothed_rows=True),
     ),
     "squares of one_hot": (lambda z, y: F.mse_loss(z, F.one_hot(y, CLASSES).float()), _LABELS, _CLASSES),
     "rows in a binary loss": (F.binary_cross_entropy_with_logits, _ROWS, _NUMBERS),

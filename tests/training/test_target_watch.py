@@ -39,6 +39,7 @@ def _check_caught(
         )
     message = str(raised.value)
     assert f" at {line}. " in message
+    assert "found __" not in message  # but what the user wrote, such as == or int(targets)
     assert any(remedy in message for remedy in _REMEDIES)
     assert module.steps <= 1
     for parameter, earlier in zip(module.parameters(), start, strict=True):
@@ -202,6 +203,36 @@ def test_what_leaves_pytorch_is_said_but_not_refused(use: Use, caplog: pytest.Lo
     said = [record.getMessage() for record in caplog.records if "outside PyTorch" in record.getMessage()]
     assert len(said) == 1
     assert f"at {last_line(use)} gets class probabilities" in said[0]
+
+
+def _smoothed(rows: Tensor) -> Tensor:
+    return 0.9 * rows + 0.1 / CLASSES
+
+
+class _BinaryLoss(Using):
+    """Makes rows of integer targets, and smooths those, other rows, both or none."""
+
+    def __init__(self, *, smooths_labels: bool, smooths_rows: bool) -> None:
+        super().__init__(lambda *_: None)
+        self.smooths = {1: smooths_labels, 2: smooths_rows}
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        logits, targets = self(batch[0]), batch[1]
+        rows = targets if targets.ndim == 2 else torch.zeros_like(logits).scatter_(1, targets[:, None], 1)
+        rows = _smoothed(rows) if self.smooths[targets.ndim] else rows
+        return F.binary_cross_entropy_with_logits(logits, rows)
+
+
+@pytest.mark.parametrize("smooths_rows", [False, True])
+@pytest.mark.parametrize("smooths_labels", [False, True])
+def test_a_loss_that_smooths_labels_alone_is_mentioned(
+    smooths_labels: bool, smooths_rows: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = _BinaryLoss(smooths_labels=smooths_labels, smooths_rows=smooths_rows)
+    with caplog.at_level("INFO"):
+        fit(module, CoMixup(seed=0), loader=make_batches(10), max_epochs=2)
+    said = [record.getMessage() for record in caplog.records if "the loss smooths integer" in record.getMessage()]
+    assert len(said) == (smooths_labels and not smooths_rows)
 
 
 def test_losses_of_numbers_keep_the_shapes_of_the_clean_batch() -> None:
