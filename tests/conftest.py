@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 
 import pytest
+
+# Before PyTorch is imported: modules as tiny as those of the tests are slower on several threads, and two processes
+# of tests, or of one test, would wait for each other's. It reaches the processes that tests start, too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # These measure memory by a module that only Unix has.
 collect_ignore = (
