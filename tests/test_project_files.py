@@ -37,8 +37,8 @@ _COMMANDS = {
 }
 _ALL_COMMANDS = [(name, command) for name, commands in _COMMANDS.items() for command in commands]
 _CI = (_ROOT / ".ci/run").read_text(encoding="utf-8").replace("\\\n", "")
-# Programs that the workflows install themselves.
-_INSTALLED = {"build", "twine"}
+# pip comes with Python, and older versions of setuptools warn when it is looked for. The workflows install the others.
+_INSTALLED = {"pip", "build", "twine"}
 
 
 def _read(name: str) -> str:
