@@ -28,7 +28,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
     description = "Run the benchmarks, print their tables, and write them as CSV files with plots."
     parser = Parser(prog="python -m benchmarks", description=description)
-    parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository (snu-mllab/Co-Mixup)")
+    reference_help = "a checkout of the authors' repository (snu-mllab/Co-Mixup)"
+    parser.add_argument("--reference", type=_checkout, metavar="FOLDER", help=reference_help)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="(default: all)")
     groups_help = "groups per row of the tables solver, curve and effects (default: 20)"
     parser.add_argument("--groups", type=whole_number(1), default=20, metavar="N", help=groups_help)
@@ -40,6 +41,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"), help="folder of the tables and plots")
     return parser.parse_args(arguments)
+
+
+def _checkout(text: str) -> Path:
+    path = Path(text)
+    if not (path / "match.py").is_file():
+        raise argparse.ArgumentTypeError(f"must be a checkout of the authors' repository, found {text!r}")
+    return path
 
 
 if __name__ == "__main__":

@@ -97,9 +97,12 @@ def test_the_graph_cuts_are_the_reference_without_a_checkout() -> None:
     assert row["reference ms"] > row["ours ms"]
 
 
-def test_a_checkout_without_the_authors_code(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="must be a checkout of the authors' repository"):
-        load_reference(tmp_path)
+def test_a_checkout_without_the_authors_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--reference", str(tmp_path)])
+    assert "--reference: must be a checkout of the authors' repository, found" in capsys.readouterr().err
+    (tmp_path / "match.py").touch()
+    assert parse(["--reference", str(tmp_path)]).reference == tmp_path
 
 
 @pytest.mark.slow

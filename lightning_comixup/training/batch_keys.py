@@ -158,13 +158,19 @@ class _Search:
         looked_for = f"floating-point, {layout_of(config.channel_dim)}" if role == "inputs" else shapes
         several = " and ".join(describe_key(leaf.key) for leaf in fitting)
         reason = f"{several} can be the {role}" if fitting else f"no part can be the {role}, {looked_for}"
+        example = f", such as {missing[0]}={_written(fitting[0].key)}" if fitting else ""
         advice = " For inputs without channels, (B, T) or (B, H, W), pass CoMixup(channel_dim=None)."
         return (
             f"{' and '.join(missing)} must be given if the {role} of a batch are not clear from its layout, found "
-            f"{describe_layout(self._batch)}: {reason}. Pass CoMixup({', '.join(f'{name}=...' for name in missing)}), "
-            'each an index, a key, a path of them such as ["data", "image"], or a (getter, setter) pair.'
-            f"{advice if role == 'inputs' and not fitting else ''}"
+            f"{describe_layout(self._batch)}: {reason}. Pass CoMixup({', '.join(f'{name}=...' for name in missing)})"
+            f"{example}. A key is an index, a name, a path of these such as ['data', 'image'], or a (getter, setter) "
+            f"pair.{advice if role == 'inputs' and not fitting else ''}"
         )
+
+
+def _written(key: Any) -> str:
+    """Return a key as it is passed to CoMixup."""
+    return repr(list(key) if isinstance(key, tuple) else key)
 
 
 def _decide(fitting: list[Leaf], names: tuple[str, ...]) -> Leaf | None:

@@ -92,7 +92,7 @@ class CoMixup(pl.Callback):
         clean_gradient: CleanGradientMethod = "grad",
         manual_optimization: bool = False,
     ) -> None:
-        """Check and keep the options.
+        """Set the options, all of which are checked at once.
 
         Args:
             num_classes: Number of classes K. If None, it comes from soft targets, from the losses in the clean pass, or

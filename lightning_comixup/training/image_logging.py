@@ -25,7 +25,7 @@ class ImageLogger:
     """Draws a mixed batch at regular intervals, on one rank."""
 
     def __init__(self, every: int | None, folder: str | Path | None) -> None:
-        """Check and keep the options.
+        """Set the options.
 
         Args:
             every: Batches from one picture to the next. None means no pictures.

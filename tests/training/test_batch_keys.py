@@ -65,11 +65,17 @@ def test_what_is_found(batch: Any, settings: dict[str, Any], keys: tuple[Any, An
 _UNCLEAR: list[tuple[Any, str]] = [
     ({"x": _X, "y": _Y[:4]}, r"target_key must be given .* no part can be the targets"),
     ({"x": _X, "image_id": _Y, "weight": _ROWS}, r"target_key must be given .* no part can be the targets"),
-    ({"x": _X, "a": _Y, "b": _Y + 1}, r"target_key must be given .*: a and b can be the targets"),
-    ({"x": _X, "a": {"label": _Y}, "b": {"label": _Y}}, r"\['a', 'label'\] and \['b', 'label'\] can be the targets"),
+    (
+        {"x": _X, "a": _Y, "b": _Y + 1},
+        r"target_key must be given .*: a and b can be the targets\. .*, such as target_key='a'\. ",
+    ),
+    (
+        {"x": _X, "a": {"label": _Y}, "b": {"label": _Y}},
+        r"\['a', 'label'\] and \['b', 'label'\] can be .*, such as target_key=\['a', 'label'\]\. ",
+    ),
     ({"x": _X, "a": _ROWS, "b": _ROWS + 1}, r"a and b can be the targets"),
     ({"a": _X, "b": _X + 1, "label": _Y}, r"input_key and target_key must be given .*: a and b can be the inputs"),
-    ((_X, _X + 1, _Y), r"part 0 and part 1 can be the inputs"),
+    ((_X, _X + 1, _Y), r"part 0 and part 1 can be the inputs\. .*, such as input_key=0\. "),
     ({"a": {"b": {"c": {"image": _X}}}, "label": _Y}, r"no part can be the inputs.*channel_dim=None"),
     ((_X, {"label": None}), r"found tuple\(0: float32 \(8, 1, 8, 8\), 1: dict\(label: None\)\)"),
 ]
