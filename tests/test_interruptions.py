@@ -70,7 +70,7 @@ def test_the_gallery_is_interrupted(tmp_path: Path) -> None:
 
 
 def test_benchmarks_are_interrupted(tmp_path: Path) -> None:
-    line = "Stopped. The tables that were printed are kept in tables; --tables names the others."
+    line = "Stopped. The printed tables are saved in tables. Choose the others with --tables."
     _interrupt("benchmarks --tables effects --output tables", tmp_path, "tables", line)
 
 
