@@ -46,7 +46,7 @@ def _interrupt(words: str, folder: Path, begun: str | float, line: str) -> None:
     assert "Traceback" not in err
 
 
-_NOTHING = "Stopped. Nothing was kept; the same command starts again from the beginning."
+_NOTHING = "Stopped. Nothing was saved. The same command starts again from the beginning."
 
 
 # Ctrl-C is sent while PyTorch is imported, or at any time after that. Both programs stop by the same lines.

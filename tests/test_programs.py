@@ -119,7 +119,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     assert stop.value.code == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert line.endswith(f'Install it, from the root of the clone: python -m pip install -e ".[{program.extras}]"')
+    assert line.endswith(f'Install it from the root of the clone: python -m pip install -e ".[{program.extras}]"')
 
 
 _PACKAGES = ("examples.recipes", "benchmarks")
