@@ -77,7 +77,7 @@ def test_benchmarks_are_interrupted(tmp_path: Path) -> None:
 def test_an_evaluation_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
     words = "examples.evaluate --module tests.test_interruptions.wait --checkpoint last.ckpt"
-    line = "Stopped. Nothing was kept; the report and the figures are written at the end."
+    line = "Stopped. Nothing was saved. The report and the figures are written only at the end."
     _interrupt(
         f"{words} --data tests.evaluation.digits.Digits --mean=[{MEAN}] --std=[{STD}]", tmp_path, "waiting", line
     )
