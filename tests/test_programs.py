@@ -135,7 +135,7 @@ _PACKAGES = ("examples.recipes", "benchmarks")
             "--module a.b --data a.c --checkpoint nowhere",
             "--checkpoint must name a file, found none at nowhere",
         ),
-        ("examples.study", "--parts fashion --fashion nowhere", 'Nothing can be done: "fashion" needs Fashion-MNIST'),
+        ("examples.study", "--parts fashion --fashion nowhere", 'Nothing can be run: "fashion" needs Fashion-MNIST'),
         ("examples.study", "--table-only --output nowhere", "There must be results to print, found none in nowhere."),
         ("benchmarks", "--reference nowhere", "--reference must be a checkout of the authors' repository"),
         ("tools.check_release", "v0.0.0", "lightning_comixup"),
