@@ -95,8 +95,8 @@ def test_a_recipe_is_interrupted(tmp_path: Path) -> None:
     trainer = "--trainer.accelerator cpu --trainer.precision 32-true --trainer.default_root_dir runs"
     words = f"examples.recipes fit --config {RECIPE} {small} {trainer} --trainer.max_epochs"
     line = (
-        "Stopped. The checkpoints of all epochs that had ended are kept; the same command with --ckpt_path last "
-        "goes on from the last one."
+        "Stopped. The checkpoints of all finished epochs are saved. The same command with --ckpt_path last continues "
+        "from the last one."
     )
     _interrupt(f"{words} 100000", tmp_path, "runs/comixup/checkpoints/last.ckpt", line)
 
@@ -105,6 +105,6 @@ def test_a_recipe_is_interrupted(tmp_path: Path) -> None:
 def test_resizing_is_interrupted(workers: int, tmp_path: Path) -> None:
     for number in range(50):
         write_image(tmp_path / "source" / "train" / "n00000000" / f"{number}.JPEG", (3000, 2000))
-    line = "Stopped. The images that were written are kept in there; the same command goes on."
+    line = "Stopped. The images written so far are in there. The same command continues."
     words = f"examples.recipes.resize_imagenet source there --sides 1500 --workers {workers}"
     _interrupt(words, tmp_path, "there/1500/train/n00000000/*.JPEG", line)

@@ -128,8 +128,8 @@ _PACKAGES = ("examples.recipes", "benchmarks")
 @pytest.mark.parametrize(
     ("name", "arguments", "line"),
     [
-        ("examples.recipes.arrange_tiny_imagenet", "nowhere", "The folder must hold val/val_annotations.txt"),
-        ("examples.recipes.resize_imagenet", "nowhere there", "nowhere must hold train/CLASS/IMAGE"),
+        ("examples.recipes.arrange_tiny_imagenet", "nowhere", "The folder must contain val/val_annotations.txt"),
+        ("examples.recipes.resize_imagenet", "nowhere there", "nowhere must contain train/CLASS/IMAGE"),
         (
             "examples.evaluate",
             "--module a.b --data a.c --checkpoint nowhere",

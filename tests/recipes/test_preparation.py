@@ -59,5 +59,5 @@ def test_nothing_to_resize(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
     from examples.recipes.resizing import resize_all
 
-    with pytest.raises(FileNotFoundError, match="found no image there"):
+    with pytest.raises(FileNotFoundError, match="found no image"):
         resize_all(tmp_path, tmp_path / "out", (16,), workers=1)

@@ -77,7 +77,7 @@ def test_wav(tmp_path: Path) -> None:
     write_wav(tmp_path / "sound.wav", np.array([0, 16384, -32768]))
     assert read_wav(tmp_path / "sound.wav", RATE).tolist() == [0.0, 0.5, -1.0]
     write_wav(tmp_path / "stereo.wav", np.zeros(4), rate=8000, channels=2)
-    with pytest.raises(ValueError, match="must have 1 channel, 2 bytes a sample and 16000 Hz, found 2, 2 and 8000"):
+    with pytest.raises(ValueError, match="must have 1 channel, 2 bytes per sample and 16000 Hz, found 2, 2 and 8000"):
         read_wav(tmp_path / "stereo.wav", RATE)
 
 
