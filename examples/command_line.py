@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT  # exit codes; the last one is the shells' own
+FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT  # exit codes, the last one as in shells
 
 
 class CommandError(ValueError):

@@ -36,7 +36,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def _decode(content: bytes, path: Path) -> NDArray[np.uint8]:
-    # Two zeros, the type, the number of dimensions; then each dimension as a big-endian 32-bit number; then the values.
+    # First come two zeros, the type and the number of dimensions. Then comes each dimension as a big-endian 32-bit
+    # number, and then the values.
     if len(content) < _MAGIC or content[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
         raise CommandError(f"{path} must be an IDX file of unsigned bytes, found one that begins with {content[:4]!r}.")
     header = _MAGIC + _DIMENSION * content[3]

@@ -43,7 +43,7 @@ def measure_reliability(predictions: Predictions, bins: int) -> Reliability:
 
 
 def _probabilities(predictions: Predictions) -> Tensor:
-    """Return the softmax, kept below 1. For 1, torchmetrics has a separate bin, but it belongs in the last one."""
+    """Return the softmax, kept below 1, for which torchmetrics has a separate bin instead of using the last one."""
     probabilities = predictions.logits.softmax(1)
     below_one = torch.nextafter(torch.ones(()), torch.zeros(()))
     return probabilities.clamp(max=below_one)

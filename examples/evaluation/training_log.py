@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from examples.command_line import CommandError
 
-LAST_EPOCHS = 10  # OpenMixup's benchmarks report the median over as many
+LAST_EPOCHS = 10  # for the median, as in OpenMixup's benchmarks
 
 
 class LastEpochs(NamedTuple):

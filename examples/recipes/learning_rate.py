@@ -21,11 +21,11 @@ class LearningRateLine:
         """Check the points.
 
         Raises:
-            ValueError: If the epochs do not rise, or there are not as many values.
+            ValueError: If the epochs do not rise, or do not have one value each.
         """
         rising = all(before < after for before, after in zip(self.epochs, self.epochs[1:], strict=False))
         if not self.epochs or len(self.epochs) != len(self.values) or not rising:
-            raise ValueError(f"A line needs rising epochs and as many values, found {self.epochs} and {self.values}.")
+            raise ValueError(f"A line needs rising epochs and a value for each, found {self.epochs} and {self.values}.")
 
 
 def learning_rate(lines: Sequence[LearningRateLine], epoch: int, share: float) -> float:

@@ -19,7 +19,7 @@ from examples.study_parts.names import DEBIAN_FOLDER, FASHION_FILES
 _BRIGHTEST = 255.0
 _DIGITS_BRIGHTEST = 16.0  # of scikit-learn's grey levels
 
-_VALIDATION = 1000  # images; their accuracy has a standard error of about one point
+_VALIDATION = 1000  # images, with which accuracy has a standard error of about one point
 _FEW_VALIDATION = 400  # for tasks with fewer than 3,000 images in all
 # Heuristics: an item fills at most a fifth of the canvas, and people can still recognise it.
 _CLUTTER = Clutter(side=32, scraps=8, scrap_side=5)

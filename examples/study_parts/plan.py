@@ -41,7 +41,7 @@ SETTINGS = (
 )
 # All of Fashion-MNIST except the validation images. It is meant for a GPU, and runs only on request.
 REAL_SIZE = Setting("fashion-all", 59_000, epochs=10)
-_OF_AUTHORS_CUTS = (SETTINGS[0],)  # only one, because they take many times as long as all else
+_OF_AUTHORS_CUTS = (SETTINGS[0],)  # only one, because they take many times as long as the other methods
 
 
 class Wish(NamedTuple):
@@ -206,5 +206,5 @@ def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
         if steps is None:
             left.append(run)
         elif steps != run.steps:
-            raise CommandError(f"{run} must have been run with as many steps, found {steps}. Choose another folder.")
+            raise CommandError(f"The result of {run} must have as many steps, found {steps}. Choose another folder.")
     return left

@@ -12,7 +12,7 @@ from examples.study_parts.plan import LONG, MIDDLE, Setting, plain_steps
 from examples.study_parts.recipes import WEIGHT_DECAY, Rates
 from examples.study_parts.training import Way, predict, train
 
-_SEEDS = (100, 101)  # no run of the study has them
+_SEEDS = (100, 101)  # not used by any run of the study
 _LEARNING_RATES = (0.05, 0.1, 0.2, 0.4)  # the authors' 0.2 for CIFAR-100, and its neighbours
 _LONG_LEARNING_RATES = (0.05, 0.1, 0.2)
 _LONG_WEIGHT_DECAYS = (2e-3, 5e-3)  # above the authors' 1e-4, because long training needs more

@@ -28,7 +28,7 @@ def test_images_are_found_by_the_end_of_their_path() -> None:
 
 
 def test_no_image_has_boxes() -> None:
-    with pytest.raises(ValueError, match=r"such as 0: found a.png"):
+    with pytest.raises(ValueError, match=r"such as 0, found a.png"):
         match_boxes({"a.png": torch.zeros(1, 4)}, ["0", "1"])
 
 

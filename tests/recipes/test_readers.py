@@ -69,7 +69,7 @@ def test_the_choice_of_labels() -> None:
     assert np.array_equal(chosen, np.unique(chosen))
     assert not np.array_equal(chosen, choose_per_class(labels, 3, np.random.default_rng(1)))
     for count in (0, 6):
-        with pytest.raises(ValueError, match=f"from 1 to the 5 of class 0, found {count}"):
+        with pytest.raises(ValueError, match=f"from 1 to 5 for class 0, found {count}"):
             choose_per_class(labels, count, np.random.default_rng(0))
 
 
