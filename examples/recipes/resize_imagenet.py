@@ -34,7 +34,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("source", type=Path, help="folder with train/ and val/, each with one folder per class")
     parser.add_argument("destination", type=Path)
     counts: dict[str, Any] = {"type": whole_number(1), "metavar": "N"}
-    parser.add_argument("--sides", nargs="+", default=_SIDES, help="shorter sides (default: 160 352)", **counts)
+    parser.add_argument(
+        "--sides", nargs="+", default=_SIDES, help="shorter sides in pixels (default: 160 352)", **counts
+    )
     parser.add_argument("--workers", default=os.cpu_count() or 1, help="processes (default: one per core)", **counts)
     return parser.parse_args(arguments)
 
