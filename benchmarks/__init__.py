@@ -1,1 +1,1 @@
-"""What the package costs: run `python -m benchmarks`."""
+"""Benchmarks of the package's time and memory: run `python -m benchmarks`."""

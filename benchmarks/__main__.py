@@ -1,6 +1,7 @@
 """Run the benchmarks, print their tables, and write them as CSV files with plots of the solver's times and energies.
 
-`python -m benchmarks` (extras `examples` and, without a checkout of the authors' code, `pygco`), or add `--help`.
+Run `python -m benchmarks`, or add `--help` for the options. It needs the extra `examples` and, without a checkout of
+the authors' code, the extra `pygco`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ TABLES = ("solver", "batch", "memory", "growth", "curve", "effects", "callback",
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line asks for."""
+    """Run the benchmarks that the command line asks for."""
     options = parse(arguments)
-    on_interrupt = f"Stopped. The tables that were printed are kept in {options.output}; --tables names the others."
+    on_interrupt = f"Stopped. The printed tables are saved in {options.output}. Choose the others with --tables."
     with one_line_errors("examples,pygco", on_interrupt):
         from benchmarks.run import run
 
@@ -31,15 +32,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     reference_help = "a checkout of the authors' repository (snu-mllab/Co-Mixup)"
     parser.add_argument("--reference", type=_checkout, metavar="FOLDER", help=reference_help)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="(default: all)")
-    groups_help = "groups per row of the tables solver, curve and effects (default: 20)"
+    groups_help = "groups per row in the tables solver, curve and effects (default: 20)"
     parser.add_argument("--groups", type=whole_number(1), default=20, metavar="N", help=groups_help)
     parser.add_argument(
         "--accelerator",
         choices=["cpu", "gpu"],
         default="cpu",
-        help="where the tables step and saliencies train; gpu: with PyTorch's own number of threads",
+        help="device for the tables step and saliencies; with gpu, PyTorch chooses the number of threads",
     )
-    parser.add_argument("--output", type=Path, default=Path("benchmark-results"), help="folder of the tables and plots")
+    parser.add_argument("--output", type=Path, default=Path("benchmark-results"), help="folder for tables and plots")
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
-"""A training step by the authors' functions, on a GPU: their code knows no other device.
+"""A training step with the authors' functions, which run only on a GPU.
 
-In one process, as their script does with `--parallel False`; by default it gives each group to a process of its own.
-The loss is that of the other ways, cross-entropy.
+It uses one process, like their script with `--parallel False`. By default, the script uses one process per group. The
+loss is cross-entropy, as in the other steps of the comparison.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ MixupProcess = Callable[..., tuple[Tensor, Tensor]]
 
 
 def load_mixup_process() -> MixupProcess:
-    """Return the authors' `mixup_process`; their checkout must be on the path already."""
-    with warnings.catch_warnings():  # importing it silences all warnings
+    """Return the authors' `mixup_process`. Their checkout must already be on the path."""
+    with warnings.catch_warnings():  # the import silences all warnings
         from mixup import mixup_process
 
         return mixup_process
 
 
 def their_arguments(parameters: Hyperparameters) -> Namespace:
-    """Return hyper-parameters by the names of their command line."""
+    """Return the hyper-parameters under their names on the authors' command line."""
     return Namespace(
         m_block_num=parameters.grid_size,
         m_part=parameters.partition_size,
@@ -48,7 +48,7 @@ def their_arguments(parameters: Hyperparameters) -> Namespace:
 
 
 class AuthorsStep(Floor):
-    """Clean pass, saliency, distances of the peaks, their labeling and mixing, mixed pass."""
+    """The whole step: clean pass, saliency, distances between peaks, the authors' labeling and mixing, mixed pass."""
 
     def __init__(self, network: nn.Module, mixup_process: MixupProcess) -> None:
         super().__init__(network)

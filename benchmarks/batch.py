@@ -1,4 +1,4 @@
-"""A whole batch: time by size, threads and reference; memory of the mixing."""
+"""Benchmarks of mixing a whole batch: time by size and threads and against the reference, and memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REPETITIONS = 15
 
 
 def batch_rows(reference: Reference, sizes: tuple[int, ...] = (100, 400, 1024)) -> list[dict[str, Any]]:
-    """Mix batches of 3 × 32 × 32 with one and two threads; the smallest in turn with the reference, too."""
+    """Time the mixing of 3 × 32 × 32 images with one and two threads, and the smallest batch against the reference."""
     saliency = make_saliency(max(sizes))
     grey, targets = make_images(max(sizes))
     images = grey.expand(-1, 3, -1, -1).contiguous()
@@ -39,7 +39,7 @@ def batch_rows(reference: Reference, sizes: tuple[int, ...] = (100, 400, 1024)) 
 
 
 def _time_threads(arguments: tuple[torch.Tensor, ...]) -> dict[str, float]:
-    """Time one number of threads after the other: to change it takes PyTorch longer than to mix a batch."""
+    """Time each number of threads by itself, because changing it takes PyTorch longer than mixing a batch."""
     row = {}
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -71,7 +71,7 @@ def _reference_mixer(reference: Reference, images: torch.Tensor, targets: torch.
 
 
 def memory_rows() -> list[dict[str, Any]]:
-    """Measure the peak of mixing 256 images of 3 × 224 × 224 in a process of its own, in bytes of the batch."""
+    """Measure, in a separate process, the peak memory of mixing 256 images of 3 × 224 × 224."""
     command = [sys.executable, "-c", "from benchmarks.batch import print_peak; print_peak()"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     batch, peak = (float(word) for word in printed[-2:])
@@ -79,7 +79,7 @@ def memory_rows() -> list[dict[str, Any]]:
 
 
 def print_peak() -> None:
-    """Print the megabytes of the batch, and what mixing it takes on top at its peak."""
+    """Print the size of the batch and the extra memory that mixing it needs at its peak, in megabytes."""
     draws = torch.Generator().manual_seed(0)
     images = torch.rand(256, 3, 224, 224, generator=draws)
     targets, saliency = torch.arange(256) % CLASSES, images.mean(1)
@@ -88,4 +88,4 @@ def print_peak() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     comixup_batch(images, targets, saliency, num_classes=CLASSES, generator=0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    sys.stdout.write(f"{images.numel() * 4 / 2**20} {peak / 2**10}\n")  # Linux counts kilobytes
+    sys.stdout.write(f"{images.numel() * 4 / 2**20} {peak / 2**10}\n")  # Linux reports kilobytes

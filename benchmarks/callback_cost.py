@@ -1,6 +1,6 @@
-"""The callback's own part of a training step, by phases: without the clean pass, the solver's and the mixing's kernels.
+"""The callback's own share of a training step, by phase, without the clean pass and the kernels of solver and mixing.
 
-Functions of the package are wrapped to time them, so this table follows them by name.
+To time functions of the package, this benchmark wraps them, so it depends on their names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from benchmarks.step import Training, train
 from benchmarks.step_module import Lit, make_resnet
 from lightning_comixup import CoMixup
 
-# The functions of each phase. A function that one calls counts for its own phase if it has one, else for the caller's.
+# The functions of each phase. If they call another function, its time counts towards its own phase if it has one, and
+# towards the caller's phase if not.
 _PHASES = {
     "rest": "training.callback.CoMixup: on_train_batch_start on_before_backward on_train_batch_end",
     "batch": "training.batch_reader.BatchReader: read; training.batch_reader.CleanBatch: with_parts",
@@ -42,14 +43,14 @@ _PHASES = {
     "targets": "training.training_step: _target_rows mix_targets",
     "logging": "training.callback: should_log step_metrics",
 }
-# These compute the clean pass, the labeling and the mixed inputs, and are not the callback's own part.
+# These compute the clean pass, the labeling and the mixed inputs. They do not count as the callback's own share.
 _KERNELS = "solvers.descent: best_descent; .benchmarks.step_module.Lit: forward; "
 _KERNELS += ".torch.nn.functional: cross_entropy; .torch.autograd: grad"
 _MIXING_KERNELS = ".torch: where; .torch.Tensor: index_select add_ mul_"
 
 
 class _Stopwatch(pl.Callback):
-    """Times phases that call each other, step by step; each moment counts for the innermost phase."""
+    """Times nested phases in each step. Time counts only towards the innermost phase."""
 
     def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []
@@ -67,7 +68,7 @@ class _Stopwatch(pl.Callback):
         self._since = now
 
     def wrap(self, function: Callable[..., Any], phase: str, within: str = "") -> Callable[..., Any]:
-        """Return the function timed as a phase, or only while the phase `within` is running."""
+        """Return the function, timed as a phase. With `within`, it is timed only while that phase is running."""
 
         @functools.wraps(function, updated=())
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -95,19 +96,19 @@ def _patches(stopwatch: _Stopwatch, functions: str, phase: str, within: str = ""
 
 
 class _Still(Lit):
-    """A module that learns nothing: on its one batch the gradients would soon be too small to compute with at speed."""
+    """A module that does not learn. On a single batch, gradients would soon get so small that computing slows down."""
 
     def configure_optimizers(self) -> Any:
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
 def _make_small() -> nn.Sequential:
-    """Return a network whose passes are over soon, and whose gradient reaches every pixel."""
+    """Return a network with short passes and a gradient that reaches every pixel."""
     return nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 8 * 8, CLASSES))
 
 
 def callback_rows(steps: int = 200, resnet_steps: int = 5) -> list[dict[str, Any]]:
-    """Return the median milliseconds of each phase, with a small network and with a ResNet-18's many parameters."""
+    """Return the median milliseconds of each phase for a small network and for a ResNet-18 with its many parameters."""
     trainings = [
         Training("small network", _make_small, SIDE, 100, "32-true", steps, 1, 5),
         Training("ResNet-18", make_resnet, SIDE, 100, "32-true", resnet_steps, 1, 1),

@@ -1,4 +1,4 @@
-"""What time buys: the energy reached by more sweeps, by more starts, and by the reference."""
+"""Energy against time, for more sweeps, for more starts and for the reference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STARTS = (1, 2, 4, 8, 16)
 
 
 def curve_rows(reference: Reference, groups: int, grid: int = 4) -> list[dict[str, Any]]:
-    """Measure time and energy of each way, in turn, on the same groups of digits."""
+    """Measure the time and energy of each variant, in turn, on the same groups of digits."""
     ways = {f"{sweeps} sweeps": _way(make_problems(grid, groups, sweeps=sweeps)) for sweeps in _SWEEPS}
     ways |= {f"{starts} starts": _way(make_problems(grid, groups, restarts=starts)) for starts in _STARTS}
     ways |= {reference.name: _reference_way(reference, make_problems(grid, groups))}

@@ -1,4 +1,4 @@
-"""Real saliency to solve: handwritten digits at 32 × 32, seen by a small network in training."""
+"""Real saliency for the solver, from a briefly trained small network and handwritten digits at 32 × 32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_comixup import compute_saliency
 
 SIDE = 32
 CLASSES = 10
-_STEPS = 60  # of training: the network knows something, and its saliency has a shape
+_STEPS = 60  # of training, enough for the saliency to have a shape
 _NOISE = 0.05
 
 
@@ -27,7 +27,7 @@ def make_network() -> nn.Sequential:
 
 
 def make_images(size: int) -> tuple[Tensor, Tensor]:
-    """Return images (size, 1, 32, 32) and their classes, some of them again where the data set ends."""
+    """Return images (size, 1, 32, 32) and their classes. Images repeat if the data set has too few."""
     digits = load_digits()
     draws = torch.Generator().manual_seed(0)
     rows = torch.cat([torch.randperm(len(digits.images), generator=draws) for _ in range(-(-size // 1797))])[:size]
@@ -51,7 +51,7 @@ def _trained_network() -> nn.Sequential:
 
 
 def make_saliency(size: int) -> Tensor:
-    """Return the saliency (size, 32, 32) of as many images."""
+    """Return the saliency (size, 32, 32) of `size` images."""
     images, targets = make_images(size)
     parts = zip(images.split(100), targets.split(100), strict=True)
     return torch.cat([compute_saliency(_trained_network(), inputs, classes) for inputs, classes in parts])

@@ -1,4 +1,4 @@
-"""What turning one hyper-parameter changes in the mixing, the others at their defaults."""
+"""The effect of each hyper-parameter on the mixing, with the others at their defaults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _problems(groups: int, name: str, value: Any) -> list[Problem]:
 
 
 def describe(problems: list[Problem]) -> dict[str, Any]:
-    """Return means over the groups: what the outputs are made of, how much they share, and the energy."""
+    """Return means over the groups that describe the outputs, their overlap and the energy."""
     found = []
     for problem in problems:
         labeling = label(problem)
@@ -63,12 +63,12 @@ def describe(problems: list[Problem]) -> dict[str, Any]:
 
 
 def like_neighbours(masks: NDArray[np.float32]) -> float:
-    """Return the share of the neighbouring cells (M, N, *grid) that hold the same inputs."""
+    """Return the share of neighbouring cells that use the same inputs, for masks (M, N, *grid)."""
     alike = [(np.diff(masks, axis=axis) == 0).all(1).ravel() for axis in range(2, masks.ndim)]
     return float(np.concatenate(alike).mean())
 
 
 def mean_overlap(weights: NDArray[np.float32]) -> float:
-    """Return the mean over pairs of outputs of what their mixing weights (M, N) have in common: Σ_i min."""
+    """Return how much the mixing weights (M, N) of two outputs overlap, Σ_i min, as a mean over all pairs."""
     shared = np.minimum(weights[:, None], weights[None]).sum(2)
     return float(shared[~np.eye(len(weights), dtype=bool)].mean())

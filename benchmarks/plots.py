@@ -1,4 +1,4 @@
-"""Pictures of the tables."""
+"""Plots of the tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DOTS_PER_INCH = 120
 
 
 def plot_solver(rows: Rows, reference: str, path: Path) -> None:
-    """Draw the times per group by grid."""
+    """Plot the time per group against the grid."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for saliency, line in (("recorded", "-"), ("digits", "--")):
@@ -28,7 +28,7 @@ def plot_solver(rows: Rows, reference: str, path: Path) -> None:
 
 
 def plot_curve(rows: Rows, reference: str, path: Path) -> None:
-    """Draw the energy against the time."""
+    """Plot the energy against the time."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for kind, marker in (("sweeps", "o"), ("starts", "s"), (reference, "^")):

@@ -1,4 +1,4 @@
-"""What the solver is compared with: the authors' code from a checkout, or the raw graph cuts of the extra `pygco`."""
+"""The reference for the solver: the authors' code from a checkout, or the plain graph cuts of the extra `pygco`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Solve = Callable[[Problem], NDArray[np.float32]]
 
 
 class Reference(NamedTuple):
-    """A way to label a group from one start, and its name; and how the authors mix a batch, if their code is there."""
+    """A reference's name, its solver for a group with one start, and the authors' mixing if their code is available."""
 
     name: str
     solve: Solve
@@ -28,7 +28,7 @@ class Reference(NamedTuple):
 
 
 def load_reference(checkout: Path | None) -> Reference:
-    """Return the authors' code, or without a checkout their graph cuts as this package calls them."""
+    """Return the authors' code or, without a checkout, their graph cuts as this package calls them."""
     if checkout is None:
         return Reference("graph cuts (extra pygco)", _cut, None)
     sys.path.insert(0, str(checkout))
@@ -36,7 +36,7 @@ def load_reference(checkout: Path | None) -> Reference:
 
     def solve(problem: Problem) -> NDArray[np.float32]:
         parameters = problem.hyperparameters
-        # Their own draw of the prior is left out and the problem's put in, so that both sides solve the same.
+        # The problem's draw of the prior replaces theirs, so that both sides solve the same problem.
         unary = add_prior(problem.unary.astype(np.float64), problem.prior, parameters.prior_weight)
         masks = match.get_onehot_matrix(
             torch.tensor(unary, dtype=torch.float32),

@@ -1,4 +1,4 @@
-"""The tables that are asked for: measured, printed and written."""
+"""Measure, print and write the requested tables."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _PLOTS = {"solver": plot_solver, "curve": plot_curve}
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure the tables in turn."""
+    """Measure, print and write one table after the other."""
     if options.accelerator == "cpu":
         torch.set_num_threads(1)
     reference = load_reference(options.reference)
     measures = measures_of(options, reference)
     options.output.mkdir(parents=True, exist_ok=True)
-    _print(f"{_describe_machine()}\nReference: {reference.name}; {_describe_threads()} but where stated; medians.\n")
+    _print(f"{_describe_machine()}\nReference: {reference.name}. Medians, with {_describe_threads()} unless stated.\n")
     for name in options.tables:
         rows = measures[name]()
         _print(f"{name}\n{markdown(rows)}\n")
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def measures_of(options: argparse.Namespace, reference: Reference) -> dict[str, Callable[[], Rows]]:
-    """Return what measures each table, by the names of the option `--tables`."""
+    """Return the function that measures each table, by its name in the option `--tables`."""
     return {
         "solver": lambda: solver_rows(reference, options.groups),
         "batch": lambda: batch_rows(reference),
@@ -83,7 +83,7 @@ def _print(text: str) -> None:
 
 
 def markdown(rows: Rows) -> str:
-    """Return rows as a table; a row may leave columns out."""
+    """Return rows as a Markdown table. Rows may lack columns."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     lines += ["| " + " | ".join(_format(row.get(column, "")) for column in columns) + " |" for row in rows]
@@ -91,7 +91,7 @@ def markdown(rows: Rows) -> str:
 
 
 def _format(value: Any) -> str:
-    """Return a number with three digits that matter, and whole numbers whole."""
+    """Format a float with about three significant digits, and any other value as it is."""
     if not isinstance(value, float):
         return str(value)
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,6 +1,6 @@
-"""A training step with each saliency, half of the groups mixed, against plain training and the default.
+"""A training step with each saliency and half of the groups mixed, compared with plain training and the default.
 
-On the CPU the time is that of the processor, to which other processes do not count: the differences are small.
+Because the differences are small, times on the CPU are processor times, which exclude other processes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _SALIENCIES = (None, LowResolution(2), LowResolution(4), Edges(), SpectralResidu
 
 
 class Case(NamedTuple):
-    """What is trained, in groups of which each batch has an even number: half of them are equally many each time."""
+    """A training and its group size. Each batch has an even number of groups, so that exactly half can be mixed."""
 
     training: Training
     partition_size: int
 
 
 def cases(accelerator: str) -> list[Case]:
-    """Return what is trained on a kind of device."""
+    """Return the trainings for a kind of device."""
     if accelerator == "cpu":
         small = Training("ResNet-18, 32 × 32, batch 100", make_resnet, SIDE, 100, "32-true", 3, 3, 1)
         wide = Training("ResNet-50, 224 × 224, batch 20", make_resnet50, 224, 20, "32-true", 2, 3, 1)

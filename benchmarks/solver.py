@@ -1,4 +1,4 @@
-"""The labeling alone: time, energy and outputs above capacity, by grid."""
+"""Benchmarks of the labeling alone: time, energy and outputs above capacity, by grid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INPUTS = 20
 
 
 def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: Any) -> list[Problem]:
-    """Return groups of real saliency, each with draws of its own: the same first start for any number of starts."""
+    """Return groups of real saliency, each with its own draws. More starts do not change the first one."""
     parameters = Hyperparameters(grid_size=grid, **({"partition_size": inputs} | changes))
     parts = make_saliency(inputs * groups).split(inputs)
     summaries = [summarize_saliency(saliency, (grid, grid), parameters) for saliency in parts]
@@ -31,7 +31,7 @@ def make_problems(grid: int, groups: int, *, inputs: int = _INPUTS, **changes: A
 
 
 def recorded_problems(grid: int) -> list[Problem]:
-    """Return the groups of 20 at default settings of which the authors' labelings are recorded, with their starts."""
+    """Return the groups of 20 at default settings, and their starts, from the recordings of the authors' labelings."""
     return [
         Problem(
             group.unary,
@@ -46,7 +46,7 @@ def recorded_problems(grid: int) -> list[Problem]:
 
 
 def solver_rows(reference: Reference, groups: int, grids: tuple[int, ...] = GRIDS) -> list[dict[str, Any]]:
-    """Compare the solver with the reference on each grid, one thread, the same starts."""
+    """Compare the solver with the reference on each grid, with one thread and the same starts."""
     rows = [{"saliency": "recorded"} | _row(recorded_problems(grid), reference) for grid in grids]
     return rows + [{"saliency": "digits"} | _row(make_problems(grid, groups), reference) for grid in grids]
 
@@ -78,7 +78,7 @@ def labeling_energy(masks: Any, problem: Problem) -> float:
 
 
 def growth_rows(sizes: tuple[int, ...] = (5, 10, 20, 40, 80)) -> list[dict[str, Any]]:
-    """Measure how the time grows with the group: as many outputs as inputs."""
+    """Measure how the time grows with the size of the group, which has as many outputs as inputs."""
     rows = []
     for size in sizes:
         problems = make_problems(4, 4, inputs=size, partition_size=size)

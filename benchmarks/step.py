@@ -1,4 +1,4 @@
-"""A training step of a ResNet, against its floor and against torchvision's MixUp and CutMix, on a GPU the authors'."""
+"""A ResNet's training step against its floor, torchvision's MixUp and CutMix and, on a GPU, the authors' code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightning_comixup import CoMixup
 
 
 class _Clock(pl.Callback):
-    """Times each step from before the other callbacks to its end."""
+    """Times each step, including the other callbacks."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
@@ -35,27 +35,27 @@ class _Clock(pl.Callback):
 
 
 def wall_clock() -> float:
-    """Return the time in seconds, on a GPU when its work is done."""
+    """Return the time in seconds, after a GPU has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 class Training(NamedTuple):
-    """What is trained, and how often."""
+    """A training to time, and how often to repeat it."""
 
     name: str
     make_network: Callable[[], nn.Module]
     side: int  # of the images
     batch: int
     precision: Any
-    steps: int  # in a row of each way; on a CPU one takes seconds
-    rounds: int  # how often each way has its turn
-    warm_up: int  # steps at the start of each turn that do not count: a GPU's libraries choose and load their kernels
+    steps: int  # per turn; on a CPU, one takes seconds
+    rounds: int  # turns of each variant
+    warm_up: int  # untimed steps at the start of each turn, in which a GPU's libraries choose and load their kernels
 
 
 class _Repeated:
-    """A loader of one batch of noise, again and again."""
+    """A loader that repeats one batch of noise."""
 
     def __init__(self, training: Training, batches: int) -> None:
         draws = torch.Generator().manual_seed(0)
@@ -72,7 +72,7 @@ class _Repeated:
 
 
 def trainings(accelerator: str) -> list[Training]:
-    """Return what is trained on a kind of device."""
+    """Return the trainings for a kind of device."""
     if accelerator == "cpu":
         return [Training("ResNet-18, 32 × 32, batch 100", make_resnet, SIDE, 100, "32-true", 3, 3, 1)]
     found = [Training("ResNet-18, 32 × 32, batch 100", make_resnet, SIDE, 100, "32-true", 20, 3, 10)]
@@ -85,7 +85,7 @@ def trainings(accelerator: str) -> list[Training]:
 
 
 def step_rows(reference: Reference, accelerator: str = "cpu") -> list[dict[str, Any]]:
-    """Train a few steps each way in turn, and compare the medians."""
+    """Train a few steps of each variant in turn, and compare the medians."""
     return [row for training in trainings(accelerator) for row in _rows_of(training, reference, accelerator)]
 
 
@@ -132,7 +132,7 @@ def train(
     accelerator: str,
     now: Callable[[], float] = wall_clock,
 ) -> list[float]:
-    """Train a module, and return the seconds of each step after the warm-up, by the clock `now`."""
+    """Train a module and return the seconds of each step after the warm-up, as measured by the clock `now`."""
     clock = _Clock(now)
     trainer = pl.Trainer(
         max_epochs=1,

@@ -1,4 +1,4 @@
-"""What steps are timed with: modules around a network, a ResNet-18 for images of 32 × 32 and a ResNet-50."""
+"""The modules and networks for timing steps: a ResNet-18 for images of 32 × 32 and a ResNet-50."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Block(nn.Module):
 
 
 def make_resnet() -> nn.Sequential:
-    """Return a ResNet-18 for images of 32 × 32: a first convolution of 3 × 3 and no pooling after it."""
+    """Return a ResNet-18 for images of 32 × 32, with a first convolution of 3 × 3 and no pooling after it."""
     layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
     width = 64
     for outputs, stride in _WIDTHS:
@@ -46,7 +46,7 @@ def make_resnet() -> nn.Sequential:
 
 
 class Bottleneck(nn.Module):
-    """A residual block of three convolutions, of which the middle one has a quarter of the channels."""
+    """A residual block of three convolutions. The middle one has a quarter of the channels."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def make_resnet50() -> nn.Sequential:
 
 
 class Lit(CoMixupMixin, pl.LightningModule):
-    """A network in training; a transform may mix its batches within the timed step."""
+    """A module that trains a network. A transform may mix its batches within the timed step."""
 
     def __init__(self, network: nn.Module, transform: Callable[..., Any] | None = None) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Lit(CoMixupMixin, pl.LightningModule):
 
 
 class Floor(Lit):
-    """Two forwards and two backwards in the hooks that the callback uses, and nothing else."""
+    """A module that does only two forwards and two backwards, in the hooks that the callback uses."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         with self.trainer.precision_plugin.forward_context():

@@ -1,4 +1,4 @@
-"""Timing several ways of doing the same thing in turn, on one machine, in one run."""
+"""Time several ways of doing the same thing in turn, on one machine and in one run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 
 
 class Times(NamedTuple):
-    """Seconds of one way: the median, and half the distance between the quartiles."""
+    """The seconds that one way takes: the median, and half the distance between the quartiles."""
 
     median: float
     spread: float
 
 
 def time_in_turn(ways: dict[str, Callable[[int], Any]], repetitions: int) -> dict[str, Times]:
-    """Time each way once per repetition, in turn, after one round that does not count.
+    """Time each way once per repetition, in turn, after one untimed round.
 
     Args:
-        ways: Functions of the number of the repetition, so that each repetition may have its own data.
-        repetitions: How often.
+        ways: Functions that receive the number of the repetition, so that each repetition can have its own data.
+        repetitions: Number of timed rounds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for repetition in range(-1, repetitions):
@@ -34,7 +34,7 @@ def time_in_turn(ways: dict[str, Callable[[int], Any]], repetitions: int) -> dic
 
 
 def summary(values: list[float]) -> Times:
-    """Summarise the seconds of one way."""
+    """Summarise the measured seconds of one way."""
     if len(values) < 2:
         return Times(values[0], 0.0)
     lower, median, upper = statistics.quantiles(values, n=4)

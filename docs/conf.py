@@ -1,4 +1,7 @@
-"""How the documentation is built: `python -m sphinx -W --keep-going -n docs docs/_build/html`, from the root."""
+"""Configuration of the documentation.
+
+Build it from the root of the clone with `python -m sphinx -W --keep-going -n docs docs/_build/html`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from importlib.metadata import version as installed_version
 from typing import Any
 
-tags: Any = globals()["tags"]  # those of the build, which Sphinx has set: its option `-t`
+tags: Any = globals()["tags"]  # the tags of the build, which Sphinx sets from its option `-t`
 
 project = "lightning-comixup"
 author = "The lightning-comixup developers"
@@ -21,7 +24,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
-    "sphinx-mathjax-offline",  # MathJax from the site itself
+    "sphinx-mathjax-offline",  # serves MathJax from the site itself
     "sphinx_copybutton",
     "sphinx_design",
 ]
@@ -46,18 +49,18 @@ nb_execution_mode = "off"  # the notebook is stored with its outputs; tests/test
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# In the docstrings single backticks mean code, as in Markdown.
+# In docstrings, single backticks mean code, as in Markdown.
 default_role = "code"
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-maximum_signature_line_length = 60  # longer ones have a line for each parameter
+maximum_signature_line_length = 60  # longer signatures have one parameter per line
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
-# Names of other packages become links where their inventories can be fetched: on Read the Docs and with `-t online`.
-# Elsewhere they are plain text. A build without a network must not fail.
+# Names from other packages become links if their inventories can be fetched, on Read the Docs and with `-t online`.
+# Elsewhere they stay plain text, so that a build without a network does not fail.
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
 if "READTHEDOCS" in os.environ or tags.has("online"):
     intersphinx_mapping = {
@@ -72,7 +75,7 @@ _FOREIGN = (
 )
 nitpick_ignore_regex = [("py:.*", _FOREIGN)]
 
-# Aliases of types, which signatures name as the code does; the API page describes them by their full names.
+# Type aliases. Signatures show them as in the code, and the API page describes them under their full names.
 _ALIASES = (
     "AveragedKeys",
     "BatchKey",
@@ -91,7 +94,7 @@ _ALIASES = (
 )
 autodoc_type_aliases = {alias: alias for alias in _ALIASES}
 
-# How autodoc writes some types, and how the code does: aliases within other types, NumPy's arrays, torch's module.
+# Types as autodoc writes them, and as the code does: aliases within other types, NumPy's arrays, torch's module.
 _AS_IN_THE_CODE = (
     (re.compile(r"TypeAliasForwardRef\('(\w+)'\)"), r"\1"),
     (
@@ -101,7 +104,8 @@ _AS_IN_THE_CODE = (
     (re.compile(r"torch\.nn\.modules\.module\.Module"), "torch.nn.Module"),
 )
 
-# `(B, *spatial)`: a star before a word is no emphasis in the docstrings. What napoleon has escaped stays as it is.
+# In docstrings, a star before a word does not mean emphasis, as in `(B, *spatial)`. Stars that napoleon has already
+# escaped stay as they are.
 _STAR = re.compile(r"(?<![\w\\*])(\*{1,2})(?=\w)")
 
 
@@ -113,7 +117,7 @@ def write_as_in_the_code(text: str) -> str:
 
 
 def process_docstring(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    """Escape the stars of a docstring and name its types; Sphinx wants the lines changed in place."""
+    """Escape the stars in a docstring and name its types as in the code. Sphinx expects changes in place."""
     escaped = (_STAR.sub(lambda found: found[1].replace("*", r"\*"), line) for line in lines)
     lines[:] = [write_as_in_the_code(line) for line in escaped]
 
@@ -121,12 +125,12 @@ def process_docstring(_app: Any, _what: str, _name: str, _object: Any, _options:
 def process_signature(
     _app: Any, _what: str, _name: str, _object: Any, _options: Any, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
-    """Return a signature and the type that it returns, with types named as in the code."""
+    """Return a signature and its return type, with types named as in the code."""
     return signature and write_as_in_the_code(signature), returned and write_as_in_the_code(returned)
 
 
 def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
-    """Return a link to the description of an alias; None for any other name."""
+    """Return a link to the description of an alias, or None for any other name."""
     alias = node.get("reftarget", "").rpartition(".")[2]
     if alias not in _ALIASES:
         return None
@@ -134,7 +138,7 @@ def link_alias(app: Any, env: Any, node: Any, text: Any) -> Any:
     return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
 
 
-# GitHub's way to name a dark picture. Sphinx would not copy the files; its theme has classes of its own.
+# GitHub's markup for a dark version of a picture. Sphinx would not copy the files, and its theme uses its own classes.
 _PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">\s*'
     r'<img alt="(?P<alt>[^"]+)" src="(?P<light>[^"]+)"[^>]*>\s*</picture>'
@@ -142,12 +146,12 @@ _PICTURE = re.compile(
 
 
 def process_pictures(_app: Any, _path: Any, _page: str, content: list[str]) -> None:
-    """Let the theme choose the picture of an included file; Sphinx wants the content changed in place."""
+    """Let the theme choose between the pictures in an included file. Sphinx expects changes in place."""
     content[0] = _PICTURE.sub(r"![\g<alt>](\g<light>){.only-light} ![\g<alt>](\g<dark>){.only-dark}", content[0])
 
 
 def setup(app: Any) -> None:
-    """Connect to the build."""
+    """Connect the functions above to the build."""
     app.connect("include-read", process_pictures)
     app.connect("autodoc-process-docstring", process_docstring, priority=900)  # after napoleon
     app.connect("autodoc-process-signature", process_signature)

@@ -1,1 +1,1 @@
-"""Examples: each is run by itself, from a clone; not part of the installed package."""
+"""Examples, each run by itself from a clone. They are not part of the installed package."""

@@ -1,7 +1,7 @@
-"""Small items at random places of a larger canvas, among scraps of other items.
+"""Small items at random places on a larger canvas, among scraps of other items.
 
-In the manner of "cluttered, translated MNIST" (Mnih, Heess, Graves, Kavukcuoglu, "Recurrent Models of Visual
-Attention", NeurIPS 2014): what an image shows is small, and it can be anywhere.
+This follows "cluttered, translated MNIST" (Mnih, Heess, Graves, Kavukcuoglu, "Recurrent Models of Visual Attention",
+NeurIPS 2014), in which the item is small and can be anywhere in the image.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from torch import Tensor
 
 
 class Clutter(NamedTuple):
-    """What surrounds an item; sizes in pixels."""
+    """The surroundings of an item. Sizes are in pixels."""
 
     side: int  # of the canvas
-    scraps: int  # in each canvas
+    scraps: int  # per canvas
     scrap_side: int
 
 
 def scatter(items: Tensor, clutter: Clutter, draws: torch.Generator) -> Tensor:
-    """Place each item, and scraps of others, at random in a black canvas; where they overlap the brighter shows.
+    """Place each item and scraps of others at random on a black canvas. Where they overlap, the brighter one shows.
 
     Args:
-        items: (N, C, H, W), at least 0, no larger than the canvas; at least two of them.
-        clutter: What surrounds them.
-        draws: Draws the items' places, then the scraps: without scraps the items are at the same places.
+        items: At least two images (N, C, H, W), no larger than the canvas, with values of at least 0.
+        clutter: The surroundings of the items.
+        draws: Draws the places of the items before the scraps, so that the items have the same places without scraps.
 
     Returns:
-        (N, C, side, side), of the items' dtype.
+        (N, C, side, side), with the dtype of the items.
     """
     count, _, height, width = items.shape
     side = clutter.scrap_side
@@ -44,7 +44,7 @@ def scatter(items: Tensor, clutter: Clutter, draws: torch.Generator) -> Tensor:
 
 
 def _draw_corners(count: int, side: int, size: tuple[int, int], draws: torch.Generator) -> Tensor:
-    """Draw the upper left corners of what is placed: (2, N)."""
+    """Draw the upper left corners of images to place, (2, N)."""
     return torch.stack([torch.randint(side - span + 1, (count,), generator=draws) for span in size])
 
 
@@ -56,7 +56,7 @@ def _cut(items: Tensor, corners: Tensor, side: int) -> Tensor:
 
 
 def _place(items: Tensor, corners: Tensor, side: int) -> Tensor:
-    """Place each item in a black canvas: (N, C, side, side)."""
+    """Place each item on a black canvas: (N, C, side, side)."""
     count, channels, height, width = items.shape
     canvas = items.new_zeros(count, side, side, channels)
     rows = corners[0][:, None] + torch.arange(height)

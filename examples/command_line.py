@@ -1,7 +1,7 @@
-"""What all command lines have in common: one line for an error, exit codes, Ctrl-C, and types of options.
+"""The parts that all command lines share: one-line errors, exit codes, Ctrl-C, and types for options.
 
-Only the standard library is imported here. A program parses its options first and imports PyTorch afterwards: `--help`
-and wrong options are answered at once.
+This module imports only the standard library. Programs parse their options before they import PyTorch, so they respond
+to `--help` and to wrong options at once.
 """
 
 from __future__ import annotations
@@ -13,47 +13,48 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT  # exit codes; the last one as shells have it
+FAILED, USAGE, INTERRUPTED = 1, 2, 128 + signal.SIGINT  # exit codes, the last one as in shells
 
 
 class CommandError(ValueError):
-    """An error that its message explains in full to the user of a command line."""
+    """An error whose message tells the user of a command line all they need to know."""
 
 
 class OneLineErrors:
-    """A parser, of argparse or jsonargparse, that answers a wrong option in one line: to be inherited before it."""
+    """A mixin that reports a wrong option in one line. Inherit from it before argparse's or jsonargparse's parser."""
 
     prog: str
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Write the error and exit, without the list of all options."""
-        exit_for_usage(self.prog.replace(" [options]", ""), message)  # which jsonargparse adds
+        exit_for_usage(self.prog.replace(" [options]", ""), message)  # jsonargparse adds this suffix
 
 
 class Parser(OneLineErrors, argparse.ArgumentParser):
-    """A parser of argparse that answers a wrong option in one line."""
+    """An argparse parser that reports a wrong option in one line."""
 
 
 def exit_for_usage(prog: str, message: str) -> NoReturn:
-    """Write what is wrong with the options, and exit."""
+    """Write an error about the options and exit."""
     _exit(USAGE, f"{prog}: error: {message.rstrip().rstrip('.')}. See --help.")
 
 
 @contextmanager
 def one_line_errors(extras: str, on_interrupt: str) -> Iterator[None]:
-    """Turn what a user can mend into one line on stderr and an exit code; other errors keep their traceback.
+    """Turn errors that the user can fix into one line on stderr and an exit code.
 
-    These are files that are missing or cannot be written, packages that are missing, `CommandError` and Ctrl-C.
+    They are missing files, files that cannot be written, missing packages, `CommandError` and Ctrl-C. All other errors
+    keep their traceback.
 
     Args:
-        extras: The extras that install what the program needs.
-        on_interrupt: What Ctrl-C leaves behind, and how to go on.
+        extras: The extras that install the packages that the program needs.
+        on_interrupt: The line for Ctrl-C, which says what is saved and how to continue.
     """
     with _noted_interrupts() as interrupts:
         try:
             yield
         except BaseException as error:
-            # Lightning exits after Ctrl-C, and some packages fail in other ways while they are imported.
+            # Lightning exits after Ctrl-C. Some packages raise other errors if Ctrl-C comes during their import.
             if interrupts or isinstance(error, KeyboardInterrupt):
                 _exit(INTERRUPTED, on_interrupt)
             line = _describe(error, extras)
@@ -64,7 +65,7 @@ def one_line_errors(extras: str, on_interrupt: str) -> Iterator[None]:
 
 @contextmanager
 def _noted_interrupts() -> Iterator[list[int]]:
-    """Yield a list that is filled as Ctrl-C comes."""
+    """Yield a list that gets an entry for every Ctrl-C."""
     interrupts: list[int] = []
 
     def interrupt(number: int, frame: object) -> NoReturn:
@@ -79,7 +80,7 @@ def _noted_interrupts() -> Iterator[list[int]]:
 
 
 def _describe(error: BaseException, extras: str) -> str | None:
-    """Return what a user can mend; None for the faults of a program."""
+    """Return the line for an error that the user can fix, or None for a bug in the program."""
     if isinstance(error, ImportError):
         return _describe_import_error(error, extras)
     if isinstance(error, OSError) and error.filename:
@@ -88,12 +89,12 @@ def _describe(error: BaseException, extras: str) -> str | None:
 
 
 def _describe_import_error(error: ImportError, extras: str) -> str | None:
-    """Return a line that names the command to install what is missing; None for a package that is broken."""
-    if isinstance(error.__cause__, ImportError):  # the message of this package says what to install
+    """Return a line with the command that installs a missing package, or None if a package is broken."""
+    if isinstance(error.__cause__, ImportError):  # this package's own message, which says what to install
         return str(error)
     if not isinstance(error, ModuleNotFoundError):
         return None
-    return f"{error}. Install it, from the root of the clone: {install_command(extras)}"
+    return f"{error}. Install it from the root of the clone: {install_command(extras)}"
 
 
 def install_command(extras: str) -> str:
@@ -102,7 +103,7 @@ def install_command(extras: str) -> str:
 
 
 def write_line(text: str) -> None:
-    """Write one line on stderr."""
+    """Write one line to stderr."""
     sys.stderr.write(f"{' '.join(text.split())}\n")
     sys.stderr.flush()
 
@@ -114,9 +115,9 @@ def _exit(code: int, line: str) -> NoReturn:
 
 @contextmanager
 def children_ignore_interrupts() -> Iterator[None]:
-    """Let processes that are started meanwhile ignore Ctrl-C, which reaches all of them: their parent decides.
+    """Make processes that start in this context ignore Ctrl-C. It reaches all of them, but their parent handles it.
 
-    They inherit it, so that it holds from their first moment on.
+    They inherit this, so it applies from their very start.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -126,7 +127,7 @@ def children_ignore_interrupts() -> Iterator[None]:
 
 
 def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Return a type for argparse: whole numbers between two bounds, both included."""
+    """Return a type for argparse that accepts whole numbers between two bounds, both included."""
     bounds = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
 
     def convert(text: str) -> int:

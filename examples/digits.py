@@ -1,13 +1,13 @@
-"""Small digits in clutter with Co-Mixup, with CutMix and without mixing: prints a table, draws a picture.
+"""Train on small digits in clutter with Co-Mixup, with CutMix and without mixing; print a table and draw a picture.
 
 Run `python -m examples.digits` (extra `examples`), or add `--help` for the options. Handwritten digits lie at random
-places of larger canvases, among scraps of other digits; a small network trains until it fits its few labels, all of
-them right. The runs of a seed share canvases, their order, initial weights and training time.
+places on larger canvases, among scraps of other digits. A small network trains until it fits its few labels, which are
+all correct. Runs with the same seed share the canvases, their order, the initial weights and the training time.
 
-CutMix cuts and pastes anywhere: a label often names a digit that is not in the image. Co-Mixup takes the network's own
-saliency and keeps the digits.
+CutMix cuts and pastes anywhere, so a label often names a digit that is not in the image. Co-Mixup uses the network's
+own saliency and keeps the digits.
 
-This file reads the options. The network and its training are in `digits_parts/training.py`.
+This file only reads the options. The network and its training are in `digits_parts/training.py`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    description = "Train on digits in clutter with Co-Mixup, with CutMix and without; print a table, draw a picture."
+    description = "Train on digits in clutter with Co-Mixup, CutMix and no mixing; print a table and draw a picture."
     parser = make_parser("digits", description, train_images=1000)
     parser.add_argument("--picture", type=picture_path, default="digits.png", metavar="PATH", help="PNG file to write")
     add_run_options(parser, seeds=3)
-    steps_help = "steps of each run without mixing; all others do as many as take the same time"
+    steps_help = "steps of each run without mixing; all other runs take the same time"
     parser.add_argument("--steps", type=whole_number(1), default=1600, metavar="N", help=steps_help)
     return parser.parse_args(arguments)
 
 
 def picture_path(text: str) -> Path:
-    """Convert for argparse; a path that cannot be written is found before the training, not after it."""
+    """Convert a path for argparse. A bad path is an error before the training rather than after it."""
     path = Path(text)
     if path.suffix.lower() != ".png" or not path.parent.is_dir() or path.is_dir():
         raise argparse.ArgumentTypeError(f"must be a file name ending in .png in an existing folder, found {text!r}")

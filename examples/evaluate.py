@@ -1,12 +1,12 @@
 r"""Evaluate a checkpoint of an image classifier: accuracy, calibration, localization, robustness.
 
-Run from the root of this repository, or with it on PYTHONPATH from your own project (extra `examples`):
+Run it from the root of this repository, or from your own project with this repository on PYTHONPATH (extra `examples`):
 
     python -m examples.evaluate --module my_project.module.Lit --checkpoint last.ckpt \
         --data my_project.data.DataModule --mean [0.485,0.456,0.406] --std [0.229,0.224,0.225] --boxes boxes.csv
 
 It prints a table and writes report.json and figures. `--data.help my_project.data.DataModule` lists the data module's
-own arguments (`--data.batch_size 50`); `--config file.yaml` reads all arguments from a file.
+own arguments, such as `--data.batch_size 50`. `--config file.yaml` reads all arguments from a file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from examples.command_line import CommandError, OneLineErrors, one_line_errors
 from examples.evaluation.options import Options
 
-_ON_INTERRUPT = "Stopped. Nothing was kept; the report and the figures are written at the end."
-# Options that ask about the data module, and its own.
+_ON_INTERRUPT = "Stopped. Nothing was saved. The report and the figures are written only at the end."
+# Options that ask about the data module, and the prefix of the data module's own options.
 _ABOUT_DATA = ("--data.help", "--print_config")
 _OF_DATA = "--data."
 
@@ -27,7 +27,7 @@ Kind = TypeVar("Kind", bound=Options)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the table, write report and figures."""
+    """Measure, print the table, and write the report and the figures."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     with one_line_errors("examples", _ON_INTERRUPT):
         if not any(word.startswith(_ABOUT_DATA) for word in words):
@@ -38,11 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(kind: type[Kind], words: list[str]) -> Kind:
-    """Read the options of a kind."""
+    """Read options of the given kind."""
     from jsonargparse import ArgumentParser, auto_cli
 
     class Parser(OneLineErrors, ArgumentParser):
-        """A parser that answers a wrong option in one line; those that it makes itself have its name."""
+        """A parser that reports a wrong option in one line. The parsers that it creates share its name."""
 
         def __init__(self, *arguments: Any, prog: str = "python -m examples.evaluate", **settings: Any) -> None:
             super().__init__(*arguments, prog=prog, **settings)
@@ -51,7 +51,7 @@ def parse(kind: type[Kind], words: list[str]) -> Kind:
 
 
 def without_data(words: Sequence[str]) -> list[str]:
-    """Return the words without the data module's own options, which only its import path explains."""
+    """Return the words without the data module's own options, which are unknown before the module is imported."""
     own, is_value = [], False
     for word in words:
         if word.startswith(_OF_DATA):
@@ -65,10 +65,10 @@ def without_data(words: Sequence[str]) -> list[str]:
 
 
 def check_files(options: Options) -> None:
-    """Find a missing file before anything is computed.
+    """Check that the named files exist, before anything is computed.
 
     Raises:
-        CommandError: If one is missing.
+        CommandError: If a file is missing.
     """
     for name in ("checkpoint", "boxes", "log"):
         path = getattr(options, name)

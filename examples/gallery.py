@@ -1,8 +1,8 @@
-"""What Co-Mixup does to photographs: beside MixUp and CutMix, step by step, and by each hyper-parameter, as figures.
+"""Draw figures of Co-Mixup on photographs: next to MixUp and CutMix, step by step, and for each hyper-parameter.
 
-Run `python -m examples.gallery` (extra `gallery`), or add `--folder`. Six photographs that ship with scikit-image and
-scikit-learn are mixed as one group by the saliency of a network trained on ImageNet, whose weights ship in a package:
-nothing is downloaded, and every run on the same versions draws the same figures.
+Run `python -m examples.gallery` (extra `gallery`), or add `--folder`. It mixes six photographs as one group, with the
+saliency of a network trained on ImageNet. The photographs come with scikit-image and scikit-learn, and the weights with
+another package. Nothing is downloaded, and every run with the same versions draws the same figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDER = Path(__file__).with_name("gallery")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw all figures."""
     options = parse(arguments)
-    on_interrupt = f"Stopped. The figures that were written are kept in {options.folder}; the same command draws all."
+    on_interrupt = f"Stopped. The figures drawn so far are in {options.folder}. The same command draws all figures."
     with one_line_errors("gallery", on_interrupt):
         from examples.gallery_parts.figures import draw_gallery
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
     parser = Parser(prog="python -m examples.gallery", description="Draw the figures of the gallery.")
-    parser.add_argument("--folder", type=Path, default=_FOLDER, help="where to write them (default: beside this file)")
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="folder for figures (default: examples/gallery)")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its kin, packed or not."""
+"""Reader for the IDX files of MNIST and similar data sets, compressed or not."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MAGIC, _DIMENSION = 4, 4  # bytes: the file's first number, and the length of e
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of unsigned bytes; `path` without .gz also finds a packed file.
+    """Return the array in an IDX file of unsigned bytes. A path without .gz also finds a compressed file.
 
     Raises:
-        FileNotFoundError: If there is neither.
-        CommandError: If the file is no such IDX file.
+        FileNotFoundError: If neither file exists.
+        CommandError: If the file is not an IDX file of unsigned bytes.
     """
     packed = path.with_name(f"{path.name}.gz")
     if path.is_file():
@@ -29,20 +29,23 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     elif packed.is_file():
         content = gzip.decompress(packed.read_bytes())
     else:
-        raise FileNotFoundError(f"The folder must hold {path.name} or {packed.name}, found neither in {path.parent}.")
+        raise FileNotFoundError(
+            f"The folder must contain {path.name} or {packed.name}, found neither in {path.parent}."
+        )
     return _decode(content, path)
 
 
 def _decode(content: bytes, path: Path) -> NDArray[np.uint8]:
-    # Two zeros, the type, the number of dimensions; then each dimension as a big-endian 32-bit number; then the values.
+    # First come two zeros, the type and the number of dimensions. Then comes each dimension as a big-endian 32-bit
+    # number, and then the values.
     if len(content) < _MAGIC or content[:3] != bytes((0, 0, _UNSIGNED_BYTES)):
-        raise CommandError(f"{path} must be an IDX file of unsigned bytes, found it to begin with {content[:4]!r}.")
+        raise CommandError(f"{path} must be an IDX file of unsigned bytes, found one that begins with {content[:4]!r}.")
     header = _MAGIC + _DIMENSION * content[3]
     if len(content) < header:
-        raise CommandError(f"{path} must have a header of {header} bytes, found {len(content)}. Fetch it again.")
+        raise CommandError(f"{path} must have a header of {header} bytes, found {len(content)}. Download it again.")
     shape = struct.unpack(f">{content[3]}I", content[_MAGIC:header])
     if len(content) - header != math.prod(shape):
         raise CommandError(
-            f"{path} must hold {math.prod(shape)} values, found {len(content) - header}. Fetch it again."
+            f"{path} must contain {math.prod(shape)} values, found {len(content) - header}. Download it again."
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -1,8 +1,8 @@
-"""Handwritten digits with wrong labels, with Co-Mixup, with CutMix and without mixing: prints a table.
+"""Train on handwritten digits with wrong labels with Co-Mixup, with CutMix and without mixing, and print a table.
 
 Run `python -m examples.noisy_digits` (extra `examples`), or add `--help` for the options. A share of the training
-labels is replaced by random ones, the same for all runs of a seed; the test labels are right. Mixing keeps the network
-from learning the wrong ones by heart, and from being sure of anything, which the calibration error counts.
+labels is replaced with random ones, the same for all runs with the same seed. The test labels are correct. Mixing keeps
+the network from memorising wrong labels, but also from being sure of anything, which shows in the calibration error.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    description = "Train on digits with wrong labels with Co-Mixup, with CutMix and without; print a table."
+    description = "Train on digits with wrong labels with Co-Mixup, CutMix and no mixing; print a table."
     parser = make_parser("noisy_digits", description, train_images=400)
-    wrong_help = "share of the training labels replaced by random ones"
+    wrong_help = "share of the training labels to replace with random ones"
     parser.add_argument("--wrong-labels", type=share, default=0.4, metavar="SHARE", help=wrong_help)
     parser.add_argument("--steps", type=whole_number(1), default=200, metavar="N", help="steps of each run")
     add_run_options(parser, seeds=10)
@@ -35,7 +35,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def share(text: str) -> float:
-    """Convert for argparse: a number from 0 to 1."""
+    """Convert a number from 0 to 1 for argparse."""
     try:
         value = float(text)
     except ValueError:

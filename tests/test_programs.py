@@ -119,7 +119,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     assert stop.value.code == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert line.endswith(f'Install it, from the root of the clone: python -m pip install -e ".[{program.extras}]"')
+    assert line.endswith(f'Install it from the root of the clone: python -m pip install -e ".[{program.extras}]"')
 
 
 _PACKAGES = ("examples.recipes", "benchmarks")
@@ -128,14 +128,14 @@ _PACKAGES = ("examples.recipes", "benchmarks")
 @pytest.mark.parametrize(
     ("name", "arguments", "line"),
     [
-        ("examples.recipes.arrange_tiny_imagenet", "nowhere", "The folder must hold val/val_annotations.txt"),
-        ("examples.recipes.resize_imagenet", "nowhere there", "nowhere must hold train/CLASS/IMAGE"),
+        ("examples.recipes.arrange_tiny_imagenet", "nowhere", "The folder must contain val/val_annotations.txt"),
+        ("examples.recipes.resize_imagenet", "nowhere there", "nowhere must contain train/CLASS/IMAGE"),
         (
             "examples.evaluate",
             "--module a.b --data a.c --checkpoint nowhere",
             "--checkpoint must name a file, found none at nowhere",
         ),
-        ("examples.study", "--parts fashion --fashion nowhere", 'Nothing can be done: "fashion" needs Fashion-MNIST'),
+        ("examples.study", "--parts fashion --fashion nowhere", 'Nothing can be run: "fashion" needs Fashion-MNIST'),
         ("examples.study", "--table-only --output nowhere", "There must be results to print, found none in nowhere."),
         ("tools.check_release", "v0.0.0", "lightning_comixup"),
     ],

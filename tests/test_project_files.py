@@ -137,7 +137,7 @@ def test_the_command_for_versions_in_the_bug_report_works() -> None:
     ("changed", "fault"),
     [
         ({}, ""),
-        ({"tag": "v1.2.4"}, "tag the commit v1.2.3"),
+        ({"tag": "v1.2.4"}, "Tag the commit v1.2.3"),
         ({"section": "[Unreleased]"}, 'CHANGELOG.md begins with "## [Unreleased]"'),
         ({"cited": "1.2.2"}, "CITATION.cff has the version 1.2.2"),
         ({"date": "2026-01-02"}, "CITATION.cff has the date 2026-01-02"),

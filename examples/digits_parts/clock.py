@@ -1,4 +1,4 @@
-"""A callback that takes the time of a training."""
+"""A callback that measures the time of a training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from examples.digits_parts.processes import Advance
 
 
 class Clock(L.Callback):
-    """Takes the processor's time, which other programs lengthen little, and tells after each step how far it is."""
+    """Measures processor time, which other programs hardly affect, and reports progress after each step."""
 
     def __init__(self, advance: Advance, step_cost: float) -> None:
-        """Have no time yet.
+        """Set the clock to zero.
 
         Args:
             advance: Called after each step with its cost.
@@ -24,11 +24,11 @@ class Clock(L.Callback):
         self.start = self.seconds = 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start the clock; the solver has been compiled before."""
+        """Start the clock. The solver is already compiled by then."""
         self.start = time.process_time()
 
     def on_train_batch_end(self, *arguments: Any) -> None:
-        """Tell that a step is done."""
+        """Report that a step is done."""
         self.advance(self.step_cost)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""What the commands with digits do."""
+"""The commands of the examples with digits."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def compare_on_clutter(options: argparse.Namespace) -> None:
     canvases, _ = draw_canvases(options.train_images, shown.seed)
     draw_picture(load_network(shown), canvases, options.picture)
     summary = (
-        f"Trained on {options.train_images} digits, tested on the other {IMAGES - options.train_images}; each run as "
-        f"long as {options.steps:,} steps without mixing take. Picture: {options.picture}"
+        f"Trained on {options.train_images} digits and tested on the other {IMAGES - options.train_images}. Each run "
+        f"took as long as {options.steps:,} steps without mixing. Picture: {options.picture}"
     )
     console.print(summary, highlight=False, markup=False, soft_wrap=True)
 
@@ -38,7 +38,7 @@ def compare_with_wrong_labels(options: argparse.Namespace) -> None:
     draw = partial(draw_noisy, options.train_images, options.wrong_labels)
     console.print(results_table(train_all(tasks, draw, options.processes, console)))
     summary = (
-        f"Trained on {options.train_images} digits, {options.wrong_labels:.0%} of their labels replaced at random, "
-        f"tested on the other {IMAGES - options.train_images}."
+        f"Trained on {options.train_images} digits, with {options.wrong_labels:.0%} of their labels replaced at "
+        f"random, and tested on the other {IMAGES - options.train_images}."
     )
     console.print(summary, highlight=False, markup=False, soft_wrap=True)

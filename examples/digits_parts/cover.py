@@ -1,4 +1,4 @@
-"""Where each input went in a mixed batch, and how much of what the targets name is in the images."""
+"""Where each input went in a mixed batch, and how much of the digits in the targets is visible in the images."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from examples.digits_parts.data import Canvases
 from examples.digits_parts.sizes import CLASSES
 from lightning_comixup import MixedBatch, comixup_batch, compute_saliency
 
-GROUP = 20  # canvases mixed with each other: Co-Mixup's default
+GROUP = 20  # canvases mixed together, which is Co-Mixup's default
 
 
 class Cover(NamedTuple):
-    """The part of each input in each pixel of each output: (outputs, inputs, H, W), summing to 1 over the inputs."""
+    """The share of each input in each pixel of each output, (outputs, inputs, H, W). It sums to 1 over the inputs."""
 
     parts: Tensor
 
     def weights(self) -> Tensor:
-        """Return the weight of each input in each target, (outputs, inputs): with either method its area."""
+        """Return the weight of each input in each target, (outputs, inputs). Both methods use the input's area."""
         return self.parts.mean((2, 3))
 
     def kept(self, digits: Tensor) -> Tensor:
-        """Return the part of each input's ink that each output keeps: (outputs, inputs).
+        """Return the share of each input's ink that each output keeps, (outputs, inputs).
 
         Args:
             digits: (inputs, 1, H, W), without clutter.
@@ -36,7 +36,7 @@ class Cover(NamedTuple):
 
 
 def cover_unmixed(count: int, side: int) -> Cover:
-    """Return the cover of images that stay as they are."""
+    """Return the cover of unmixed images."""
     return Cover(torch.eye(count)[:, :, None, None].expand(count, count, side, side))
 
 
@@ -57,7 +57,7 @@ def cover_comixup(mixed: MixedBatch) -> Iterator[Cover]:
 
 
 def mix_by_cutmix(canvases: Canvases, draws: torch.Generator) -> Iterator[Cover]:
-    """Mix all canvases by CutMix, group by group.
+    """Mix all canvases with CutMix, group by group.
 
     Args:
         canvases: The inputs.
@@ -69,11 +69,11 @@ def mix_by_cutmix(canvases: Canvases, draws: torch.Generator) -> Iterator[Cover]
 
 
 def mix_by_comixup(canvases: Canvases, network: nn.Module, draws: torch.Generator) -> Iterator[Cover]:
-    """Mix all canvases by Co-Mixup at its defaults, group by group.
+    """Mix all canvases with Co-Mixup at its defaults, group by group.
 
     Args:
         canvases: The inputs.
-        network: Whose saliency is taken.
+        network: The network that gives the saliency.
         draws: Draws the priors and the starts.
     """
     saliency = compute_saliency(network, canvases.images, canvases.labels)
@@ -82,13 +82,13 @@ def mix_by_comixup(canvases: Canvases, network: nn.Module, draws: torch.Generato
 
 
 def visible_share(covers: Iterable[Cover], canvases: Canvases) -> float:
-    """Return the part of the targets' weight whose digit is in the image.
+    """Return the share of the targets' weight whose digit is visible in the image.
 
-    A digit's weight counts by the part of the digit's ink that the image keeps; half, where it is averaged with another
-    canvas.
+    A digit's weight counts in proportion to the ink that the image keeps. Ink that is averaged with another canvas
+    counts half.
 
     Args:
-        covers: Of the canvases, group by group.
+        covers: The covers of the canvases, group by group.
         canvases: The inputs.
     """
     groups = canvases.digits.split(GROUP)

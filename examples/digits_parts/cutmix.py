@@ -1,7 +1,8 @@
-"""CutMix, as a `collate_fn` of the DataLoader.
+"""CutMix as a `collate_fn` for the DataLoader.
 
 Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019.
-Each image has a box of its own here, not each batch; a box's share of the image is even from 0 to 1, as in the paper.
+Here each image, rather than each batch, has its own box. As in the paper, a box's share of the image is uniform from 0
+to 1.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from examples.digits_parts.sizes import CLASSES
 
 
 class CutMix:
-    """Collates samples to a batch, and mixes it or its first part; batches are shuffled, so any part does."""
+    """Collates samples into a batch and mixes all or the first part of it, which is random as batches are shuffled."""
 
     def __init__(self, share: float, seed: int) -> None:
         """Seed the draws.
 
         Args:
-            share: Of a batch that is mixed; the rest stays as it is.
-            seed: Of all draws.
+            share: Share of a batch to mix. The rest stays as it is.
+            seed: Seed of all draws.
         """
         self.share = share
         self.draws = torch.Generator().manual_seed(seed)
@@ -39,11 +40,11 @@ class CutMix:
 
 
 def draw_boxes(count: int, side: int, draws: torch.Generator) -> Tensor:
-    """Draw a square box for each image, at any centre; what lies outside the image is cut off.
+    """Draw a square box with a random centre for each image, clipped to the image.
 
     Args:
-        count: Number of images N.
-        side: Of the images, in pixels.
+        count: Number N of images.
+        side: Side of the images, in pixels.
         draws: Draws the boxes.
 
     Returns:
@@ -56,13 +57,13 @@ def draw_boxes(count: int, side: int, draws: torch.Generator) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, partners: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Fill a box of each image with its partner's pixels, and average the targets by area.
+    """Fill a box in each image with its partner's pixels, and average the targets by area.
 
     Args:
         images: (N, C, H, W).
         targets: (N, K) class probabilities.
         partners: (N,) index of each image's partner.
-        boxes: (N, H, W), True where the partner fills.
+        boxes: (N, H, W), True where the partner's pixels go.
     """
     share = boxes.float().mean((1, 2))[:, None]
     return torch.where(boxes[:, None], images[partners], images), (1 - share) * targets + share * targets[partners]

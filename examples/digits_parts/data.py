@@ -1,4 +1,4 @@
-"""Handwritten digits at random places of cluttered canvases."""
+"""Handwritten digits at random places on cluttered canvases."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from torch.utils.data import TensorDataset
 
 from examples.clutter import Clutter, scatter
 
-_BRIGHTEST = 16.0  # of their grey levels
+_BRIGHTEST = 16.0  # of the digits' grey levels
 
-# Sizes in pixels. Chosen by measurements on seeds that are not shown: small digits, which a small network still learns.
+# Sizes in pixels, chosen by measurements on seeds that are not shown. The digits are small, but a small network can
+# still learn them.
 _DIGIT_SIDE = 12
 _CLUTTER = Clutter(side=40, scraps=16, scrap_side=5)
-_TEST_PLACES = 4  # canvases of each test digit: heuristic, their accuracy varies less than that of one
+_TEST_PLACES = 4  # canvases per test digit. Heuristic: the accuracy varies less than with one
 
 
 class Canvases(NamedTuple):
-    """Canvases (N, 1, H, W) from 0 to 1, the same with nothing but their digit, and labels (N,)."""
+    """Canvases (N, 1, H, W) from 0 to 1, the same canvases with only their digit, and labels (N,)."""
 
     images: Tensor
     digits: Tensor
@@ -31,7 +32,7 @@ class Canvases(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What is trained on and what is tested on: images (N, 1, H, W) from 0 to 1 and labels (N,)."""
+    """Training data and test data, each with images (N, 1, H, W) from 0 to 1 and labels (N,)."""
 
     train: TensorDataset
     test: TensorDataset
@@ -45,27 +46,27 @@ def load_images(side: int) -> tuple[Tensor, Tensor]:
 
 
 def split_images(labels: Tensor, train_images: int, seed: int) -> tuple[list[int], list[int]]:
-    """Return the indices of the images to train on, each class with its share of them, and those of all others."""
+    """Return the indices of the training images, drawn in proportion from each class, and of all other images."""
     train, test = train_test_split(range(len(labels)), train_size=train_images, stratify=labels, random_state=seed)
     return train, test
 
 
 def draw_data(train_images: int, seed: int) -> Data:
-    """Draw what is trained on and what is tested on."""
+    """Draw the training data and the test data."""
     return Data(*(TensorDataset(part.images, part.labels) for part in draw_canvases(train_images, seed)))
 
 
 def draw_canvases(train_images: int, seed: int) -> tuple[Canvases, Canvases]:
-    """Draw digits to train on, a canvas of each; all other digits are tested on, at several places each."""
+    """Draw one canvas of each training digit, and several test canvases of each of the other digits."""
     images, labels = load_images(_DIGIT_SIDE)
     train, test = split_images(labels, train_images, seed)
-    first, *others = range(seed * (1 + _TEST_PLACES), (seed + 1) * (1 + _TEST_PLACES))  # of each canvas's own draws
+    first, *others = range(seed * (1 + _TEST_PLACES), (seed + 1) * (1 + _TEST_PLACES))  # one for each set of canvases
     return _scatter(images[train], labels[train], [first]), _scatter(images[test], labels[test], others)
 
 
 def _scatter(images: Tensor, labels: Tensor, seeds: Sequence[int]) -> Canvases:
     """Draw a canvas of each image with each seed."""
-    # The places are drawn before the scraps: the same draws put the digits at the same places of empty canvases.
+    # Places are drawn before scraps, so the same seed puts the digits at the same places on canvases without scraps.
     cluttered, alone = (
         torch.cat([scatter(images, clutter, torch.Generator().manual_seed(seed)) for seed in seeds])
         for clutter in (_CLUTTER, _CLUTTER._replace(scraps=0))

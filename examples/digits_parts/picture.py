@@ -20,12 +20,13 @@ from examples.digits_parts.data import Canvases
 from examples.gallery_parts.panels import GREY, add_panel, add_text
 from lightning_comixup.plotting.panels import draw_frame
 
-# A canvas of each of as many classes (Okabe and Ito's colours, which the colour-blind can tell apart).
+# One for each canvas that is shown, each of another class. Okabe and Ito's colours, which colour-blind readers can tell
+# apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Heuristic: the grey of scraps, the strength of a canvas's colour in its background and in the unfilled part of a bar.
+# Heuristics: the grey of scraps, the strength of a canvas's colour in its background and in the unfilled part of a bar.
 _CLUTTER_GREY, _TINT, _PALE = 0.62, 0.13, 0.3
 _LEAST_NAMED_WEIGHT = 0.16  # narrower parts of a bar have no room for a number
-_MEASURED = 200  # canvases: heuristic, ten groups
+_MEASURED = 200  # canvases, which are ten groups. Heuristic
 
 # Inches.
 _LEFT, _TOP, _SIDE, _GAP = 1.52, 0.34, 1.18, 0.12
@@ -35,7 +36,7 @@ _NOTE = "A bar is a target: as wide as each digit's weight, filled as far as the
 
 
 class _Row(NamedTuple):
-    """A way of mixing, where each canvas went, and the part of the targets' weight that is in the images."""
+    """A way of mixing, where each canvas went, and the share of the targets' weight that is visible in the images."""
 
     name: str
     cover: Cover
@@ -43,11 +44,11 @@ class _Row(NamedTuple):
 
 
 def draw_picture(network: nn.Module, canvases: Canvases, path: Path) -> None:
-    """Draw the first canvas of each of some classes, and what CutMix and Co-Mixup make of them as one batch.
+    """Draw the first canvas of each of some classes, and how CutMix and Co-Mixup mix them as one batch.
 
     Args:
-        network: Whose saliency Co-Mixup takes.
-        canvases: What the network was trained on. How much is visible is measured on the first of them.
+        network: The network that gives Co-Mixup's saliency.
+        canvases: The network's training canvases. The visible share is measured on the first of them.
         path: The PNG file to write.
     """
     first = [int((canvases.labels == label).nonzero()[0, 0]) for label in range(len(_COLOURS))]
@@ -88,7 +89,7 @@ def _draw_canvases(figure: Figure, shown: Canvases) -> None:
 
 
 def _draw_outputs(figure: Figure, top: float, row: _Row, shown: Canvases) -> None:
-    """Draw what a way of mixing makes, above the targets."""
+    """Draw the outputs of a way of mixing, each above its target."""
     add_text(figure, 0.1, top + 0.3, row.name, fontsize=13, fontweight="bold")
     add_text(figure, 0.1, top + 0.56, f"bars filled: {100 * row.visible:.0f} %", fontsize=10)
     weights, kept = row.cover.weights().tolist(), row.cover.kept(shown.digits).tolist()
@@ -100,25 +101,25 @@ def _draw_outputs(figure: Figure, top: float, row: _Row, shown: Canvases) -> Non
 
 
 def paint(cover: Cover, canvases: Canvases) -> Tensor:
-    """Paint outputs on white: digits and, faintly, the background in their canvases' colours, scraps in grey.
+    """Paint outputs on white, with scraps in grey, and digits and a faint background in the colour of their canvas.
 
     Args:
         cover: Where each canvas goes.
-        canvases: As many as there are colours.
+        canvases: One canvas for each colour.
 
     Returns:
         (outputs, H, W, 3) from 0 to 1.
     """
     colours = torch.tensor([to_rgb(colour) for colour in _COLOURS])[:, None, None]
     strength, digits = canvases.images.movedim(1, -1), canvases.digits.movedim(1, -1)
-    is_digit = (digits > 0) & (digits == strength)  # where they overlap, the brighter shows
+    is_digit = (digits > 0) & (digits == strength)  # where they overlap, the brighter one shows
     ink = torch.where(is_digit, 1 - colours, torch.tensor(1 - _CLUTTER_GREY))
     darkness = strength * ink + (1 - strength) * _TINT * (1 - colours)
     return 1 - torch.einsum("mnhw,nhwc->mhwc", cover.parts, darkness)
 
 
 def draw_target(axis: Axes, weights: list[float], kept: list[float]) -> None:
-    """Draw a target as a bar: as wide as each canvas's weight, filled as far as its digit is in the image."""
+    """Draw a target as a bar, as wide as each canvas's weight and filled as far as its digit is in the image."""
     start = 0.0
     for weight, part, colour in zip(weights, kept, _COLOURS, strict=True):
         for height, alpha in ((1.0, _PALE), (part, 1.0)):

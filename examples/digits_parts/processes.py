@@ -1,4 +1,4 @@
-"""Tasks spread over processes, which tell together how far they are."""
+"""Tasks spread over processes that report their progress together."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from examples.command_line import children_ignore_interrupts
 
-Advance = Callable[[float], None]  # is given what has been done since its last call
+Advance = Callable[[float], None]  # receives the work done since its last call
 Task = TypeVar("Task")
 Found = TypeVar("Found")
 
-_SECONDS_BETWEEN_LOOKS = 0.2  # heuristic: a bar that moves without a jerk
-_done: Any = None  # in a worker: what all workers have done so far, a number in shared memory
+_SECONDS_BETWEEN_LOOKS = 0.2  # heuristic: the bar moves smoothly
+_done: Any = None  # in a worker: the work that all workers have done so far, a number in shared memory
 
 
 def spread(
@@ -25,19 +25,19 @@ def spread(
     prepare: Callable[[], None],
     show: Callable[[float], None],
 ) -> list[Found]:
-    """Do tasks in several processes, or in this one, and return what they find, in the order of the tasks.
+    """Run tasks in several processes, or in this one, and return their results in the order of the tasks.
 
     Args:
-        work: Does a task; it can be pickled, and calls its second argument as it goes on.
-        tasks: Its first arguments.
-        processes: How many processes; 1: this one.
+        work: Runs a task and reports its progress by calling its second argument. It must be picklable.
+        tasks: First arguments for `work`.
+        processes: Number of processes. 1 means this one.
         prepare: Called first in each process.
-        show: Called now and then with all that has been done.
+        show: Called now and then with all the work done so far.
     """
     if processes == 1:
         prepare()
         return _do_here(work, tasks, show)
-    spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     done = spawn.Value("d", 0.0)
     pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare, done))
     try:
@@ -48,9 +48,9 @@ def spread(
             finished, left = wait(left, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
             show(done.value)
             for future in finished:
-                future.result()  # raises what the task raised
+                future.result()  # raises the task's error, if any
         return [future.result() for future in futures]
-    except BaseException:  # an interruption, or a task that failed: nobody waits for the tasks under way
+    except BaseException:  # after an interruption or a failed task, nobody needs the running tasks
         for child in multiprocessing.active_children():
             child.kill()
         raise
@@ -74,7 +74,7 @@ def _do_here(
 def _prepare_worker(prepare: Callable[[], None], done: Any) -> None:
     global _done
     _done = done
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows processes do not inherit it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, processes do not inherit it
     prepare()
 
 

@@ -1,4 +1,4 @@
-"""What a run measures, and the table of all runs."""
+"""The results of a run, and the table of all runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BINS = 15  # of the calibration error
 
 
 class Run(NamedTuple):
-    """A trained network and what was measured of it: shares of the test set, and the processor's seconds."""
+    """A trained network and its measurements, which are shares of the test set and seconds of processor time."""
 
     setting: str
     seed: int
@@ -22,12 +22,12 @@ class Run(NamedTuple):
     accuracy: float
     calibration_error: float
     seconds: float
-    # Arrays: PyTorch would hand tensors from process to process in shared memory, which a container may lack.
+    # Arrays, because PyTorch would pass tensors between processes in shared memory, which a container may lack.
     weights: dict[str, NDArray[np.generic]]
 
 
 def results_table(runs: Sequence[Run]) -> Table:
-    """Tabulate what was measured, a row for each setting."""
+    """Tabulate the measurements, one row per setting."""
     table = Table("mixing", title="Test set: mean ± standard deviation over the seeds")
     headings = ("accuracy %", f"calibration\nerror %\n(ECE, {BINS} bins)", "steps", "training\nseconds")
     for heading in headings:
@@ -42,6 +42,6 @@ def results_table(runs: Sequence[Run]) -> Table:
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Write the mean and, where there are several values, the standard deviation."""
+    """Format the mean and, if there are several values, the standard deviation."""
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{deviation}"

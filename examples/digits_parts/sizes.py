@@ -1,4 +1,4 @@
-"""Sizes of scikit-learn's digits, and of what can be drawn of them."""
+"""Sizes of scikit-learn's digits data set and of its parts."""
 
 IMAGES, CLASSES = 1797, 10
-FEWEST_IMAGES = 2 * CLASSES  # on either side of the split into training and testing
+FEWEST_IMAGES = 2 * CLASSES  # on each side of the split into training and test images

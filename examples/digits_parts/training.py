@@ -28,19 +28,19 @@ from examples.digits_parts.sizes import CLASSES
 from lightning_comixup import CoMixup
 
 BATCH_SIZE = 50
-LEARNING_RATE = 0.01  # the highest of the cycle: heuristic, as are the sizes here
+LEARNING_RATE = 0.01  # peak of the cycle. Heuristic, as are the sizes here
 WIDTH = 8  # channels after the first convolution
 TEST_BATCH = 500
 
 NONE, COMIXUP = "none", "Co-Mixup"
-CUTMIX_SHARES = {"CutMix": 1.0, "CutMix, half of a batch": 0.5}  # of a batch that is mixed
-# The time of a step, in steps without mixing: medians of runs in turn, on one thread of an x86-64 server. Co-Mixup's
-# was 2.3 in short runs and 2.4 in long ones. The table has the seconds of the runs themselves.
+CUTMIX_SHARES = {"CutMix": 1.0, "CutMix, half of a batch": 0.5}  # share of a batch to mix
+# The time of a step, in steps without mixing. These are medians of runs in turn, on one thread of an x86-64 server.
+# Co-Mixup's was 2.3 in short runs and 2.4 in long ones. The table shows the seconds of the actual runs.
 STEP_COSTS = {NONE: 1.0, "CutMix": 1.08, "CutMix, half of a batch": 1.06, COMIXUP: 2.4}
 
 
 class Classifier(L.LightningModule):
-    """A small convolutional network, trained by cross-entropy: no line of it knows of any mixing."""
+    """A small convolutional network, trained with cross-entropy. Nothing in it depends on the mixing."""
 
     def __init__(self) -> None:
         """Build the network."""
@@ -70,13 +70,13 @@ class Classifier(L.LightningModule):
         return F.cross_entropy(self(images), targets)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Measure on a batch."""
+        """Update and log the metrics with a batch."""
         images, labels = batch
         self.test_metrics.update(self(images).softmax(1), labels)
         self.log_dict(self.test_metrics)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW with one cycle of the learning rate, which ends near 0: every run converges."""
+        """Return AdamW with one cycle of the learning rate, which ends near 0, so that every run converges."""
         optimizer = torch.optim.AdamW(self.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
@@ -93,7 +93,7 @@ def convolution(before: int, after: int, size: int = 3, stride: int = 1) -> list
 
 
 class Task(NamedTuple):
-    """A run to do."""
+    """A run to carry out."""
 
     setting: str
     seed: int
@@ -106,7 +106,7 @@ def train(task: Task, advance: Advance, draw: Callable[[int], Data]) -> Run:
     Args:
         task: The run.
         advance: Called after each step with its cost.
-        draw: Draws the data of a seed.
+        draw: Draws the data for a seed.
     """
     setting, seed, steps = task
     L.seed_everything(seed, verbose=False)
@@ -120,7 +120,7 @@ def train(task: Task, advance: Advance, draw: Callable[[int], Data]) -> Run:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    order = torch.Generator().manual_seed(seed)  # its own, so that no other draw can change the order
+    order = torch.Generator().manual_seed(seed)  # separate, so that no other draw can change the order
     collate = CutMix(CUTMIX_SHARES[setting], seed) if setting in CUTMIX_SHARES else None
     trainer.fit(network, DataLoader(data.train, BATCH_SIZE, shuffle=True, generator=order, collate_fn=collate))
     (metrics,) = trainer.test(network, DataLoader(data.test, TEST_BATCH), verbose=False)
@@ -129,36 +129,36 @@ def train(task: Task, advance: Advance, draw: Callable[[int], Data]) -> Run:
 
 
 def plan_equal_time(seeds: int, steps: int) -> list[Task]:
-    """Return all runs, each as long as `steps` steps without mixing take."""
+    """Return all runs. Each takes as long as `steps` steps without mixing."""
     costs = STEP_COSTS.items()
     return [Task(setting, seed, max(1, round(steps / cost))) for seed in range(seeds) for setting, cost in costs]
 
 
 def prepare_process() -> None:
-    """Let this process use one thread, and Lightning speak of problems only."""
-    # A network this small gains nothing from threads, and loses much where another program wants the cores.
+    """Limit this process to one thread, and Lightning's messages to problems."""
+    # A network this small gains nothing from more threads, and loses a lot when another program needs the cores.
     torch.set_num_threads(1)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # No problems: images in memory need no workers to load them; the other is about Lightning's own use of torch.
+    # These are not problems. Images in memory need no workers. The second one is about Lightning's own use of torch.
     warnings.filterwarnings("ignore", message=r".*does not have many workers")
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
 
 
 def train_all(tasks: Sequence[Task], draw: Callable[[int], Data], processes: int, console: Console) -> list[Run]:
-    """Do all runs, under one progress bar."""
+    """Carry out all runs, with one progress bar."""
     columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         total = sum(task.steps * STEP_COSTS[task.setting] for task in tasks)
         show = partial(progress.update, progress.add_task("", total=total))
         work = partial(train, draw=draw)
         runs = spread(work, tasks, processes, prepare_process, lambda done: show(completed=done))
-        show(completed=total)  # the costs' sum is rounded in the order that steps end in
+        show(completed=total)  # the rounding of the sum depends on the order in which steps end
     return runs
 
 
 def load_network(run: Run) -> Classifier:
-    """Return the network of a run, for use."""
+    """Return the network of a run, in evaluation mode."""
     network = Classifier()
     network.load_state_dict({name: torch.as_tensor(value) for name, value in run.weights.items()})
     return network.eval()

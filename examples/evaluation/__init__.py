@@ -1,1 +1,1 @@
-"""The measures of `examples/evaluate.py`, one file each: accuracy, calibration, localization, robustness."""
+"""The measures of `examples/evaluate.py`, in one file each: accuracy, calibration, localization, robustness."""

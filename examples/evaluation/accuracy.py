@@ -10,9 +10,9 @@ RANKS = (1, 5)
 
 
 def measure_accuracy(predictions: Predictions) -> dict[str, float]:
-    """Return the share of targets among the classes of the 1 and of the 5 largest logits.
+    """Return the share of targets among the 1 and the 5 classes with the largest logits.
 
-    Ranks that there are not more classes than are left out: the share would be 1.
+    With 5 classes or fewer, the second share is left out, because it would always be 1.
     """
     classes = predictions.logits.shape[1]
     shares = {}

@@ -7,11 +7,11 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_WINDOW = 3  # side of the box filter over the map, in cells (the authors' evaluation)
+_WINDOW = 3  # side of the box filter over the map, in cells (as in the authors' evaluation)
 
 
 def find_layer(network: nn.Module, images: Tensor) -> str:
-    """Return the name of the last layer, by the order of the forward pass, whose output is a map.
+    """Return the name of the last layer in the forward pass whose output is a map.
 
     Raises:
         ValueError: If there is none.
@@ -20,7 +20,7 @@ def find_layer(network: nn.Module, images: Tensor) -> str:
 
     def hook_for(name: str) -> torch.utils.hooks.RemovableHandle:
         def note(module: nn.Module, inputs: object, output: object) -> None:
-            # One cell, as after global pooling, is no map.
+            # A single cell, as after global pooling, is not a map.
             if isinstance(output, Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
                 names.append(name)
 
@@ -39,19 +39,19 @@ def find_layer(network: nn.Module, images: Tensor) -> str:
 
 
 def class_activation_maps(network: nn.Module, layer: str, images: Tensor, classes: Tensor) -> Tensor:
-    """Return what each place of a layer's output contributes to the logits of the given classes.
+    """Return the contribution of each position in a layer's output to the logits of the given classes.
 
-    Grad-CAM without its ReLU. Where global average pooling and a linear head follow the layer, it is the class
+    This is Grad-CAM without its ReLU. If global average pooling and a linear head follow the layer, it is the class
     activation map, up to a factor that a heat map does not show.
 
     Args:
-        network: In evaluation mode.
-        layer: Its name in the network.
+        network: The network, in evaluation mode.
+        layer: The name of the layer in the network.
         images: (B, C, H, W).
         classes: (B,) integers.
 
     Returns:
-        (B, h, w) float32, of the layer's resolution.
+        (B, h, w) float32, at the layer's resolution.
 
     Raises:
         AttributeError: If there is no such layer.
@@ -61,12 +61,12 @@ def class_activation_maps(network: nn.Module, layer: str, images: Tensor, classe
 
 
 def heat_maps(maps: Tensor, height: int, width: int) -> Tensor:
-    """Smooth maps by a box filter, enlarge them (bicubic) and scale each to [0, 1].
+    """Smooth maps with a box filter, enlarge them (bicubic) and scale each to [0, 1].
 
     Args:
         maps: (B, h, w) float.
-        height: Of the image, in pixels.
-        width: Of the image.
+        height: Height H of the image, in pixels.
+        width: Width W of the image, in pixels.
 
     Returns:
         (B, H, W) float; 0 where a map is constant.

@@ -1,4 +1,4 @@
-"""Images whose background is replaced: everything outside the object's boxes."""
+"""Images with a replaced background, which is everything outside the object's boxes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from examples.evaluation.source import Batch, Source
 
 
 def replace_background(images: Tensor, is_object: Tensor, backgrounds: Tensor) -> Tensor:
-    """Return images (B, C, H, W) with the pixels outside the object, (B, H, W) bool, taken from others."""
+    """Return images (B, C, H, W) with all pixels outside the object, (B, H, W) bool, taken from `backgrounds`."""
     return torch.where(is_object[:, None], images, backgrounds)
 
 
 def with_other_images(source: Source, boxes: Mapping[int, Tensor], generator: torch.Generator) -> Iterator[Batch]:
-    """Yield the images that have boxes, each before another image of the data set, drawn uniformly."""
+    """Yield the images that have boxes, each in front of another image of the data set, drawn uniformly."""
     others = source.batches(source.others(list(boxes), generator))
     for batch, is_object in _with_masks(source, boxes):
         yield batch._replace(images=replace_background(batch.images, is_object, next(others).images))
@@ -27,9 +27,9 @@ def with_other_images(source: Source, boxes: Mapping[int, Tensor], generator: to
 def with_noise(
     source: Source, boxes: Mapping[int, Tensor], normalization: Normalization, generator: torch.Generator
 ) -> Iterator[Batch]:
-    """Yield the images that have boxes before Gaussian noise of the normalisation's mean and standard deviation.
+    """Yield the images that have boxes in front of Gaussian noise.
 
-    The noise is clipped to valid pixels.
+    The noise has the normalisation's mean and standard deviation, and is clipped to valid pixels.
     """
     for batch, is_object in _with_masks(source, boxes):
         noise = torch.randn(batch.images.shape, generator=generator).to(batch.images)
@@ -39,7 +39,7 @@ def with_noise(
 
 
 def _with_masks(source: Source, boxes: Mapping[int, Tensor]) -> Iterator[tuple[Batch, Tensor]]:
-    """Yield the images that have boxes, and (B, H, W) bool: what is in one of them."""
+    """Yield the images that have boxes, with masks (B, H, W) that are True inside a box."""
     remaining = iter(boxes.values())
     for batch in source.batches(list(boxes)):
         masks = [inside(next(remaining), *batch.images.shape[2:]) for _ in batch.targets]

@@ -15,7 +15,7 @@ _CORNERS = ("x0", "y0", "x1", "y1")
 
 
 def read_boxes(path: Path) -> dict[str, Tensor]:
-    """Read a file with the columns path, x0, y0, x1, y1, one line a box.
+    """Read a file with the columns path, x0, y0, x1, y1 and one box per line.
 
     Returns:
         (boxes, 4) float for each path.
@@ -27,7 +27,9 @@ def read_boxes(path: Path) -> dict[str, Tensor]:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if missing := {"path", *_CORNERS} - set(reader.fieldnames or ()):
-            raise CommandError(f"{path} must have the columns path, x0, y0, x1, y1: {sorted(missing)} not found.")
+            raise CommandError(
+                f"{path} must have the columns path, x0, y0, x1, y1, found no {', '.join(sorted(missing))}."
+            )
         for line in reader:
             x0, y0, x1, y1 = box = [float(line[corner]) for corner in _CORNERS]
             if x0 >= x1 or y0 >= y1:
@@ -37,9 +39,9 @@ def read_boxes(path: Path) -> dict[str, Tensor]:
 
 
 def match_boxes(boxes: dict[str, Tensor], names: Sequence[str]) -> dict[int, Tensor]:
-    """Return the boxes of the images that have some, by position.
+    """Return the boxes by position of the image, for images that have boxes.
 
-    A path of the file fits an image whose path is the same or ends in it, folder by folder.
+    A path in the file matches an image whose path is the same or ends in it, folder by folder.
 
     Raises:
         CommandError: If no image has boxes.
@@ -53,14 +55,14 @@ def match_boxes(boxes: dict[str, Tensor], names: Sequence[str]) -> dict[int, Ten
             matched[position] = by_parts[end]
     if not matched:
         raise CommandError(
-            f"Boxes must name images of the data set, such as {names[0]}: found {next(iter(boxes), 'none')}. Write "
-            "paths that the data set's paths end in, or the positions 0, 1, … where it has no `samples`."
+            f"Boxes must name images of the data set, such as {names[0]}, found {next(iter(boxes), 'none')}. Write "
+            "paths that match the end of the data set's paths or, if it has no `samples`, the positions 0, 1, …"
         )
     return matched
 
 
 def inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Return (H, W) bool: whether a pixel's centre lies in one of the boxes, (N, 4)."""
+    """Return a mask (H, W) that is True where a pixel's centre lies in one of the boxes (N, 4)."""
     y = (torch.arange(height) + 0.5)[:, None]
     x = (torch.arange(width) + 0.5)[None, :]
     x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)

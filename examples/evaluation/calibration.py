@@ -13,7 +13,7 @@ from examples.evaluation.network import Predictions
 
 
 class Reliability(NamedTuple):
-    """What each bin of confidences holds; (bins) float64, accuracy and confidence NaN in empty bins."""
+    """The contents of each bin of confidences, (bins) float64. Accuracy and confidence are NaN in empty bins."""
 
     edges: Tensor  # (bins + 1)
     counts: Tensor
@@ -32,9 +32,9 @@ def measure_calibration(predictions: Predictions, bins: Sequence[int]) -> dict[s
 
 
 def measure_reliability(predictions: Predictions, bins: int) -> Reliability:
-    """Sort the predictions into bins [a, b) of confidence, the bins of the calibration error."""
+    """Sort the predictions by confidence into bins [a, b), which are also those of the calibration error."""
     confidences = _probabilities(predictions).amax(1)
-    edges = torch.linspace(0, 1, bins + 1)  # float32, as torchmetrics has them
+    edges = torch.linspace(0, 1, bins + 1)  # float32, as in torchmetrics
     places = torch.bucketize(confidences, edges, right=True) - 1
     counts = torch.bincount(places, minlength=bins).double()
     right = torch.bincount(places, predictions.is_right.double(), bins)
@@ -43,7 +43,7 @@ def measure_reliability(predictions: Predictions, bins: int) -> Reliability:
 
 
 def _probabilities(predictions: Predictions) -> Tensor:
-    """Return softmax, below 1: torchmetrics has a bin of its own for 1, which belongs into the last bin."""
+    """Return the softmax, kept below 1, for which torchmetrics has a separate bin instead of using the last one."""
     probabilities = predictions.logits.softmax(1)
     below_one = torch.nextafter(torch.ones(()), torch.zeros(()))
     return probabilities.clamp(max=below_one)

@@ -1,4 +1,4 @@
-"""Boxes of image files, carried over to the images that the network sees."""
+"""Boxes in image files, converted to the images that the network sees."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 def crop_boxes(boxes: Tensor, width: int, height: int, resize: int, crop: int) -> Tensor:
-    """Carry boxes through a resize of the shorter side and a crop of the centre (torchvision's Resize, CenterCrop).
+    """Convert boxes for a resize of the shorter side and a crop of the centre (torchvision's Resize, CenterCrop).
 
     Args:
         boxes: (N, 4) float, in pixels of the file.
-        width: Of the file.
-        height: Of the file.
+        width: Width of the file, in pixels.
+        height: Height of the file, in pixels.
         resize: The shorter side after the resize, in pixels.
         crop: The side of the square crop.
 
     Returns:
-        (N, 4) float, clipped to the crop. A box outside of it loses its area and then fits nothing.
+        (N, 4) float, clipped to the crop. A box outside of it has no area left and matches nothing.
     """
     shorter = min(width, height)
     sides = [resize * side // shorter for side in (width, height)]

@@ -1,4 +1,4 @@
-"""The evaluation as a whole: what is measured in turn, and the report and figures that it gives."""
+"""The whole evaluation: its measurements, report and figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from examples.evaluation.source import open_source
 from examples.evaluation.training_log import read_last_epochs
 from examples.evaluation.truth import read_truth
 
-DIAGRAM_BINS = 15  # of the reliability diagram: the middle one of the numbers that are measured
+DIAGRAM_BINS = 15  # of the reliability diagram, the middle one of the default numbers of bins
 DOTS_PER_INCH = 150
 
 
@@ -37,7 +37,7 @@ class OptionsWithData(Options):
 
 
 def evaluate_and_report(options: OptionsWithData) -> None:
-    """Measure, print the table, write report and figures."""
+    """Measure, print the table, and write the report and the figures."""
     report, figures = evaluate(options)
     options.output.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():

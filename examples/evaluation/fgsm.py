@@ -16,20 +16,20 @@ def attack(network: nn.Module, batch: Batch, epsilon: float, normalization: Norm
     """Move every pixel by epsilon in the direction that raises the cross-entropy, and clip to valid pixels.
 
     Args:
-        network: In evaluation mode; takes normalised images.
-        batch: Images as the network takes them, and their targets.
-        epsilon: For pixels from 0 to 1.
-        normalization: What the images were normalised with.
+        network: The network, in evaluation mode, for normalised images.
+        batch: Normalised images and their targets.
+        epsilon: Size of the change, for pixels from 0 to 1.
+        normalization: The normalisation of the images.
 
     Returns:
-        (B, C, H, W) images as the network takes them.
+        (B, C, H, W) normalised images.
     """
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits, targets, reduction="none")
 
     method = FGSM(lambda pixels: network(normalization.from_pixels(pixels)), loss, lower_bound=0, upper_bound=1)
-    # By default the gradients of a network that is sure of its answer count as 0, and its images are spared.
+    # By default, tiny gradients count as 0, which would spare the images that the network is sure about.
     method.zero_thresh = 0.0
     pixels = normalization.to_pixels(batch.images.detach()).requires_grad_()
     return normalization.from_pixels(method.perturb(pixels, epsilon, batch.targets).detach())
@@ -38,6 +38,6 @@ def attack(network: nn.Module, batch: Batch, epsilon: float, normalization: Norm
 def attacked(
     network: nn.Module, batches: Iterable[Batch], epsilon: float, normalization: Normalization
 ) -> Iterator[Batch]:
-    """Yield batches under attack."""
+    """Yield attacked batches."""
     for batch in batches:
         yield batch._replace(images=attack(network, batch, epsilon, normalization))

@@ -14,12 +14,12 @@ from examples.evaluation.component import box_of
 from examples.evaluation.overlap import intersection_over_union
 from examples.evaluation.source import Source
 
-THRESHOLD = 0.25  # of the heat map's maximum (the authors' evaluation)
-FIT = 0.5  # the least IoU of a box that fits (ImageNet's localization task)
+THRESHOLD = 0.25  # of the heat map's maximum (as in the authors' evaluation)
+FIT = 0.5  # the lowest IoU of a box that fits (as in ImageNet's localization task)
 
 
 class Localization(NamedTuple):
-    """One image: where the network looks, and how well the box around it fits."""
+    """An image, the part that the network looks at, and how well the box around that part fits."""
 
     image: Tensor  # (C, H, W)
     heat: Tensor  # (H, W), from 0 to 1
@@ -27,13 +27,13 @@ class Localization(NamedTuple):
     truth: Tensor  # (boxes, 4)
     is_right: bool  # whether the top-1 prediction is the target
     overlap: float  # the largest IoU with a ground-truth box
-    unclamped: float  # the same by the authors' formula
+    unclamped: float  # the same with the authors' formula
 
 
 def localize(
     network: nn.Module, layer: str, source: Source, boxes: Mapping[int, Tensor], positions: Sequence[int]
 ) -> Iterator[Localization]:
-    """Yield the images at these positions of the data set, each with the box that the network points at."""
+    """Yield the images at these positions of the data set, each with the box around what the network looks at."""
     remaining = iter(positions)
     for images, targets in source.batches(positions):
         with torch.no_grad():
@@ -51,10 +51,10 @@ def localize(
 def measure_localization(
     network: nn.Module, layer: str, source: Source, boxes: Mapping[int, Tensor]
 ) -> dict[str, float]:
-    """Return the share of images whose class is right and whose box fits one of the ground truth.
+    """Return the share of images whose predicted class is right and whose box fits a ground-truth box.
 
     Returns:
-        The accuracy, the same by the authors' IoU, the share of right classes among these images, and their number.
+        The accuracy, the same with the authors' IoU, the share of right classes among these images, and their number.
     """
     found = [
         (one.is_right, one.is_right and one.overlap >= FIT, one.is_right and one.unclamped >= FIT)
@@ -70,7 +70,7 @@ def measure_localization(
 
 
 def spread(positions: Sequence[int], count: int) -> list[int]:
-    """Choose some of the positions, evenly: neighbours in a data set are often of one class.
+    """Choose some of the positions, evenly spaced, because neighbours in a data set often have the same class.
 
     Raises:
         ValueError: If count is not positive.

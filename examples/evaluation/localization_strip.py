@@ -1,4 +1,4 @@
-"""A strip of images: where the network frames, its box and those of the ground truth."""
+"""A strip of images that shows where the network looks, its box and the ground-truth boxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from examples.evaluation.localization import FIT, THRESHOLD, Localization
 from examples.evaluation.normalization import Normalization
 
-# Of Okabe and Ito, for the colour-blind as well.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 _FOUND, _TRUTH = "#D55E00", "#56B4E9"
 _RIGHT, _WRONG = "#009E73", "#CC79A7"
 _INCHES = 1.7  # the side of an image
@@ -35,7 +35,7 @@ def draw_localizations(localizations: Sequence[Localization], normalization: Nor
         is_fit = one.is_right and one.overlap >= FIT
         title = f"IoU {one.overlap:.2f} {_mark(one.overlap >= FIT)}\nclass {_mark(one.is_right)}"
         axes[0, column].set_title(title, fontsize=9, color=_RIGHT if is_fit else _WRONG, fontweight="bold")
-    # The dashes show what lies under them.
+    # A dashed line does not hide the line under it.
     lines = [Line2D([], [], color=_TRUTH, linewidth=2, linestyle="--"), Line2D([], [], color=_FOUND, linewidth=2)]
     labels = ["ground truth", f"box around the map above {THRESHOLD:g} of its maximum"]
     figure.legend(lines, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
@@ -47,7 +47,7 @@ def _mark(is_met: bool) -> str:
 
 
 def _show(axis: Axes, pixels: Tensor) -> None:
-    """Show an image in colours where it has three channels, else its first channel in grey."""
+    """Show an image in colour if it has three channels, and otherwise its first channel in grey."""
     image = pixels.permute(1, 2, 0).numpy() if len(pixels) == 3 else pixels[0].numpy()
     axis.imshow(image, cmap="gray", vmin=0, vmax=1)
     axis.set_axis_off()

@@ -1,4 +1,4 @@
-"""A network from a checkpoint, and the logits that it gives."""
+"""A network from a checkpoint, and its logits."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def load_network(module: str, checkpoint: Path, arguments: dict[str, Any], devic
         module: Import path of a LightningModule, or of a function that takes the checkpoint's path and returns a
             network.
         checkpoint: The file to load.
-        arguments: More arguments of `load_from_checkpoint` or of the function.
-        device: Where the network goes.
+        arguments: Further arguments for `load_from_checkpoint` or the function.
+        device: Device for the network.
 
     Raises:
         CommandError: If there is nothing at the import path, or it cannot be imported.
-        TypeError: If what is loaded is no network.
+        TypeError: If the loaded object is not a network.
     """
     try:
         found = pkgutil.resolve_name(module)

@@ -1,4 +1,4 @@
-"""Images under additive Gaussian noise."""
+"""Images with additive Gaussian noise."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def add_noise(images: Tensor, deviation: float, normalization: Normalization, ge
     """Add Gaussian noise to pixels from 0 to 1 and clip them to that range.
 
     Args:
-        images: (B, C, H, W) as the network takes them.
+        images: (B, C, H, W), normalised.
         deviation: Standard deviation of the noise, for pixels from 0 to 1.
-        normalization: What the images were normalised with.
-        generator: Of the noise, on the CPU, so that every device gets the same.
+        normalization: The normalisation of the images.
+        generator: Draws the noise, on the CPU, so that it is the same on every device.
 
     Returns:
-        Images as the network takes them.
+        Normalised images.
     """
     noise = torch.randn(images.shape, generator=generator).to(images) * deviation
     return normalization.from_pixels((normalization.to_pixels(images) + noise).clamp(0, 1))
@@ -30,6 +30,6 @@ def add_noise(images: Tensor, deviation: float, normalization: Normalization, ge
 def noisy(
     batches: Iterable[Batch], deviation: float, normalization: Normalization, generator: torch.Generator
 ) -> Iterator[Batch]:
-    """Yield batches under noise."""
+    """Yield batches with noise."""
     for batch in batches:
         yield batch._replace(images=add_noise(batch.images, deviation, normalization, generator))

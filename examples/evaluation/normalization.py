@@ -1,4 +1,4 @@
-"""Between the images that the network takes and pixels from 0 to 1."""
+"""Conversion between normalised images and pixels from 0 to 1."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 
 from examples.command_line import CommandError
 
-# How far pixels may lie outside [0, 1] before mean and standard deviation must be wrong: a heuristic that leaves room
-# for resampling that overshoots.
+# How far pixels may lie outside [0, 1] before the mean and standard deviation count as wrong. This heuristic leaves
+# room for resampling that overshoots.
 _TOLERANCE = 0.05
 
 
 class Normalization(NamedTuple):
-    """Mean and standard deviation of each channel, or one for all, of pixels from 0 to 1."""
+    """Mean and standard deviation of pixels from 0 to 1, with one value per channel or one for all."""
 
     mean: Sequence[float]
     std: Sequence[float]
 
     def to_pixels(self, images: Tensor) -> Tensor:
-        """Return the pixels of images as the network takes them, (B, C, H, W)."""
+        """Return the pixels of normalised images (B, C, H, W)."""
         mean, std = self._for(images)
         return images * std + mean
 
     def from_pixels(self, pixels: Tensor) -> Tensor:
-        """Return the images that the network takes, (B, C, H, W), from pixels."""
+        """Return the normalised images (B, C, H, W) of pixels."""
         mean, std = self._for(pixels)
         return (pixels - mean) / std
 
@@ -41,7 +41,7 @@ class Normalization(NamedTuple):
         for name, values in self._asdict().items():
             if len(values) not in (1, images.shape[1]):
                 raise CommandError(
-                    f"{name} must have 1 or {images.shape[1]} values, one a channel, found {len(values)}."
+                    f"{name} must have 1 or {images.shape[1]} values, one per channel, found {len(values)}."
                 )
         if min(self.std) <= 0:
             raise CommandError(f"std must be positive, found {min(self.std)}.")

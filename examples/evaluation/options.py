@@ -1,4 +1,4 @@
-"""The options of an evaluation. Nothing heavy is imported here: wrong ones are found before PyTorch is."""
+"""The options of an evaluation. This module imports nothing heavy, so wrong options are found before PyTorch loads."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ class Options:
     """Evaluate a checkpoint of an image classifier.
 
     Args:
-        module: import path of a LightningModule, or of a function from the checkpoint's path to a network
+        module: import path of a LightningModule, or of a function that loads a network from the checkpoint's path
         checkpoint: file to load
-        data: import path of a LightningDataModule whose batches are (images, targets); --data.help PATH lists its own
-        split: which of its data sets
-        module_arguments: arguments of load_from_checkpoint beside the checkpoint, as {name: value}
-        mean: what the images were normalised with, for pixels from 0 to 1: a value per channel or one for all
-        std: the same
+        data: import path of a LightningDataModule with batches (images, targets); --data.help PATH lists its options
+        split: data set to use
+        module_arguments: further arguments for load_from_checkpoint, as {name: value}
+        mean: mean that normalised the images, for pixels from 0 to 1; one value per channel or one for all
+        std: standard deviation that normalised the images, in the same form
         boxes: CSV file of the objects' boxes (path, x0, y0, x1, y1), in pixels of the images as the network sees them
-        resize: with --crop, if the boxes are in pixels of the files: what their shorter side is resized to
-        crop: side of the square cropped from the centre after that
-        layer: name of the layer of the class activation maps; default: the last one with a (B, C, H, W) output
-        pictures: images in the strip of class activation maps
-        bins: numbers of bins of the calibration error
-        noise: standard deviations of additive noise, for pixels from 0 to 1
+        resize: length of the files' shorter side after resizing; with --crop, if the boxes are in pixels of the files
+        crop: side of the square cropped from the centre after resizing
+        layer: layer for the class activation maps; default: the last one with a (B, C, H, W) output
+        pictures: number of images in the strip of class activation maps
+        bins: numbers of bins for the calibration error
+        noise: standard deviations of the additive noise, for pixels from 0 to 1
         log: metrics.csv of Lightning's CSVLogger
-        log_metric: its column to summarise
+        log_metric: column of the log to summarise
         output: folder for report.json and the figures
-        device: where to compute, such as cpu or cuda; default: cuda where there is one, else cpu
-        seed: of the noise and of the other backgrounds
+        device: device such as cpu or cuda; default: cuda if available, else cpu
+        seed: seed of the noise and the replaced backgrounds
     """
 
     module: str

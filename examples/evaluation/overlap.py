@@ -1,4 +1,4 @@
-"""How far two boxes agree."""
+"""How well two boxes agree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def intersection_over_union(box: Tensor, others: Tensor, *, clamped: bool = True) -> Tensor:
-    """Return the IoU of a box with each of several.
+    """Return the IoU of a box with each of several others.
 
     Args:
-        box: (4) float: x0, y0, x1, y1, the ends excluded.
+        box: (4) float: x0, y0, x1, y1, without the pixels at x1 and y1.
         others: (N, 4) float.
-        clamped: False: as in the authors' evaluation, where a negative width or height of the intersection is kept.
-            Boxes that are disjoint in one axis then score below 0. Of boxes disjoint in both axes two negative lengths
-            make a positive area, so that these can score 1 and more.
+        clamped: False keeps a negative width or height of the intersection, as in the authors' evaluation. Boxes that
+            are disjoint along one axis then score below 0. For boxes that are disjoint along both axes, two negative
+            lengths give a positive area, so they can score 1 and more.
 
     Returns:
         (N) float.

@@ -1,4 +1,4 @@
-"""A reliability diagram: accuracy against confidence, the gap between them, and how many images each bin holds."""
+"""A reliability diagram: accuracy against confidence, the gap between them, and the number of images in each bin."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 
 from examples.evaluation.calibration import Reliability
 
-# Of Okabe and Ito, for the colour-blind as well, and a light shade of the last.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, and a light shade of the last one.
 _BLUE, _SKY, _ORANGE, _LIGHT_ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#F7DFCC"
 _SIZE = (4.6, 6.0)  # inches
 _HEADROOM = 1.2  # room for the numbers above the bars
 
 
 def draw_reliability(reliability: Reliability, calibration_error: float) -> Figure:
-    """Draw the bins over the histogram of confidences."""
+    """Draw the bins above the histogram of confidences."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _draw_gaps(upper, reliability)
@@ -26,7 +26,7 @@ def draw_reliability(reliability: Reliability, calibration_error: float) -> Figu
 
 
 def _draw_gaps(axis: Axes, reliability: Reliability) -> None:
-    """Draw each bin's accuracy as a bar, and hatch what lies between it and the mean confidence."""
+    """Draw each bin's accuracy as a bar, and hatch the gap between it and the mean confidence."""
     left, width = reliability.edges[:-1].numpy(), reliability.edges.diff().numpy()
     accuracy, confidence = reliability.accuracy.nan_to_num().numpy(), reliability.confidence.nan_to_num().numpy()
     axis.bar(left, accuracy, width, align="edge", color=_BLUE, edgecolor="white", label="accuracy")

@@ -1,4 +1,4 @@
-"""What was measured: a table for the terminal, and JSON."""
+"""The measurements as a table for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from rich.table import Table
 
 Section = Mapping[str, Any]  # measures by name
-LOG_SECTION = "training log"  # how the section begins whose values are no shares
+LOG_SECTION = "training log"  # start of the name of the section whose values are not shares
 
 
 def report_table(report: Mapping[str, Section]) -> Table:
-    """Tabulate the sections; accuracies and calibration errors in percent, the log's metric as it was logged."""
+    """Tabulate the sections, with accuracies and calibration errors in percent and the log's metric as logged."""
     table = Table("", "measure", title="Evaluation")
     table.add_column("value", justify="right", overflow="fold")
     for section, measures in report.items():
@@ -26,5 +26,5 @@ def report_table(report: Mapping[str, Section]) -> Table:
 
 
 def write_report(report: Mapping[str, Section], path: Path) -> None:
-    """Write the sections as JSON; shares stay between 0 and 1."""
+    """Write the sections as JSON, with shares between 0 and 1."""
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from examples.evaluation.noise import noisy
 from examples.evaluation.normalization import Normalization
 from examples.evaluation.source import Batch, Source
 
-EPSILON = 8 / 255  # of the attack, for pixels from 0 to 1: the customary value
+EPSILON = 8 / 255  # of the attack, for pixels from 0 to 1; the usual value
 
 
 class Robustness(NamedTuple):
@@ -30,7 +30,7 @@ class Robustness(NamedTuple):
 def measure_robustness(
     network: nn.Module, source: Source, normalization: Normalization, deviations: Sequence[float], seed: int
 ) -> Iterator[Robustness]:
-    """Measure under additive noise of several standard deviations, and under attack."""
+    """Measure accuracy under additive noise of several standard deviations, and under attack."""
     for deviation in deviations:
         batches = noisy(source.batches(), deviation, normalization, torch.Generator().manual_seed(seed))
         yield _measure(network, f"Gaussian noise, std {deviation:g}", batches)._replace(deviation=deviation)
@@ -41,7 +41,7 @@ def measure_robustness(
 def measure_backgrounds(
     network: nn.Module, source: Source, normalization: Normalization, boxes: Mapping[int, Tensor], seed: int
 ) -> Iterator[Robustness]:
-    """Measure on the images that have boxes: as they are, then with other backgrounds."""
+    """Measure accuracy on the images that have boxes, first unchanged and then with other backgrounds."""
     yield _measure(network, "images with boxes, unchanged", source.batches(list(boxes)))
     draws = torch.Generator().manual_seed(seed)
     yield _measure(network, "background: another image", with_other_images(source, boxes, draws))

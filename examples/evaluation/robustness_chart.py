@@ -1,4 +1,4 @@
-"""Accuracy on changed images: a line over the noise, bars for the other changes."""
+"""Accuracy on changed images, as a line for the noise and bars for the other changes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def draw_robustness(clean: float, found: Sequence[Robustness]) -> Figure:
     """Draw top-1 accuracies.
 
     Args:
-        clean: On all images, unchanged.
-        found: On changed images.
+        clean: Accuracy on all images, unchanged.
+        found: Accuracies on changed images.
     """
     figure = Figure(figsize=_SIZE, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))

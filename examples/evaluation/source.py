@@ -1,4 +1,4 @@
-"""The images of a data module, in the order of the data set, as often as the measures need them."""
+"""The images of a data module in the order of the data set, for as many passes as the measures need."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Split = Literal["validate", "test"]
 
 
 class Batch(NamedTuple):
-    """Images as the network takes them, (B, C, H, W) float, and their targets, (B,) integers."""
+    """Normalised images, (B, C, H, W) float, and their targets, (B,) integers."""
 
     images: Tensor
     targets: Tensor
 
 
 class Source(NamedTuple):
-    """A loader to build others from, and the device to measure on."""
+    """A loader as a model for others, and the device to measure on."""
 
     loader: DataLoader[Any]
     device: torch.device
@@ -33,12 +33,12 @@ class Source(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Return the images' paths where the data set has `samples`, as torchvision's do; else their positions."""
+        """Return the images' paths if the data set has `samples`, as in torchvision, and otherwise their positions."""
         samples = getattr(self.loader.dataset, "samples", None)
         return [str(i) for i in range(self.size)] if samples is None else [str(path) for path, _ in samples]
 
     def batches(self, indices: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Yield the images at these positions of the data set (None: all), in this order."""
+        """Yield the images at these positions of the data set, in this order. None means all images."""
         loader = DataLoader(
             self.loader.dataset,
             batch_size=self.loader.batch_size,
@@ -51,24 +51,24 @@ class Source(NamedTuple):
             yield Batch(*(part.to(self.device) for part in _images_and_targets(batch)))
 
     def others(self, indices: Sequence[int], generator: torch.Generator) -> list[int]:
-        """Draw for each position another one, uniformly.
+        """Draw another position for each position, uniformly.
 
         Raises:
-            ValueError: If the data set has one image only.
+            ValueError: If the data set has only one image.
         """
         if self.size < 2:
-            raise ValueError(f"Another image needs a data set of at least 2, found {self.size}. Give a larger one.")
+            raise ValueError(f"Another image needs a data set of at least 2, found {self.size}. Use a larger one.")
         own = torch.as_tensor(indices)
         drawn = torch.randint(self.size - 1, own.shape, generator=generator)
         return (drawn + (drawn >= own)).tolist()
 
 
 def open_source(data: L.LightningDataModule, split: Split, device: torch.device) -> Source:
-    """Set a data module up without a Trainer and return its images.
+    """Set up a data module without a Trainer and return its images.
 
     Raises:
-        TypeError: If the split has not exactly one DataLoader, with batches of a fixed size from a data set of known
-            length.
+        TypeError: If the split does not have exactly one DataLoader, with batches of a fixed size from a data set of
+            known length.
     """
     data.prepare_data()
     data.setup(split)
@@ -78,18 +78,18 @@ def open_source(data: L.LightningDataModule, split: Split, device: torch.device)
     if not isinstance(loader, DataLoader) or loader.batch_size is None or not hasattr(loader.dataset, "__len__"):
         raise TypeError(
             "The split must have one DataLoader, with a batch_size and a data set of known length, found "
-            f"{type(loader).__name__}. Write a data module that gives one."
+            f"{type(loader).__name__}. Write a data module that returns one."
         )
     return Source(loader, device)
 
 
 def _images_and_targets(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return the first two parts of a batch; more may follow."""
+    """Return the first two parts of a batch, which may have more."""
     if isinstance(batch, (tuple, list)) and len(batch) >= 2:
         images, targets = batch[:2]
         if isinstance(images, Tensor) and images.ndim == 4 and isinstance(targets, Tensor) and targets.ndim == 1:
             return images, targets
     raise TypeError(
-        "Batches must be (images (B, C, H, W), targets (B,)), more parts may follow: found "
-        f"{type(batch).__name__}. Give the loader a collate_fn that returns them so."
+        "Batches must be (images (B, C, H, W), targets (B,)), with or without further parts, found "
+        f"{type(batch).__name__}. Give the loader a collate_fn that returns such batches."
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from examples.command_line import CommandError
 
-LAST_EPOCHS = 10  # whose median OpenMixup's benchmarks report
+LAST_EPOCHS = 10  # for the median, as in OpenMixup's benchmarks
 
 
 class LastEpochs(NamedTuple):
@@ -17,18 +17,18 @@ class LastEpochs(NamedTuple):
 
     last: float
     median: float
-    epochs: int  # that the median is of: fewer than LAST_EPOCHS where the run was shorter
+    epochs: int  # in the median; fewer than LAST_EPOCHS if the run was shorter
 
 
 def read_last_epochs(path: Path, metric: str) -> LastEpochs:
     """Return the last value of a metric and the median of the last ten epochs.
 
     Args:
-        path: The logger's metrics.csv. Of several values in an epoch the last one counts.
-        metric: Its column.
+        path: The logger's metrics.csv. If an epoch has several values, the last one counts.
+        metric: Name of the metric's column.
 
     Raises:
-        CommandError: If the file has no such column, or no value in it.
+        CommandError: If the file does not have this column, or the column is empty.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)

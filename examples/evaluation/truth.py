@@ -14,17 +14,17 @@ from examples.evaluation.crop import crop_boxes
 
 
 def read_truth(path: Path, names: Sequence[str], resize: int | None, crop: int | None) -> dict[int, Tensor]:
-    """Read the boxes of the images that have some.
+    """Read the ground-truth boxes.
 
     Args:
         path: CSV file with the columns path, x0, y0, x1, y1.
         names: The images' paths or positions.
-        resize: None where the boxes are in pixels of the images as the network sees them; else they are in pixels of
-            the files, whose shorter side is resized to this.
-        crop: The side of the square cropped from the centre after that.
+        resize: Length of the files' shorter side after resizing, if the boxes are in pixels of the files. None if they
+            are in pixels of the images as the network sees them.
+        crop: The side of the square cropped from the centre after resizing.
 
     Returns:
-        (boxes, 4) float by the image's position.
+        (boxes, 4) float by position of the image, for images that have boxes.
 
     Raises:
         CommandError: If only one of resize and crop is given.
@@ -34,8 +34,8 @@ def read_truth(path: Path, names: Sequence[str], resize: int | None, crop: int |
         return boxes
     if resize is None or crop is None:
         raise CommandError(
-            f"resize and crop go together, found {resize} and {crop}. Give both, or neither where the boxes are in "
-            "pixels of the images as the network sees them."
+            f"resize and crop go together, found {resize} and {crop}. Give both, or neither if the boxes are in pixels "
+            "of the images as the network sees them."
         )
     cropped = {}
     for position, found in boxes.items():

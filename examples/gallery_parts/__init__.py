@@ -1,1 +1,1 @@
-"""The parts of `examples/gallery.py`, one idea a file."""
+"""The parts of `examples/gallery.py`, one idea per file."""

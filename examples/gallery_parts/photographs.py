@@ -1,4 +1,4 @@
-"""Six photographs that ship in the wheels of scikit-image and scikit-learn: nothing is downloaded."""
+"""Six photographs from the wheels of scikit-image and scikit-learn, so that nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Photograph(NamedTuple):
     """A photograph, its name in the figures and the colour that stands for it in all of them."""
 
     name: str
-    colour: str  # of Okabe and Ito, for the colour-blind as well
+    colour: str  # one of Okabe and Ito's, which colour-blind readers can tell apart
     load: Callable[[], NDArray[np.uint8]]  # (height, width) or (height, width, 3)
 
 
@@ -37,7 +37,7 @@ PHOTOGRAPHS = (
 
 
 def load_photographs(side: int) -> Tensor:
-    """Return the photographs (N, 3, side, side), from 0 to 1: the square in the middle of each, resized."""
+    """Return the square in the middle of each photograph, resized: (N, 3, side, side) from 0 to 1."""
     return torch.cat([_square(torch.tensor(photograph.load()), side) for photograph in PHOTOGRAPHS])
 
 

@@ -24,7 +24,7 @@ _ARROW = 0.3
 
 
 def draw_steps(group: Group, mixed: MixedBatch) -> Figure:
-    """Draw the steps of a group, a row each: above a column for each input, below one for each output."""
+    """Draw the steps of a group, one per row. The upper rows have a column per input, the lower ones per output."""
     count, pitch = len(group.images), _SIDE + _GAP
     height = _TOP + 5 * pitch + 2 * _BREAK + _BAR
     figure = Figure(figsize=(_LEFT + count * pitch, height))
@@ -49,7 +49,7 @@ def draw_steps(group: Group, mixed: MixedBatch) -> Figure:
 
 
 def draw_overview(group: Group, mixed: MixedBatch) -> Figure:
-    """Draw the same in four blocks from left to right."""
+    """Draw the main steps in four blocks from left to right."""
     rows = len(group.images) // 2
     pitch = _SMALL + _SMALL_GAP
     block = 2 * pitch + _ARROW

@@ -1,4 +1,4 @@
-"""The figures of the hyper-parameters: the same images mixed under several values of one of them."""
+"""The figures of the hyper-parameters: the same images mixed with several values of one of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sweep(NamedTuple):
     name: str
     symbol: str
     values: tuple[float, ...]
-    shows_prior: bool = False  # beside the use that is made of each input
+    shows_prior: bool = False  # next to the use of each input
 
 
 SWEEPS = (
@@ -34,12 +34,12 @@ SWEEPS = (
 # Inches.
 _SIDE, _GAP = 0.98, 0.05
 _LEFT, _TOP, _BOTTOM = 1.28, 0.34, 0.06
-_BETWEEN = 0.16  # values
+_BETWEEN = 0.16  # between values
 _USE_GAP, _USE = 0.16, 0.72
 
 
 def draw_strip(group: Group, sweep: Sweep) -> Figure:
-    """Draw the labelings and the mixed batch under each value."""
+    """Draw the labelings and the mixed batch for each value."""
     across = len(group.images) * (_SIDE + _GAP)
     pitch = 2 * (_SIDE + _GAP) + _BETWEEN
     size = (_LEFT + across + _USE_GAP + _USE + 0.1, _TOP + len(sweep.values) * pitch - _BETWEEN + _BOTTOM)
@@ -69,7 +69,7 @@ def _draw_legend(figure: Figure, group: Group) -> None:
 
 
 def _describe(figure: Figure, top: float, sweep: Sweep, value: float, measured: tuple[float, float]) -> None:
-    """Write the value and what was measured beside its row."""
+    """Write the value and its measurements next to its row."""
     shown = f"{value} × {value}" if sweep.name == "grid_size" else f"{sweep.symbol} = {value:g}"
     add_text(figure, 0.08, top + 0.3, shown, fontsize=12, fontweight="bold")
     if value == getattr(Hyperparameters(), sweep.name):
@@ -80,7 +80,7 @@ def _describe(figure: Figure, top: float, sweep: Sweep, value: float, measured: 
 
 
 def _draw_outputs(figure: Figure, top: float, group: Group, mixed: MixedBatch) -> None:
-    """Draw the label maps, and below them what they make."""
+    """Draw the label maps, and the mixed images below them."""
     for output, masks in enumerate(mixed.masks[0]):
         left = _LEFT + output * (_SIDE + _GAP)
         draw_masks(add_panel(figure, left, top, _SIDE), masks, group.colours)

@@ -1,4 +1,4 @@
-"""The same group mixed in three ways: by MixUp, by CutMix and by Co-Mixup at the package's defaults."""
+"""The same group mixed in three ways: with MixUp, with CutMix, and with Co-Mixup at the package's defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from examples.gallery_parts.group import Group
 from examples.study_parts.mixup import cutmix, make_box, mixup
 from lightning_comixup import MixedBatch, comixup_batch
 
-# Of an image itself, its partner has the rest. Heuristic: near a half, as with Co-Mixup, but it shows which is which.
+# The image's own share. Its partner has the rest. Heuristic: close to a half, as with Co-Mixup, but you can tell which
+# is which.
 SHARE = 0.6
 _SEED = 0  # of the box's centre, the first one drawn
 
@@ -24,7 +25,7 @@ def mix_by_mixup(group: Group) -> MixedBatch:
 
 
 def mix_by_cutmix(group: Group) -> MixedBatch:
-    """Fill a box of each image with the next one's pixels, the same box for all."""
+    """Fill a box in each image with the next one's pixels. All images have the same box."""
     height, width = group.images.shape[2:]
     draws = np.random.default_rng(_SEED)
     centre = (int(draws.integers(height)), int(draws.integers(width)))
@@ -33,13 +34,13 @@ def mix_by_cutmix(group: Group) -> MixedBatch:
 
 
 def mix_by_comixup(group: Group) -> MixedBatch:
-    """Mix with the first seed, counted from 0, that leaves no output unmixed; nothing else chooses the seed."""
+    """Mix with the first seed, counted from 0, that leaves no output unmixed. Nothing else determines the seed."""
     batches = (mix_with_seed(group, seed) for seed in itertools.count())
     return next(mixed for mixed in batches if ((mixed.mixing_weights > 0).sum(1) > 1).all())
 
 
 def mix_with_seed(group: Group, seed: int) -> MixedBatch:
-    """Mix by Co-Mixup at the package's defaults, each image a class of its own."""
+    """Mix with Co-Mixup at the package's defaults, with each image as its own class."""
     count = len(group.images)
     return comixup_batch(group.images, torch.arange(count), group.saliency, num_classes=count, generator=seed)
 
@@ -49,13 +50,13 @@ def _partners(group: Group) -> Tensor:
 
 
 def _unmixed(group: Group) -> tuple[Tensor, Tensor]:
-    """Return each image's part in each pixel of the unmixed batch, (N, N, H, W), and its targets."""
+    """Return each image's share in each pixel of the unmixed batch, (N, N, H, W), and the batch's targets."""
     count, _, height, width = group.images.shape
     targets = torch.eye(count)
     return targets[:, :, None, None].expand(count, count, height, width), targets
 
 
 def _mix(group: Group, parts: Tensor, targets: Tensor) -> MixedBatch:
-    """Mix by each image's part in each pixel: (outputs, N, H, W)."""
+    """Mix the images by their shares in each pixel, (outputs, N, H, W)."""
     inputs = torch.einsum("mnhw,nchw->mchw", parts, group.images)
     return MixedBatch(inputs, targets, targets, (parts.numpy(),))

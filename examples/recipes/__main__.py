@@ -11,19 +11,19 @@ _COMMANDS = ("fit", "validate", "test", "predict")
 _HELP = f"""\
 usage: {_PROG} {{{",".join(_COMMANDS)}}} --config FILE [options]
 
-Train or test by a recipe of examples/recipes/configs. examples/recipes/README.md describes the recipes.
+Train or test with a recipe from examples/recipes/configs. examples/recipes/README.md describes the recipes.
 
   {_PROG} fit --config examples/recipes/configs/cifar100.yaml --data.download true
   {_PROG} fit --help    lists all options
 """
 _ON_INTERRUPT = (
-    "Stopped. The checkpoints of all epochs that had ended are kept; the same command with --ckpt_path last goes on "
-    "from the last one."
+    "Stopped. The checkpoints of all finished epochs are saved. The same command with --ckpt_path last continues from "
+    "the last one."
 )
 
 
 def main() -> None:
-    """Run this process's command line; what needs no Lightning is answered without it."""
+    """Run this process's command line, importing Lightning only if it is needed."""
     words = sys.argv[1:]
     if words in (["--help"], ["-h"]):
         sys.stdout.write(_HELP)

@@ -1,7 +1,7 @@
 """Arrange Tiny-ImageNet's validation images by class: `python -m examples.recipes.arrange_tiny_imagenet FOLDER`.
 
-The archive has them in `val/images`, their classes in `val/val_annotations.txt`; afterwards each is in
-`val/images/CLASS`. A second run changes nothing.
+In the archive, the images are in `val/images` and their classes in `val/val_annotations.txt`. Afterwards, each image is
+in `val/images/CLASS`. A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from examples.command_line import Parser, one_line_errors
 
-_ON_INTERRUPT = "Stopped. The images that were moved are in their folders; the same command moves the others."
+_ON_INTERRUPT = "Stopped. The images moved so far are in their folders. The same command moves the others."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and move the images."""
     options = parse(arguments)
     with one_line_errors("recipes", _ON_INTERRUPT):
-        sys.stdout.write(f"{arrange(options.folder)} images moved into their classes' folders.\n")
+        sys.stdout.write(f"{arrange(options.folder)} images moved into the folders of their classes.\n")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -35,11 +35,11 @@ def arrange(folder: Path) -> int:
     """Move each validation image into the folder of its class and return how many were moved.
 
     Raises:
-        FileNotFoundError: If the list of classes is missing, or an image that it names.
+        FileNotFoundError: If the list of classes, or an image that it names, is missing.
     """
     annotations = folder / "val" / "val_annotations.txt"
     if not annotations.is_file():
-        raise FileNotFoundError(f"The folder must hold val/val_annotations.txt, found no {annotations}.")
+        raise FileNotFoundError(f"The folder must contain val/val_annotations.txt, found no {annotations}.")
     moved = 0
     for name, label in read_annotations(annotations):
         source = folder / "val" / "images" / name
@@ -56,7 +56,7 @@ def arrange(folder: Path) -> int:
 
 
 def read_annotations(path: Path) -> list[tuple[str, str]]:
-    """Return (file name, class) of each line; the box that follows is not needed."""
+    """Return the file name and the class from each line, without the box that follows."""
     rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line)
     return [(name, label) for name, label, *_ in rows]
 

@@ -38,12 +38,12 @@ class Classifier(CoMixupMixin, L.LightningModule):
         """Build the network and the metrics.
 
         Args:
-            num_classes: Number K of classes; the command line takes it from the data.
-            network: Makes the network of the number of classes; it gives logits (B, K).
-            optimizer: Makes the optimizer of the parameters.
-            scheduler: Makes the schedule of the learning rate, stepped after each epoch. None: no schedule.
-            loss: "bce" is the authors' on CIFAR and Tiny-ImageNet, "ce" on ImageNet.
-            decay_norms: Whether weight decay acts on the BatchNorm layers too.
+            num_classes: Number K of classes. The command line sets it from the data.
+            network: Makes the network, with logits (B, K), from the number of classes.
+            optimizer: Makes the optimizer from the parameters.
+            scheduler: Makes the learning-rate schedule, which steps after each epoch. None means no schedule.
+            loss: The authors use "bce" on CIFAR and Tiny-ImageNet, and "ce" on ImageNet.
+            decay_norms: Whether weight decay also applies to the BatchNorm layers.
         """
         super().__init__()
         self.network = network(num_classes)
@@ -54,10 +54,10 @@ class Classifier(CoMixupMixin, L.LightningModule):
             "top1": MulticlassAccuracy(num_classes, average="micro"),
             "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(_BEST, num_classes)),
         }
-        # Not grouped: torchmetrics groups metrics that agree on the first batch, as these do where all of it is right.
+        # Not grouped, because torchmetrics groups metrics that agree on the first batch. These do if it is all correct.
         self.validation_metrics = MetricCollection(dict(accuracies), prefix="val/", compute_groups=False)
         self.test_metrics = self.validation_metrics.clone(prefix="test/")
-        self.register_buffer("last_top1", torch.full((_LAST_EPOCHS,), torch.nan))  # a buffer: checkpoints keep it
+        self.register_buffer("last_top1", torch.full((_LAST_EPOCHS,), torch.nan))  # a buffer, which checkpoints save
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits (B, K)."""
@@ -73,11 +73,11 @@ class Classifier(CoMixupMixin, L.LightningModule):
         return loss
 
     def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the clean loss that goes with the loss kind."""
+        """Return the clean loss that matches the kind of loss."""
         return clean_loss(self(inputs), targets, self.loss_kind)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure on a batch."""
+        """Update and log the metrics with a batch."""
         inputs, targets = batch
         logits = self(inputs)
         self.validation_metrics.update(logits, targets)
@@ -88,12 +88,12 @@ class Classifier(CoMixupMixin, L.LightningModule):
         """Log the median top-1 accuracy of the last ten epochs."""
         if self.trainer.sanity_checking:
             return
-        self.last_top1.copy_(self.last_top1.roll(-1))  # in place: a new tensor would be bound to inference mode
+        self.last_top1.copy_(self.last_top1.roll(-1))  # in place, as a new tensor would be bound to inference mode
         self.last_top1[-1] = self.validation_metrics["top1"].compute()
         self.log("val/top1_median_of_last_ten", self.last_top1.nanquantile(0.5), sync_dist=True)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure on a batch."""
+        """Update and log the metrics with a batch."""
         inputs, targets = batch
         self.test_metrics.update(self(inputs), targets)
         self.log_dict(self.test_metrics, batch_size=len(inputs))
@@ -108,7 +108,7 @@ class Classifier(CoMixupMixin, L.LightningModule):
 
 
 def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
-    """Return two parameter groups for an optimizer; the second, of the BatchNorm layers, has no weight decay."""
+    """Return two parameter groups for an optimizer. The second one, for BatchNorm layers, has no weight decay."""
     norms = [parameter for part in module.modules() if isinstance(part, _NORMS) for parameter in part.parameters()]
     is_norm = {id(parameter) for parameter in norms}
     others = [parameter for parameter in module.parameters() if id(parameter) not in is_norm]

@@ -19,7 +19,7 @@ Mixing = Literal["comixup", "mixup", "cutmix", "none"]
 
 
 class _Parser(OneLineErrors, LightningArgumentParser):
-    """A parser that answers a wrong option in one line."""
+    """A parser that reports a wrong option in one line."""
 
 
 class RecipeCLI(LightningCLI):
@@ -41,14 +41,14 @@ class RecipeCLI(LightningCLI):
         )
 
     def instantiate_classes(self) -> None:
-        """Make the module, the data and the Trainer; a value that is out of range is answered as a wrong option."""
+        """Make the module, the data and the Trainer. A value out of range is reported like a wrong option."""
         try:
             super().instantiate_classes()
         except ValueError as error:
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
-        """Make the Trainer with the chosen mixing and, unless others are given, with the loggers."""
+        """Make the Trainer with the chosen mixing and, unless you set others, with the default loggers."""
         settings = self.config_init if self.subcommand is None else self.config_init[self.subcommand]
         if settings.mixing != "none":
             self.trainer_defaults = {**self.trainer_defaults, "callbacks": [settings[settings.mixing]]}
@@ -58,7 +58,7 @@ class RecipeCLI(LightningCLI):
 
 
 def run_folder(root: str | Path | None, mixing: Mixing) -> Path:
-    """Return where a run's checkpoints and logs go: a folder of each mixing, the same when a run is resumed."""
+    """Return the folder for a run's checkpoints and logs. Each mixing has its own, which resumed runs use again."""
     return Path(root or "runs") / mixing
 
 
@@ -71,7 +71,7 @@ def run(arguments: ArgsType = None, prog: str | None = None) -> RecipeCLI:
     """Run a command line.
 
     Args:
-        arguments: Its words. None: those of this process.
+        arguments: The words of the command line. None means those of this process.
         prog: The program's name in its messages.
     """
     return RecipeCLI(

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRateLine:
-    """Learning rates at some points of time, linear between them."""
+    """Learning rates at some points in time, with straight lines between them."""
 
     epochs: list[float]
     values: list[float]
@@ -21,36 +21,36 @@ class LearningRateLine:
         """Check the points.
 
         Raises:
-            ValueError: If they are not as many epochs, rising, as values.
+            ValueError: If the epochs do not rise, or do not have one value each.
         """
         rising = all(before < after for before, after in zip(self.epochs, self.epochs[1:], strict=False))
         if not self.epochs or len(self.epochs) != len(self.values) or not rising:
-            raise ValueError(f"A line takes rising epochs and as many values, found {self.epochs} and {self.values}.")
+            raise ValueError(f"A line needs rising epochs and a value for each, found {self.epochs} and {self.values}.")
 
 
 def learning_rate(lines: Sequence[LearningRateLine], epoch: int, share: float) -> float:
     """Return the learning rate within an epoch.
 
     Args:
-        lines: The lines, by their first epoch; the last one that has begun at the start of `epoch` holds.
-        epoch: Epochs that are over.
-        share: Share of the epoch's batches that will be over after this one, above 0, at most 1.
+        lines: Lines in the order of their first epochs. The last one that has begun at the start of `epoch` applies.
+        epoch: Number of finished epochs.
+        share: Share of the epoch's batches that are finished after this one, above 0 and at most 1.
     """
     line = [line for line in lines if line.epochs[0] <= epoch][-1]
     return float(np.interp(epoch + share, line.epochs, line.values))
 
 
 class InterpolatedLearningRate(L.Callback):
-    """Set the learning rate of all parameter groups before each batch; the optimizer's own is not used.
+    """Set the learning rate of all parameter groups before each batch, instead of the optimizer's own.
 
-    It depends on the epoch and the batch alone, so a resumed run goes on where it was.
+    It depends only on the epoch and the batch, so a resumed run continues where it stopped.
     """
 
     def __init__(self, lines: list[LearningRateLine]) -> None:
-        """Check and keep the lines.
+        """Check and store the lines.
 
         Args:
-            lines: By their first epoch; the first begins at epoch 0.
+            lines: Lines in the order of their first epochs. The first one begins at epoch 0.
 
         Raises:
             ValueError: If they do not begin at 0 or are not in order.

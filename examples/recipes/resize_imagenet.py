@@ -1,7 +1,7 @@
 """Store ImageNet at the sizes of its phases: `python -m examples.recipes.resize_imagenet SOURCE DESTINATION`.
 
-SOURCE holds `train/CLASS/*` and `val/CLASS/*`; each image is written to `DESTINATION/SIDE/...` for each side, its
-shorter side of that length. Images that are there already are left alone.
+SOURCE contains `train/CLASS/*` and `val/CLASS/*`. For each side, each image is resized to a shorter side of that length
+and written to `DESTINATION/SIDE/...`. Existing images stay as they are.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _SIDES = (160, 352)  # the authors'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and resize."""
+    """Read the command line and resize the images."""
     options = parse(arguments)
-    on_interrupt = f"Stopped. The images that were written are kept in {options.destination}; the same command goes on."
+    on_interrupt = f"Stopped. The images written so far are in {options.destination}. The same command continues."
     with one_line_errors("recipes", on_interrupt):
         from examples.recipes.resizing import resize_all
 
@@ -31,10 +31,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
     description = "Store ImageNet at the sizes of its phases."
     parser = Parser(prog="python -m examples.recipes.resize_imagenet", description=description)
-    parser.add_argument("source", type=Path, help="holds train/ and val/, each with a folder per class")
+    parser.add_argument("source", type=Path, help="folder with train/ and val/, each with one folder per class")
     parser.add_argument("destination", type=Path)
     counts: dict[str, Any] = {"type": whole_number(1), "metavar": "N"}
-    parser.add_argument("--sides", nargs="+", default=_SIDES, help="pixels (default: 160 352)", **counts)
+    parser.add_argument(
+        "--sides", nargs="+", default=_SIDES, help="shorter sides in pixels (default: 160 352)", **counts
+    )
     parser.add_argument("--workers", default=os.cpu_count() or 1, help="processes (default: one per core)", **counts)
     return parser.parse_args(arguments)
 

@@ -1,1 +1,1 @@
-"""The parts of `examples/study.py`, one idea a file."""
+"""The parts of `examples/study.py`, one idea per file."""

@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 
 def augment(images: Tensor, flips: Sequence[int], padding: int, draws: torch.Generator) -> Tensor:
-    """Flip every other image by chance, pad all with zeros and crop each anywhere to its old size.
+    """Flip each image with a chance of one half, pad it with zeros, and crop it at random to its old size.
 
     Args:
         images: (B, C, H, W).
-        flips: Dimensions that are flipped, each by a draw of its own: 2, top to bottom; 3, left to right.
-        padding: Zeros on each side, so the largest shift; 0: no shifts.
+        flips: Dimensions to flip, each with its own draw: 2 means top to bottom, 3 means left to right.
+        padding: Zeros on each side, and so the largest shift. 0 means no shifts.
         draws: Draws the flips and the shifts of each image, on the CPU.
     """
     for dimension in flips:
@@ -30,5 +30,5 @@ def _shift(images: Tensor, padding: int, draws: torch.Generator) -> Tensor:
     top, left = torch.randint(2 * padding + 1, (2, size, 1), generator=draws)
     rows = (top + torch.arange(height))[:, :, None].to(images.device)
     columns = (left + torch.arange(width))[:, None, :].to(images.device)
-    # The indices around the slice put the channels last; back they go.
+    # Indices on both sides of the slice put the channels last, so move them back.
     return padded[torch.arange(size)[:, None, None], :, rows, columns].movedim(3, 1).contiguous()

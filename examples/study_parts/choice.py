@@ -1,6 +1,6 @@
-"""What is asked for, and which of it is at hand.
+"""The requested parts and methods, and those of them that are available.
 
-Nothing heavy is imported here: a study without its data ends at once.
+This module imports nothing heavy, so that a study without its data ends at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from examples.study_parts.recipes import RECIPES
 
 
 def find_missing(options: argparse.Namespace) -> dict[str, str]:
-    """Return the parts and methods that cannot be done, each with what it needs."""
+    """Return the requested parts and methods that are unavailable, each with its missing requirement."""
     methods = options.methods or METHOD_NAMES
     needs = {part: missing_data(part, options.fashion) for part in options.parts}
     needs |= {method: missing_code(method) for method in methods}
@@ -27,11 +27,11 @@ def find_missing(options: argparse.Namespace) -> dict[str, str]:
 
 
 def choose(options: argparse.Namespace, missing: Mapping[str, str]) -> Wish:
-    """Return what is asked for and at hand.
+    """Return the part of the request that is available.
 
     Args:
-        options: What is asked for.
-        missing: The parts and methods that are not at hand, each with what it needs.
+        options: The request.
+        missing: The parts and methods that are unavailable, each with its missing requirement.
 
     Raises:
         CommandError: If nothing is left.
@@ -46,17 +46,17 @@ def choose(options: argparse.Namespace, missing: Mapping[str, str]) -> Wish:
     if not settings or not methods:
         asked = options.methods if settings else options.parts
         needs = [f'"{name}" needs {missing[name]}' for name in asked if name in missing]
-        raise CommandError(f"Nothing can be done: {'; '.join(needs)}.")
+        raise CommandError(f"Nothing can be run: {'; '.join(needs)}.")
     return Wish(settings, methods, options.budgets, options.seeds, options.network)
 
 
 def left_out(options: argparse.Namespace, missing: Collection[str]) -> list[str]:
-    """Return what was asked for but missing; of the methods, those that were named."""
+    """Return the missing parts that were requested, and the missing methods that were named."""
     return [name for name in missing if name in options.parts or name in (options.methods or ())]
 
 
 def missing_data(part: str, folder: Path) -> str | None:
-    """Return what a part needs and is not there, or None."""
+    """Return the missing requirement of a part, or None."""
     if part == "cells":
         return None if find_spec("elpv_dataset") else f"the package elpv-dataset: {install_command('cells')}"
     are_there = [(folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in FASHION_FILES]
@@ -66,7 +66,7 @@ def missing_data(part: str, folder: Path) -> str | None:
 
 
 def missing_code(name: str) -> str | None:
-    """Return what a method needs and is not there, or None."""
+    """Return the missing requirement of a method, or None."""
     if name != AUTHORS_CUTS or find_spec("gco"):
         return None
     return f"the package gco-wrapper, for Python below 3.12: {install_command('pygco')}"

@@ -1,4 +1,4 @@
-"""What the command does: the runs of a study, or the choice of its rates."""
+"""The work of the command: the runs of a study, or the choice of its rates."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ Task = TypeVar("Task")
 
 
 class Session(NamedTuple):
-    """What the tasks of a command have in common."""
+    """The settings that the tasks of a command share."""
 
     options: argparse.Namespace
     console: Console
-    end: float  # of `time.monotonic`: no task is begun after it
+    end: float  # no task starts after this time of `time.monotonic`
 
     def do(self, work: Callable[[Task], R], tasks: Sequence[Task], file_name: str) -> None:
-        """Do tasks and write a line of each as it ends."""
+        """Run tasks and write a line for each one when it ends."""
         path = self.options.output / file_name
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of {task.total}"))
-        # Drawn once a second: drawing is on the clock of the runs in this process.
+        # Drawn only once a second, because drawing adds to the measured time of the runs in this process.
         with Progress(*columns, TimeElapsedColumn(), console=self.console, refresh_per_second=1) as progress:
             bar = progress.add_task(path.stem, total=len(tasks))
             with closing(spread(work, tasks, self.options.processes, prepare_process, self.end)) as found:
@@ -58,14 +58,14 @@ class Session(NamedTuple):
 
 
 def run_study(options: argparse.Namespace, wish: Wish, console: Console) -> None:
-    """Measure the costs and do the runs that are missing, in two stages: what says most comes first."""
+    """Measure the missing costs and carry out the missing runs in two stages, the most informative runs first."""
     session = _begin(options, console)
     _do_stage(first_stage(wish), session, wish)
     _do_stage(wish, session, wish)
 
 
 def tune(options: argparse.Namespace, wish: Wish, console: Console) -> None:
-    """Do the trials that are missing."""
+    """Carry out the missing trials."""
     done = {tried[:6] for tried in read_records(options.output / TUNING, Tried)}
     trials = [trial for trial in plan_trials(wish.settings) if trial[:6] not in done]
     _begin(options, console).do(partial(try_rates, folder=options.fashion), trials, TUNING)
@@ -76,7 +76,7 @@ def _begin(options: argparse.Namespace, console: Console) -> Session:
 
 
 def _do_stage(wish: Wish, session: Session, whole: Wish) -> None:
-    """Measure and run what is missing of a wish; `whole` is all that there is to do."""
+    """Carry out the missing measurements and runs of a wish, which is a part of the wish `whole`."""
     options = session.options
     known = {cost[:3] for cost in read_records(options.output / COSTS, Cost)}
     unknown = [(part, method) for part, method in places(wish) if (part, wish.network, method) not in known]
@@ -84,9 +84,9 @@ def _do_stage(wish: Wish, session: Session, whole: Wish) -> None:
     session.do(partial(_measure_cost, **same), unknown, COSTS)
     costs = [cost for cost in read_records(options.output / COSTS, Cost) if cost.network == wish.network]
     ratios = {(cost.part, cost.method): cost.ratio for cost in costs}
-    if set(places(wish)) <= ratios.keys():  # else the time was over
+    if set(places(wish)) <= ratios.keys():  # otherwise the time is up
         results = read_records(options.output / RESULTS, Result)
-        session.console.print(f"About {hours_left(whole, costs, results):.2f} hours are left, of one process.")
+        session.console.print(f"About {hours_left(whole, costs, results):.2f} hours of one process are left.")
         left = unfinished(plan_runs(wish, ratios), results)
         session.do(partial(do_run, folder=options.fashion, accelerator=options.accelerator), left, RESULTS)
 
@@ -96,7 +96,7 @@ def _measure_cost(place: tuple[str, str], network: str, accelerator: str, folder
 
 
 def hours_left(wish: Wish, costs: Sequence[Cost], results: Sequence[Result]) -> float:
-    """Return how long all runs that are left take: what they take is planned, plain steps and their cost say it."""
+    """Return the hours that the remaining runs take. By plan, each takes as long as the plain steps of its budget."""
     milliseconds = {cost.part: cost.milliseconds for cost in costs if cost.method == NONE}
     done = {result[:6] for result in results}
     left = [run for run in plan_runs(wish, defaultdict(lambda: 1.0)) if run[:6] not in done]

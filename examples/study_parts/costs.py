@@ -1,7 +1,7 @@
-"""What a step of a method costs, in plain steps.
+"""The cost of a method's step, in plain steps.
 
-Plain training and the method are timed in turn in one process: what else the machine does lengthens both, and the
-ratio of two rounds side by side stays. The median over the rounds leaves out those in which it did not.
+Plain training and the method are timed in turn in one process. Other work on the machine slows down both, so the ratio
+of two consecutive rounds stays the same. The median over the rounds excludes those in which it did not.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from examples.study_parts.names import NONE
 from examples.study_parts.plan import REAL_SIZE, SETTINGS, Cost
 from examples.study_parts.training import Way, train
 
-# Heuristics: two measurements differ by 2 %.
+# Heuristics, with which two measurements differ by 2 %.
 _ROUNDS = 7
-_STEPS = 20  # that are timed in each round
-_SKIPPED = 5  # before them: caches fill
+_STEPS = 20  # timed in each round
+_SKIPPED = 5  # untimed before them, while caches fill
 
 
 def measure_cost(part: str, method: str, network: str, accelerator: str, folder: Path) -> Cost:
     """Time a method against plain training.
 
     Args:
-        part: Name of the task, whose images have their size.
+        part: Name of the task, which determines the size of the images.
         method: A name in `METHODS`.
         network: Name of the network.
-        accelerator: Lightning's name.
-        folder: Where Fashion-MNIST is.
+        accelerator: Lightning's name for the device.
+        folder: Folder of Fashion-MNIST.
     """
     if method == NONE:
         return Cost(part, network, method, 1.0, *(2 * [_round(part, NONE, network, accelerator, folder)]))

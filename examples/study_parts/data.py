@@ -1,4 +1,4 @@
-"""The images of each part: drawn by seed, apart for training, for choosing and for testing."""
+"""The images of each part, drawn by seed, with separate ones for training, for validation and for testing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from examples.study_parts.names import DEBIAN_FOLDER, FASHION_FILES
 _BRIGHTEST = 255.0
 _DIGITS_BRIGHTEST = 16.0  # of scikit-learn's grey levels
 
-_VALIDATION = 1000  # images; their accuracy has a standard error of about one point
-_FEW_VALIDATION = 400  # where there are fewer than 3,000 images in all
-# Heuristics: an item fills a fifth of the canvas at most, and is still recognised by eye.
+_VALIDATION = 1000  # images, with which accuracy has a standard error of about one point
+_FEW_VALIDATION = 400  # for tasks with fewer than 3,000 images in all
+# Heuristics: an item fills at most a fifth of the canvas, and people can still recognise it.
 _CLUTTER = Clutter(side=32, scraps=8, scrap_side=5)
 _ITEM_SIDE, _DIGIT_SIDE = 14, 12
-_CELL_SIDE = 32  # heuristic: cracks are still seen, and a step costs a ninth of that at 96
-_LEAST_DEFECTIVE = 0.5  # of the probability that a cell is defective, which is 0, 1/3, 2/3 or 1
+_CELL_SIDE = 32  # heuristic: cracks are still visible, and a step costs a ninth of one at 96
+_LEAST_DEFECTIVE = 0.5  # threshold for the probability that a cell is defective, which is 0, 1/3, 2/3 or 1
 
 
 class Images(NamedTuple):
@@ -35,27 +35,27 @@ class Images(NamedTuple):
     labels: Tensor
 
     def at(self, index: Tensor) -> Images:
-        """Return some of them."""
+        """Return the images at these positions."""
         return Images(self.pixels[index], self.labels[index])
 
 
 class Split(NamedTuple):
-    """Images to train on, to choose by, and to look at once, in the end; none is in two of them."""
+    """Images for training, for validation, and for testing once at the end. No image is in two of them."""
 
     train: Images
     validation: Images
     test: Images
 
 
-@lru_cache(maxsize=1)  # runs one after the other often share it
+@lru_cache(maxsize=1)  # consecutive runs often share a split
 def draw_split(part: str, labels: int, seed: int, folder: Path = DEBIAN_FOLDER) -> Split:
     """Draw the images of a run.
 
     Args:
         part: Name of the task.
-        labels: How many images to train on.
-        seed: Of the draws, those of the clutter too.
-        folder: Where Fashion-MNIST is.
+        labels: Number of training images.
+        seed: Seed of all draws, including those of the clutter.
+        folder: Folder of Fashion-MNIST.
     """
     if part == "cells":
         return split_pool(read_cells(), labels, _FEW_VALIDATION, seed)
@@ -67,13 +67,13 @@ def draw_split(part: str, labels: int, seed: int, folder: Path = DEBIAN_FOLDER) 
 
 
 def split_pool(pool: Images, labels: int, validation: int, seed: int) -> Split:
-    """Draw images to train on and to choose by, each class in its proportion; the rest is for testing.
+    """Draw training and validation images, in proportion from each class, and keep the rest for testing.
 
     Args:
         pool: All images.
-        labels: How many to train on.
-        validation: How many to choose by; all that are left, if there are fewer.
-        seed: Of the draws.
+        labels: Number of training images.
+        validation: Number of validation images. If fewer images are left, all of them are used.
+        seed: Seed of the draws.
     """
     train, rest = _draw(torch.arange(len(pool.labels)), pool.labels, labels, seed)
     chosen, tested = (rest, rest[:0]) if len(rest) <= validation else _draw(rest, pool.labels, validation, seed)
@@ -87,13 +87,13 @@ def _draw(index: Tensor, labels: Tensor, size: int, seed: int) -> tuple[Tensor, 
 
 
 def shrink(split: Split) -> Split:
-    """Average the items down to their size in the clutter."""
+    """Shrink the items, by averaging, to their size in the clutter."""
     side = (_ITEM_SIDE, _ITEM_SIDE)
     return Split(*(Images(F.adaptive_avg_pool2d(part.pixels, side), part.labels) for part in split))
 
 
 def clutter_split(split: Split, seed: int) -> Split:
-    """Scatter each part among scraps of its own items alone."""
+    """Scatter the items of each part among scraps from the same part only."""
     draws = torch.Generator().manual_seed(seed)
     return Split(*(Images(scatter(part.pixels, _CLUTTER, draws), part.labels) for part in split))
 
@@ -108,8 +108,8 @@ def read_digits() -> Images:
 
 @cache
 def read_cells() -> Images:
-    """Return the solar cells of the package `elpv-dataset`, reduced; label 1: rather defective than not."""
-    from elpv_dataset.utils import load_dataset  # only here: its licence bars commercial use
+    """Return the solar cells of the package `elpv-dataset`, reduced in size. Label 1 means probably defective."""
+    from elpv_dataset.utils import load_dataset  # imported only here, because its licence bars commercial use
 
     pixels, probabilities, _ = load_dataset()
     images = torch.tensor(pixels).unsqueeze(1) / _BRIGHTEST
@@ -119,7 +119,7 @@ def read_cells() -> Images:
 
 @cache
 def read_fashion(folder: Path) -> tuple[Images, Images]:
-    """Return Fashion-MNIST's 60,000 and 10,000 images."""
+    """Return Fashion-MNIST's 60,000 training images and 10,000 test images."""
     pixels, labels, test_pixels, test_labels = (torch.tensor(read_idx(folder / name)) for name in FASHION_FILES)
     return _as_images(pixels, labels), _as_images(test_pixels, test_labels)
 

@@ -1,4 +1,4 @@
-"""The figure of a study: the difference to plain training against compute, a panel for each task."""
+"""The figure of a study, which shows the difference from plain training against compute, in one panel per task."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from examples.study_parts.table import epochs_of, title
 # Colours of Wong, "Points of view: Color blindness", Nature Methods 8 (2011), which all readers can tell apart.
 _COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00"}
 _LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half"}
-_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # of the budget: where a method's bars stand
+_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # factors of the budget that keep the methods' bars apart
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
 DOTS_PER_INCH = 150
-_ROOM_FOR_LABELS = 2.4  # of the last budget: how far the axis goes on
-_BESIDE = 1.15  # of the last budget: where the labels begin
-_LEAST_GAP = 0.085  # of the axis: between the labels of two lines
+_ROOM_FOR_LABELS = 2.4  # times the last budget, where the axis ends
+_BESIDE = 1.15  # times the last budget, where the labels begin
+_LEAST_GAP = 0.085  # of the axis, between the labels of two lines
 _SEED_DOTS = {"linestyle": "", "marker": "o", "markersize": 3, "alpha": 0.35, "markeredgewidth": 0}
 
 
@@ -31,7 +31,7 @@ def draw_figure(summaries: Sequence[Summary]) -> Figure:
     """Draw means with standard errors, and a dot for each seed.
 
     Args:
-        summaries: In the study's order.
+        summaries: Summaries in the study's order.
     """
     tasks = [(task, list(rows)) for task, rows in groupby(summaries, lambda row: row.task)]
     lines = math.ceil(len(tasks) / _COLUMNS)
@@ -87,7 +87,7 @@ def _dress_axes(axis: Any, task: Task, rows: Sequence[Summary], budgets: Sequenc
 
 
 def _label_ends(axis: Any, ends: dict[str, tuple[int, float]]) -> None:
-    """Write each line's name at its end; names that would overlap are moved apart."""
+    """Write each line's name at its end, and move apart names that would overlap."""
     bottom, top = axis.get_ylim()
     heights = spread_out([height for _, height in ends.values()], _LEAST_GAP * (top - bottom))
     colours = {_LABELS[method]: colour for method, colour in _COLOURS.items()}
@@ -96,9 +96,9 @@ def _label_ends(axis: Any, ends: dict[str, tuple[int, float]]) -> None:
 
 
 def spread_out(heights: Sequence[float], gap: float) -> list[float]:
-    """Return heights in the same order that are at least `gap` apart, and as near to the old ones as they get.
+    """Return heights in the same order that are at least `gap` apart, and as close as possible to the old ones.
 
-    Each crowd of neighbours is laid out evenly around its mean.
+    Each group of crowded neighbours is spaced evenly around its mean.
     """
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     crowds: list[list[int]] = []
@@ -114,6 +114,6 @@ def spread_out(heights: Sequence[float], gap: float) -> list[float]:
 
 
 def _edge(crowd: Sequence[int], heights: Sequence[float], gap: float, side: int) -> float:
-    """Return the lowest (side -1) or highest (side 1) height of a crowd that is laid out."""
+    """Return the lowest (side -1) or highest (side 1) height of a crowd after spacing."""
     middle = sum(heights[number] for number in crowd) / len(crowd)
     return middle + side * gap * (len(crowd) - 1) / 2

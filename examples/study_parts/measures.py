@@ -1,6 +1,6 @@
-"""What is measured of a trained network, as it is and after its confidence was adjusted.
+"""The measures of a trained network, before and after its confidence is adjusted by temperature scaling.
 
-Source of the adjustment, temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+Source of temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 BINS = 15  # of the calibration error
-_HOTTEST = math.log(20)  # heuristic: logarithms of temperatures are searched between this and its opposite
+_HOTTEST = math.log(20)  # heuristic: the search covers logarithms of temperatures between minus and plus this value
 
 
 class Measures(NamedTuple):
-    """Accuracy and expected calibration error as shares, the log-loss in nats."""
+    """Accuracy and expected calibration error as shares, and the log-loss in nats."""
 
     accuracy: float
     ece: float
@@ -26,14 +26,14 @@ class Measures(NamedTuple):
 
 
 def measure(logits: Tensor, labels: Tensor) -> Measures:
-    """Measure a network by its logits (N, K) of images and their labels (N,)."""
+    """Measure a network by its logits (N, K) for images with labels (N,)."""
     accuracy = (logits.argmax(1) == labels).double().mean()
     error = multiclass_calibration_error(logits.softmax(1), labels, logits.shape[1], n_bins=BINS)
     return Measures(float(accuracy), float(error), float(F.cross_entropy(logits.double(), labels)))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Return the number to divide logits by for the least log-loss."""
+    """Return the temperature, which is the divisor of the logits that gives the lowest log-loss."""
 
     def loss(logarithm: float) -> float:
         return float(F.cross_entropy(logits.double() * math.exp(-logarithm), labels))

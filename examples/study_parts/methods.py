@@ -1,4 +1,4 @@
-"""What is compared: how each method treats a batch."""
+"""The methods of the study, and how each one treats a batch."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ Mix = Callable[[Tensor, Tensor, np.random.Generator], Mixture]
 
 @dataclass(frozen=True)
 class Method:
-    """How a training treats its batches, and what else sets it apart."""
+    """How a training treats its batches, and its other special features."""
 
     mix: Mix | None = None
-    mixed_share: float = 1.0  # of a batch's images; the others stay clean, in the same pass
-    adds_clean_loss: bool = False  # of the whole batch, by a pass of its own
-    comixup: Mapping[str, Any] | None = None  # arguments of the callback; None: without it
-    is_tuned: bool = False  # trains with the learning rate and the weight decay that were chosen for it
-    keeps_best: bool = False  # of the states along the training, by validation accuracy
+    mixed_share: float = 1.0  # share of a batch's images to mix; the others stay clean, in the same pass
+    adds_clean_loss: bool = False  # for the whole batch, in a separate pass
+    comixup: Mapping[str, Any] | None = None  # arguments of the callback; None means no callback
+    is_tuned: bool = False  # trains with the learning rate and the weight decay chosen for this method
+    keeps_best: bool = False  # restores the state with the best validation accuracy
 
     def callbacks(self, seed: int) -> list[CoMixup]:
-        """Return what the Trainer needs for it."""
+        """Return the callbacks that the Trainer needs for this method."""
         return [] if self.comixup is None else [CoMixup(seed=seed, log=False, **self.comixup)]
 
 

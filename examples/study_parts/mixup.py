@@ -1,4 +1,4 @@
-"""MixUp and CutMix as functions of a batch and of what was drawn, and the draws.
+"""MixUp and CutMix as functions of a batch and its draws, and functions that make the draws.
 
 Sources: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018; Yun et al., "CutMix: Regularization
 Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019.
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ALPHA = 1.0  # of Beta(α, α), for both: the value of both papers on CIFAR; shares are drawn evenly from 0 to 1
+ALPHA = 1.0  # of Beta(α, α), for both methods. Both papers use it on CIFAR. Shares are uniform from 0 to 1
 
 
 class Mixture(NamedTuple):
@@ -23,7 +23,7 @@ class Mixture(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Rows from `top` to `bottom` and columns from `left` to `right`, the ends excluded."""
+    """Rows from `top` up to `bottom` and columns from `left` up to `right`, excluding `bottom` and `right`."""
 
     top: int
     bottom: int
@@ -38,19 +38,19 @@ def mixup(images: Tensor, targets: Tensor, partners: Tensor, share: float) -> Mi
         images: (B, C, H, W).
         targets: (B, K) class probabilities.
         partners: (B,) index of each image's partner.
-        share: Weight of the image itself; the partner has the rest.
+        share: Weight of the image itself. The partner has the rest.
     """
     return Mixture(*(share * part + (1 - share) * part[partners] for part in (images, targets)))
 
 
 def cutmix(images: Tensor, targets: Tensor, partners: Tensor, box: Box) -> Mixture:
-    """Replace a box of each image by its partner's, and average the targets by area.
+    """Replace a box in each image with its partner's pixels, and average the targets by area.
 
     Args:
         images: (B, C, H, W).
         targets: (B, K) class probabilities.
         partners: (B,) index of each image's partner.
-        box: What the partner fills.
+        box: The box that the partner fills.
     """
     inside = torch.zeros(images.shape[2:], dtype=torch.bool, device=images.device)
     inside[box.top : box.bottom, box.left : box.right] = True
@@ -59,13 +59,13 @@ def cutmix(images: Tensor, targets: Tensor, partners: Tensor, box: Box) -> Mixtu
 
 
 def make_box(height: int, width: int, centre: tuple[int, int], share: float) -> Box:
-    """Return a box of the image's proportions around a cell, cut off at the image's edges.
+    """Return a box with the image's proportions around a pixel, clipped to the image.
 
     Args:
         height: Rows of the image.
-        width: Its columns.
-        centre: Row and column.
-        share: Of the image's area, what lies outside the box before it is cut off.
+        width: Columns of the image.
+        centre: Row and column of the pixel.
+        share: Share of the image's area outside the box, before clipping.
     """
     spans = []
     for side, middle in zip((height, width), centre, strict=True):
@@ -75,13 +75,13 @@ def make_box(height: int, width: int, centre: tuple[int, int], share: float) -> 
 
 
 def draw_mixup(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
-    """Mix a batch by MixUp, with one share for all of it."""
+    """Mix a batch with MixUp, with one share for the whole batch."""
     partners = _draw_partners(images, draws)
     return mixup(images, targets, partners, draws.beta(ALPHA, ALPHA))
 
 
 def draw_cutmix(images: Tensor, targets: Tensor, draws: np.random.Generator) -> Mixture:
-    """Mix a batch by CutMix, with one box for all of it."""
+    """Mix a batch with CutMix, with one box for the whole batch."""
     partners = _draw_partners(images, draws)
     height, width = images.shape[2:]
     centre = (int(draws.integers(height)), int(draws.integers(width)))

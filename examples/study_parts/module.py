@@ -15,21 +15,21 @@ from examples.study_parts.network import make_network
 from examples.study_parts.recipes import Rates, Recipe
 from lightning_comixup import CoMixupMixin
 
-_MOMENTUM = 0.9  # with Nesterov's step: as the authors of Co-Mixup train
+_MOMENTUM = 0.9  # with Nesterov's step, as the authors of Co-Mixup train
 
 
 class Student(CoMixupMixin, L.LightningModule):
-    """A network and the method that it is trained by."""
+    """A network and the method of its training."""
 
     def __init__(self, network: str, recipe: Recipe, method: Method, seed: int, rates: Rates) -> None:
-        """Build the network; weights, augmentation and mixing each have draws of their own from the seed.
+        """Build the network. Weights, augmentation and mixing each have their own draws from the seed.
 
         Args:
-            network: Its name.
-            recipe: Of the part.
-            method: What happens to a batch before the loss.
-            seed: The same for all methods that are compared.
-            rates: Of the optimiser.
+            network: Name of the network.
+            recipe: Recipe of the part.
+            method: How a batch is treated before the loss.
+            seed: Seed, which is the same for all compared methods.
+            rates: Rates of the optimiser.
         """
         super().__init__()
         self.recipe, self.method, self.rates = recipe, method, rates
@@ -50,7 +50,7 @@ class Student(CoMixupMixin, L.LightningModule):
         return augment(images, self.recipe.flips, self.recipe.padding, self.augmentation), labels
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch; Co-Mixup's is mixed already, and its clean gradient is the callback's."""
+        """Return the loss of a batch. With Co-Mixup, the callback has already mixed it, and adds the clean gradient."""
         images, targets = batch
         if self.method.mix is None:
             return self.comixup_loss(self(images), targets)

@@ -1,4 +1,4 @@
-"""The names that the study's options know, each in one place; nothing heavy is imported here."""
+"""The names in the study's options, each in one place. This module imports nothing heavy."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ LOW = "Co-Mixup, half mixed, low resolution"
 EDGES = "Co-Mixup, half mixed, edges"
 SPECTRAL = "Co-Mixup, half mixed, spectral residual"
 RANDOM = "Co-Mixup, half mixed, random (control)"
-FAST = LOW  # what `CoMixup.fast` is
+FAST = LOW  # the method of `CoMixup.fast`
 # In the order of runs and tables.
 METHOD_NAMES = (
     *(NONE, TUNED, STOPPED),

@@ -14,7 +14,7 @@ from examples.study_parts.names import SMALL
 
 
 class Block(nn.Module):
-    """Two convolutions, each after normalisation and rectification, beside a shortcut."""
+    """Two convolutions, each after BatchNorm and ReLU, with a shortcut."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         """Build the block."""
@@ -27,7 +27,7 @@ class Block(nn.Module):
         self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False) if changes_shape else None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the block's maps."""
+        """Return the block's feature maps."""
         active = self.first_norm(inputs).relu()
         skipped = inputs if self.shortcut is None else self.shortcut(active)
         return self.second(self.second_norm(self.first(active)).relu()) + skipped
@@ -37,9 +37,10 @@ def make_network(name: str, classes: int) -> nn.Module:
     """Return a network with fresh weights.
 
     Args:
-        name: `SMALL`: 78,000 parameters, one block at a half, a quarter and an eighth of the image's sides, so that
-            a study fits two cores; `RESNET18`: 11 million, two blocks at each of four sizes from the whole on.
-        classes: How many logits.
+        name: `SMALL` has 78,000 parameters, with one block each at a half, a quarter and an eighth of the image's
+            sides, so that two cores are enough for a study. `RESNET18` has 11 million, with two blocks at each of four
+            sizes, beginning with the full size.
+        classes: Number of logits.
     """
     if name == SMALL:
         return _make_resnet((16, 32, 64), 1, 2, classes)
@@ -55,6 +56,6 @@ def _make_resnet(widths: Sequence[int], blocks: int, stem_stride: int, classes: 
         before = after
     head = [nn.BatchNorm2d(before), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes)]
     network = nn.Sequential(*layers, *head)
-    # A sixth faster on the CPU. Torch's overloads for type checkers leave this argument out.
+    # This is a sixth faster on the CPU. PyTorch's type annotations lack this argument.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -1,4 +1,4 @@
-"""Which runs the study has, how long each trains, and in which order they are done."""
+"""The runs of the study, how long each one trains, and their order."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SHORT, MIDDLE, LONG = 1, 3, 10
 BUDGETS = (SHORT, MIDDLE, LONG)
 MAIN = (NONE, HALF_CUTMIX, PAPER, FAST)  # at every budget
 _MAIN_SEEDS, _OTHER_SEEDS = 5, 3
-_OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,)}  # what they are for; the other methods: the middle one
+_OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,)}  # these are for long training; other methods have the middle budget
 
 
 class Setting(NamedTuple):
-    """A task, how many of its labels are used, and the epochs of plain training whose time is a budget of 1."""
+    """A task, the number of labels that are used, and the epochs of plain training that equal a budget of 1."""
 
     part: str
     labels: int
@@ -39,13 +39,13 @@ SETTINGS = (
     *(Setting("clutter", 500), Setting("clutter", 2000)),
     *(Setting("cells", 600), Setting("digits", 600)),
 )
-# All of Fashion-MNIST but what is kept to choose by: for a GPU, where it is asked for.
+# All of Fashion-MNIST except the validation images. It is meant for a GPU, and runs only on request.
 REAL_SIZE = Setting("fashion-all", 59_000, epochs=10)
-_OF_AUTHORS_CUTS = (SETTINGS[0],)  # they take many times the rest
+_OF_AUTHORS_CUTS = (SETTINGS[0],)  # only one, because they take many times as long as the other methods
 
 
 class Wish(NamedTuple):
-    """What is asked for; None: what the study has."""
+    """A request for runs. None means the study's own choice."""
 
     settings: tuple[Setting, ...] = SETTINGS
     methods: Collection[str] | None = None
@@ -55,7 +55,7 @@ class Wish(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a step of a method takes, in plain steps, and the milliseconds of both as they were measured in turn."""
+    """The cost of a method's step in plain steps, and the milliseconds of both kinds of step, measured in turn."""
 
     part: str
     network: str
@@ -78,9 +78,10 @@ class Run(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What was measured of a run; columns without a prefix are of the test images, "scaled" after the temperature.
+    """The measurements of a run.
 
-    The temperature is fitted on the validation images. The seconds are the processor's, or those at a GPU.
+    Columns without a prefix are for the test images, and "scaled" ones are for them after temperature scaling. The
+    temperature is fitted on the validation images. The seconds are processor time, or real time on a GPU.
     """
 
     part: str
@@ -108,22 +109,22 @@ def plain_steps(setting: Setting, budget: int) -> int:
 
 
 def steps_in_time(plain: int, ratio: float) -> int:
-    """Return how many steps of a method take as long as so many plain ones.
+    """Return the number of steps of a method that take as long as a number of plain steps.
 
     Args:
-        plain: Plain steps.
-        ratio: Plain steps that take as long as one of the method.
+        plain: Number of plain steps.
+        ratio: Number of plain steps that take as long as one step of the method.
     """
-    return max(2, round(plain / ratio))  # one step alone has no cycle of the learning rate
+    return max(2, round(plain / ratio))  # a single step cannot have a cycle of the learning rate
 
 
 def chosen_methods(wish: Wish) -> list[str]:
-    """Return the methods that are wished for, in the order of `METHOD_NAMES`."""
+    """Return the requested methods, in the order of `METHOD_NAMES`."""
     return [method for method in METHOD_NAMES if wish.methods is None or method in wish.methods]
 
 
 def places(wish: Wish) -> list[tuple[str, str]]:
-    """Return the part and the method of all costs, plain training first in each part."""
+    """Return the part and the method of each cost to measure, with plain training first in each part."""
     methods = [NONE, *chosen_methods(wish)]
     return list(
         dict.fromkeys(
@@ -136,27 +137,28 @@ def places(wish: Wish) -> list[tuple[str, str]]:
 
 
 def cost_like(method: str) -> str:
-    """Return the method whose steps cost what this one's do.
+    """Return the method whose steps cost as much as this one's.
 
-    The validation of early stopping is no part of the time that is compared: all trainings are watched.
+    The compared time does not include the validation for early stopping, because people validate every training.
     """
     return NONE if method in (TUNED, STOPPED) else method
 
 
 def first_stage(wish: Wish) -> Wish:
-    """Return the part of a wish that says most: the main methods' first seeds."""
+    """Return the most informative part of a wish, which is the main methods' first seeds."""
     methods = [method for method in chosen_methods(wish) if method in MAIN]
     return wish._replace(methods=methods, seeds=min(wish.seeds or _OTHER_SEEDS, _OTHER_SEEDS))
 
 
 def plan_runs(wish: Wish, ratios: Mapping[tuple[str, str], float]) -> list[Run]:
-    """Return all runs, those first that say most if the study is interrupted after them.
+    """Return all runs, the most informative ones first in case the study is interrupted.
 
-    The main methods' first three seeds, then the other methods, then the other seeds; in each by seed, budget, task.
+    The main methods' first three seeds come first, then the other methods, then the other seeds. Each of these is in
+    the order of seed, budget and task.
 
     Args:
-        wish: What is asked for.
-        ratios: Cost of a step of each part and method, in plain steps.
+        wish: The request.
+        ratios: Cost of a step for each part and method, in plain steps.
     """
     runs = [
         Run(setting.part, setting.labels, wish.network, method, budget, seed, steps)
@@ -187,7 +189,7 @@ def _phase(run: Run) -> int:
 
 
 def has_place(method: str, setting: Setting) -> bool:
-    """Return whether a method is tried in a setting."""
+    """Return whether the study uses a method in a setting."""
     return method != AUTHORS_CUTS or setting in _OF_AUTHORS_CUTS
 
 
@@ -195,7 +197,7 @@ def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
     """Return the runs that have no result yet.
 
     Raises:
-        CommandError: If one was done with another number of steps: the results would not be comparable.
+        CommandError: If a finished run has a different number of steps, so that the results would not be comparable.
     """
     done = {result[:6]: result.steps for result in results}
     left = []
@@ -204,5 +206,5 @@ def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:
         if steps is None:
             left.append(run)
         elif steps != run.steps:
-            raise CommandError(f"{run} must have been done in as many steps, found {steps}. Choose another folder.")
+            raise CommandError(f"The result of {run} must have as many steps, found {steps}. Choose another folder.")
     return left

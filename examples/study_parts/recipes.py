@@ -1,4 +1,4 @@
-"""How each part is trained on, whatever the method."""
+"""The training recipe of each part, which is the same for all methods."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WEIGHT_DECAY = 1e-4  # as the authors of Co-Mixup train
 
 @dataclass(frozen=True)
 class Rates:
-    """The highest learning rate of the cycle, and the weight decay."""
+    """The peak learning rate of the cycle, and the weight decay."""
 
     learning_rate: float
     weight_decay: float = WEIGHT_DECAY
@@ -20,16 +20,17 @@ class Recipe:
     """Classes, augmentation and optimisation of a part."""
 
     classes: int
-    rates: Rates  # of all methods but one
-    tuned: Rates | None  # of "none, tuned"; None: not chosen yet
+    rates: Rates  # for all methods but one
+    tuned: Rates | None  # for "none, tuned"; None if not chosen yet
     batch_size: int = 100
     flips: tuple[int, ...] = (3,)  # 3: left to right, 2: top to bottom
-    padding: int = 2  # of random crops, which shift by as much
+    padding: int = 2  # of random crops, and so their largest shift
 
 
-# The rates are the best of `python -m examples.study --tune` by mean validation accuracy, the lower of equals, with
-# seeds that the study does not use: those of all methods for training without mixing within the middle budget, the
-# tuned ones within the longest. That of "fashion-all" is "fashion"'s.
+# The rates are the ones with the best mean validation accuracy in `python -m examples.study --tune`, which trains
+# without mixing on seeds that the study does not use. Of equally good rates, the lower one is taken. The rates for all
+# methods are the best in the middle budget, and the tuned ones are the best in the longest. "fashion-all" has the rate
+# of "fashion".
 RECIPES = {
     "fashion": Recipe(10, Rates(0.2), None),
     "fashion-all": Recipe(10, Rates(0.2), None, batch_size=250),

@@ -1,4 +1,4 @@
-"""CSV files of records, one line each, that an interruption cannot damage."""
+"""CSV files with one record per line, which an interruption cannot damage."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ R = TypeVar("R", bound=NamedTuple)
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
-    """Return the records of a file; none where there is no file.
+    """Return the records in a file, or none if the file does not exist.
 
     Args:
         path: The file.
-        kind: Their type, a NamedTuple of strings and numbers.
+        kind: Type of the records, a NamedTuple of strings and numbers.
 
     Raises:
         CommandError: If the file has other columns.
@@ -37,9 +37,9 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
 
 
 def append_record(path: Path, record: NamedTuple) -> None:
-    """Add a record to a file: the file with it takes the old one's place in one step.
+    """Add a record to a file. A new file replaces the old one in one step.
 
-    One process at a time may write to a file.
+    Only one process at a time may write to a file.
     """
     records = [*read_records(path, type(record)), record]
     new = path.with_suffix(".new")
@@ -54,16 +54,16 @@ def append_record(path: Path, record: NamedTuple) -> None:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Let no other command work in a folder; the lock ends with the process, however it ends.
+    """Keep other commands out of a folder. The lock ends with the process, however it ends.
 
     Raises:
-        CommandError: If another command is at work there.
+        CommandError: If another command is using the folder.
     """
     with (folder / "lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CommandError(
-                f"Another command is at work in {folder}. Wait for it, or choose another folder."
+                f"Another command is using {folder}. Wait for it to end, or choose another folder."
             ) from None
         yield

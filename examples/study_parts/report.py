@@ -1,4 +1,4 @@
-"""The report of a study: its table, for the console and for a page, and its figure."""
+"""The report of a study: its table, for the console and for a Markdown page, and its figure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE, FIGURE = "table.md", "study.png"
 
 
 def report(folder: Path, console: Console) -> None:
-    """Print the table of all results in a folder, write it for a page and draw the figure."""
+    """Print the table of all results in a folder, write it as Markdown, and draw the figure."""
     results = read_records(folder / RESULTS, Result)
     if not results:
         console.print(f"No results in {folder} yet.")

@@ -1,4 +1,4 @@
-"""Means over the seeds, and what they can be relied on."""
+"""Means over the seeds, and their standard errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from examples.study_parts.recipes import RECIPES
 
 
 class Task(NamedTuple):
-    """Where methods are compared."""
+    """A task on which methods are compared."""
 
     part: str
     labels: int
@@ -22,32 +22,32 @@ class Task(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over the seeds and its standard error; NaN where there are too few seeds for it."""
+    """A mean over the seeds and its standard error. With too few seeds, they are NaN."""
 
     mean: float
     error: float
 
 
 class Summary(NamedTuple):
-    """What was found of a method in a task within a budget."""
+    """The results of a method on a task within a budget."""
 
     task: Task
     method: str
     budget: int
     accuracies: tuple[float, ...]  # by seed
-    gains: tuple[float, ...]  # in accuracy over plain training of the same budget and seed, where that is there
+    gains: tuple[float, ...]  # in accuracy over plain training with the same budget and seed, if there is one
     ece: Estimate
     scaled_ece: Estimate
     nll: Estimate
     scaled_nll: Estimate
-    hours: float  # all seeds together
+    hours: float  # of all seeds together
 
 
 def summarise(results: Sequence[Result]) -> list[Summary]:
     """Summarise each method in each task and budget, in the study's order.
 
     Args:
-        results: In any order; seeds may be missing.
+        results: Results in any order. Seeds may be missing.
     """
     plain = {(*result[:3], result.budget, result.seed): result for result in results if result.method == NONE}
     groups: dict[tuple[Task, str, int], list[Result]] = defaultdict(list)
@@ -68,7 +68,7 @@ def estimate(values: Iterable[float]) -> Estimate:
 
 
 def time_shares(results: Sequence[Result]) -> dict[str, float]:
-    """Return the time of each method's runs in that of plain training's of the same budget and seed, the median."""
+    """Return the median time of each method's runs, relative to plain training with the same budget and seed."""
     plain = {(*result[:3], result.budget, result.seed): result.seconds for result in results if result.method == NONE}
     shares: dict[str, list[float]] = {method: [] for method in METHOD_NAMES}
     for result in results:
@@ -79,7 +79,7 @@ def time_shares(results: Sequence[Result]) -> dict[str, float]:
 
 
 def budgets_in(summaries: Iterable[Summary]) -> list[int]:
-    """Return the budgets that there is something of; the study's own at least."""
+    """Return the budgets of the summaries, together with the study's own."""
     return sorted({*BUDGETS, *(row.budget for row in summaries)})
 
 

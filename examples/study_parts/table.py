@@ -1,4 +1,4 @@
-"""The table of a study, for a console and for a page."""
+"""The table of a study, for the console and for a Markdown page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Row = list[str]
 
 
 def make_table(summaries: Sequence[Summary]) -> Table:
-    """Return the table for a console."""
+    """Return the table for the console."""
     table = Table("method")
     budgets = budgets_in(summaries)
     for heading in _headings(budgets):
@@ -44,7 +44,7 @@ def make_table(summaries: Sequence[Summary]) -> Table:
 
 
 def write_markdown(summaries: Sequence[Summary]) -> str:
-    """Return the table for a page."""
+    """Return the table for a Markdown page."""
     budgets = budgets_in(summaries)
     lines = [["method", *_headings(budgets)], ["---", *(["---:"] * len(_HEADINGS) * len(budgets))]]
     for task, rows in _sections(summaries, budgets):
@@ -53,18 +53,18 @@ def write_markdown(summaries: Sequence[Summary]) -> str:
 
 
 def write_time_shares(shares: Mapping[str, float]) -> str:
-    """Return a line that says how near to equal the times of the runs were."""
+    """Return a line that shows how close to equal the times of the runs were."""
     return f"Time in that of {NONE}, median: {'; '.join(f'{method} {share:.2f}' for method, share in shares.items())}."
 
 
 def title(task: Task) -> str:
-    """Return a task's name for people."""
+    """Return the readable name of a task."""
     network = "" if task.network == SMALL else f", {task.network}"
     return f"{_NAMES[task.part]}, {task.labels:,} labels{network}"
 
 
 def epochs_of(task: Task, budget: int) -> int:
-    """Return the plain epochs whose time is a budget."""
+    """Return the number of plain epochs that take as long as a budget."""
     epochs = {setting[:2]: setting.epochs for setting in (*SETTINGS, REAL_SIZE)}
     return budget * epochs.get(task[:2], SETTINGS[0].epochs)
 
@@ -74,7 +74,7 @@ def _headings(budgets: Sequence[int]) -> list[str]:
 
 
 def _sections(summaries: Sequence[Summary], budgets: Sequence[int]) -> Iterator[tuple[Task, list[Row]]]:
-    """Yield each task with its rows, a row for each method."""
+    """Yield each task with its rows, one per method."""
     for task, rows in groupby(summaries, lambda row: row.task):
         section = []
         for method, found in groupby(rows, lambda row: row.method):
@@ -85,7 +85,7 @@ def _sections(summaries: Sequence[Summary], budgets: Sequence[int]) -> Iterator[
 
 
 def _cells(row: Summary | None) -> Row:
-    """Return what stands in a budget's columns."""
+    """Return the cells in a budget's columns."""
     if row is None:
         return [""] * len(_HEADINGS)
     accuracy = _write(estimate(row.accuracies)) if row.method == NONE else _write(estimate(row.gains), sign="+")
@@ -94,6 +94,6 @@ def _cells(row: Summary | None) -> Row:
 
 
 def _write(value: Estimate, sign: str = "") -> str:
-    """Write shares in per cent; nothing for what is not known."""
+    """Format shares in per cent, without unknown values."""
     numbers = [f"{100 * value.mean:{sign}.1f}", f"{100 * value.error:.1f}"]
     return " ± ".join(text for text, number in zip(numbers, value, strict=True) if not math.isnan(number))

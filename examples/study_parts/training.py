@@ -1,4 +1,4 @@
-"""Training one network one way."""
+"""Train one network in one way."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from examples.study_parts.names import CPU, SMALL
 from examples.study_parts.recipes import RECIPES, Rates
 
 _TEST_BATCH = 500  # heuristic
-_CHOICES = 20  # heuristic: states along a training that the best is chosen of
+_CHOICES = 20  # heuristic: states during a training from which the best is chosen
 
 
 class Way(NamedTuple):
-    """How a network is trained, but for the method and the seed."""
+    """How a network is trained, apart from the method and the seed."""
 
     part: str
     steps: int
     network: str = SMALL
     accelerator: str = CPU  # Lightning's name
-    rates: Rates | None = None  # None: those of the recipe
+    rates: Rates | None = None  # None means those of the recipe
 
 
 class Trained(NamedTuple):
-    """A trained module, and the seconds of its training after the first steps: the processor's or a GPU's."""
+    """A trained module, and the seconds of training after the first steps: processor time, or real time on a GPU."""
 
     module: Student
     seconds: float
 
 
 class Batches(Sampler[list[int]]):
-    """Indices of batches: the images in a new order in each epoch, what makes no whole batch left out."""
+    """Indices of batches. Each epoch has the images in a new order and leaves out an incomplete last batch."""
 
     def __init__(self, images: int, batch_size: int, steps: int, seed: int) -> None:
-        """Have `steps` batches."""
+        """Set the sizes, with `steps` batches in all."""
         self.images, self.size, self.steps, self.seed = images, min(batch_size, images), steps, seed
 
     def __len__(self) -> int:
-        """Return how many batches there are."""
+        """Return the number of batches."""
         return self.steps
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -62,7 +62,7 @@ class Batches(Sampler[list[int]]):
 
 
 class _Clock(L.Callback):
-    """Takes the time of all steps but the first."""
+    """Measures the time of all steps except the first ones."""
 
     def __init__(self, skipped: int) -> None:
         self.skipped, self.start, self.seconds = skipped, 0.0, 0.0
@@ -81,7 +81,7 @@ class _Clock(L.Callback):
 
 
 def _now(module: L.LightningModule) -> float:
-    """Return the time: the processor's, which other programs lengthen little, or that of a GPU at rest."""
+    """Return processor time, which other programs hardly affect, or real time after a GPU has finished its work."""
     if module.device.type == CPU:
         return time.process_time()
     torch.cuda.synchronize(module.device)
@@ -89,7 +89,7 @@ def _now(module: L.LightningModule) -> float:
 
 
 class _BestState(L.Callback):
-    """Keeps the state of the highest validation accuracy, the last of equals, and restores it in the end."""
+    """Keeps the state with the highest validation accuracy, the last one of equals, and restores it at the end."""
 
     def __init__(self, validation: Images, steps: int) -> None:
         self.validation, self.every = validation, max(1, steps // _CHOICES)
@@ -110,7 +110,7 @@ class _BestState(L.Callback):
 
 @torch.no_grad()
 def predict(module: L.LightningModule, images: Tensor) -> Tensor:
-    """Return the logits of images, on the CPU, in evaluation mode; the module's mode is restored."""
+    """Return the logits of images, computed in evaluation mode, on the CPU. The module's mode is restored."""
     was_training = module.training
     module.eval()
     logits = torch.cat([module(chunk.to(module.device)).cpu() for chunk in images.split(_TEST_BATCH)])
@@ -121,15 +121,15 @@ def predict(module: L.LightningModule, images: Tensor) -> Tensor:
 def train(train_images: Images, validation: Images, way: Way, method_name: str, seed: int, skipped: int = 0) -> Trained:
     """Train a network.
 
-    Runs of one seed that differ in the method share initial weights, the order of the images and their augmentation.
+    Runs with the same seed share initial weights, the order of the images and their augmentation, whatever the method.
 
     Args:
-        train_images: To train on.
-        validation: To choose by, if the method does.
-        way: How.
+        train_images: Training images.
+        validation: Validation images, for a method that chooses the best state.
+        way: How to train.
         method_name: A name in `METHODS`.
-        seed: Of all draws.
-        skipped: First steps that the time leaves out.
+        seed: Seed of all draws.
+        skipped: Number of first steps that are not timed.
     """
     recipe, method, clock = RECIPES[way.part], METHODS[method_name], _Clock(skipped)
     rates = way.rates or (recipe.tuned if method.is_tuned else None) or recipe.rates
@@ -144,7 +144,7 @@ def train(train_images: Images, validation: Images, way: Way, method_name: str, 
 
 def _make_trainer(callbacks: list[L.Callback], accelerator: str) -> L.Trainer:
     return L.Trainer(
-        max_epochs=1,  # of as many batches as the training has steps
+        max_epochs=1,  # an epoch has as many batches as the training has steps
         callbacks=callbacks,
         accelerator=accelerator,
         devices=1,

@@ -1,4 +1,4 @@
-"""The choice of learning rates and weight decays, by validation accuracy; the test images are not looked at."""
+"""The choice of learning rates and weight decays by validation accuracy, without the test images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from examples.study_parts.plan import LONG, MIDDLE, Setting, plain_steps
 from examples.study_parts.recipes import WEIGHT_DECAY, Rates
 from examples.study_parts.training import Way, predict, train
 
-_SEEDS = (100, 101)  # which no run of the study has
+_SEEDS = (100, 101)  # not used by any run of the study
 _LEARNING_RATES = (0.05, 0.1, 0.2, 0.4)  # the authors' 0.2 for CIFAR-100, and its neighbours
 _LONG_LEARNING_RATES = (0.05, 0.1, 0.2)
-_LONG_WEIGHT_DECAYS = (2e-3, 5e-3)  # above the authors' 1e-4: long training calls for more
+_LONG_WEIGHT_DECAYS = (2e-3, 5e-3)  # above the authors' 1e-4, because long training needs more
 
 
 class Trial(NamedTuple):
-    """A training without mixing that is to be tried."""
+    """A training without mixing, to be tried."""
 
     part: str
     labels: int
@@ -30,7 +30,7 @@ class Trial(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What was measured of a trial on the validation images."""
+    """The measurements of a trial on the validation images."""
 
     part: str
     labels: int
@@ -44,7 +44,7 @@ class Tried(NamedTuple):
 
 
 def plan_trials(settings: tuple[Setting, ...]) -> list[Trial]:
-    """Return all trials of each part's setting with the fewest labels: the middle budget's, then the longest's."""
+    """Return all trials for each part, with the fewest labels: first those of the middle budget, then the longest."""
     fewest: dict[str, Setting] = {}
     for setting in sorted(settings, key=lambda setting: setting.labels):
         fewest.setdefault(setting.part, setting)
@@ -65,11 +65,11 @@ def plan_trials(settings: tuple[Setting, ...]) -> list[Trial]:
 
 
 def try_rates(trial: Trial, folder: Path) -> Tried:
-    """Do a trial.
+    """Carry out a trial.
 
     Args:
         trial: The trial.
-        folder: Where Fashion-MNIST is.
+        folder: Folder of Fashion-MNIST.
     """
     split = draw_split(trial.part, trial.labels, trial.seed, folder)
     rates = Rates(trial.learning_rate, trial.weight_decay)

@@ -1,4 +1,4 @@
-"""What a run is: a training, and what is measured of it."""
+"""A run, which consists of a training and its measurements."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from examples.study_parts.training import Way, predict, train
 
 
 def do_run(run: Run, folder: Path, accelerator: str) -> Result:
-    """Do a run.
+    """Carry out a run.
 
     Args:
         run: The run.
-        folder: Where Fashion-MNIST is.
-        accelerator: Lightning's name.
+        folder: Folder of Fashion-MNIST.
+        accelerator: Lightning's name for the device.
     """
     split = draw_split(run.part, run.labels, run.seed, folder)
     way = Way(run.part, run.steps, run.network, accelerator)

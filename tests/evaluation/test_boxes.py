@@ -28,7 +28,7 @@ def test_images_are_found_by_the_end_of_their_path() -> None:
 
 
 def test_no_image_has_boxes() -> None:
-    with pytest.raises(ValueError, match=r"such as 0: found a.png"):
+    with pytest.raises(ValueError, match=r"such as 0, found a.png"):
         match_boxes({"a.png": torch.zeros(1, 4)}, ["0", "1"])
 
 
@@ -40,7 +40,7 @@ def test_a_box_without_area(tmp_path: Path) -> None:
 def test_a_missing_column(tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     path.write_text("path,x0,y0,x1\na.png,0,0,1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"\['y1'\] not found"):
+    with pytest.raises(ValueError, match="found no y1"):
         read_boxes(path)
 
 

@@ -16,7 +16,7 @@ def test_there_and_back() -> None:
 @pytest.mark.parametrize(
     ("mean", "std", "message"),
     [
-        ([0.5, 0.5], [0.5], "mean must have 1 or 3 values, one a channel, found 2"),
+        ([0.5, 0.5], [0.5], "mean must have 1 or 3 values, one per channel, found 2"),
         ([0.5], [0.0], "std must be positive, found 0.0"),
         ([0.0], [1.0], r"Pixels must lie in \[0, 1\] once the normalisation is undone, found \[-1, 1\]"),
         ([1.0], [1.0], r"Pixels must lie in \[0, 1\] once the normalisation is undone, found \[0, 2\]"),

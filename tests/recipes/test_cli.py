@@ -53,7 +53,7 @@ def test_cutmix_refuses_signals(run_recipe: RunRecipe, tmp_path: Path) -> None:
     write_speech_commands(tmp_path)
     small = ("--data.num_classes=3", "--data.batch_size=6", "--model.network.width=4", "--trainer.max_epochs=1")
     arguments = (f"--data.folder={tmp_path}", *small, "--mixing=cutmix")
-    with pytest.raises(ValueError, match=r"CutMix takes images .* found \(6, 1, 16000\)"):
+    with pytest.raises(ValueError, match=r"CutMix needs images .* found \(6, 1, 16000\)"):
         run_recipe("fit", "speech_commands networks/raw_waveform", *arguments)
 
 

@@ -45,7 +45,7 @@ def test_a_line_holds_for_whole_epochs() -> None:
 
 @pytest.mark.parametrize(("epochs", "values"), [([], []), ([0, 1], [1.0]), ([1, 1], [1.0, 2.0]), ([2, 1], [1.0, 2.0])])
 def test_points_that_make_no_line(epochs: list[float], values: list[float]) -> None:
-    with pytest.raises(ValueError, match="rising epochs and as many values"):
+    with pytest.raises(ValueError, match="rising epochs and a value for each"):
         LearningRateLine(epochs=epochs, values=values)
 
 

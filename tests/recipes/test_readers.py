@@ -34,7 +34,7 @@ def test_idx(is_packed: bool, tmp_path: Path) -> None:
     [
         (b"", "IDX file of unsigned bytes"),
         (bytes((0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0)), "IDX file of unsigned bytes"),  # of floats
-        (bytes((0, 0, 8, 1, 0, 0, 0, 2, 7)), "must hold 2 values, found 1"),
+        (bytes((0, 0, 8, 1, 0, 0, 0, 2, 7)), "must contain 2 values, found 1"),
         (bytes((0, 0, 8, 2, 0, 0)), "header of 12 bytes, found 6"),
     ],
 )
@@ -69,7 +69,7 @@ def test_the_choice_of_labels() -> None:
     assert np.array_equal(chosen, np.unique(chosen))
     assert not np.array_equal(chosen, choose_per_class(labels, 3, np.random.default_rng(1)))
     for count in (0, 6):
-        with pytest.raises(ValueError, match=f"from 1 to the 5 of class 0, found {count}"):
+        with pytest.raises(ValueError, match=f"from 1 to 5 for class 0, found {count}"):
             choose_per_class(labels, count, np.random.default_rng(0))
 
 
@@ -77,7 +77,7 @@ def test_wav(tmp_path: Path) -> None:
     write_wav(tmp_path / "sound.wav", np.array([0, 16384, -32768]))
     assert read_wav(tmp_path / "sound.wav", RATE).tolist() == [0.0, 0.5, -1.0]
     write_wav(tmp_path / "stereo.wav", np.zeros(4), rate=8000, channels=2)
-    with pytest.raises(ValueError, match="must have 1 channel, 2 bytes a sample and 16000 Hz, found 2, 2 and 8000"):
+    with pytest.raises(ValueError, match="must have 1 channel, 2 bytes per sample and 16000 Hz, found 2, 2 and 8000"):
         read_wav(tmp_path / "stereo.wav", RATE)
 
 

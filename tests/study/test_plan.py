@@ -96,5 +96,5 @@ def test_finished_runs_are_left_out() -> None:
     run = Run(*result[:7])
     other = run._replace(seed=1)
     assert unfinished([run, other], [result]) == [other]
-    with pytest.raises(ValueError, match=r"must have been done in as many steps, found 7. Choose another folder"):
+    with pytest.raises(ValueError, match=r"must have as many steps, found 7. Choose another folder"):
         unfinished([run._replace(steps=8)], [result])

@@ -39,7 +39,7 @@ def test_a_second_command_is_turned_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("examples.study_parts.commands.run_study", lambda *_: None)
-    message = f"Another command is at work in {tmp_path}. Wait for it, or choose another folder.\n"
+    message = f"Another command is using {tmp_path}. Wait for it to end, or choose another folder.\n"
     with lock_folder(tmp_path), pytest.raises(SystemExit) as stop:
         main(["--output", str(tmp_path)])
     assert stop.value.code == 1

@@ -130,7 +130,7 @@ def test_what_had_ended_is_kept_when_a_study_is_stopped(
     with pytest.raises(SystemExit) as stop:
         tiny_study(tmp_path)
     assert stop.value.code == 130
-    said = f"Stopped. All runs that had ended are kept in {tmp_path}; the same command goes on.\n"
+    said = f"Stopped. All finished runs are saved in {tmp_path}. The same command continues.\n"
     assert capsys.readouterr().err.endswith(said)
     assert [result.method for result in read_records(tmp_path / RESULTS, Result)] == [NONE]
     assert signal.getsignal(signal.SIGTERM) == handler
@@ -198,7 +198,7 @@ def test_a_study_without_some_of_its_data_does_the_rest_and_fails(
     assert len(read_records(tmp_path / RESULTS, Result)) == 3
     said = capsys.readouterr().err
     assert said.startswith("""Left out: "fashion". It needs Fashion-MNIST's four IDX files in""")
-    assert said.endswith('error: The study is without "fashion": see the lines above its table.\n')
+    assert said.endswith('error: The study lacks "fashion". See the lines above its table.\n')
 
 
 def test_a_study_without_any_of_its_data_fails_at_once(
@@ -208,7 +208,7 @@ def test_a_study_without_any_of_its_data_fails_at_once(
         tiny_study(tmp_path / "study", "--parts", "fashion", "--fashion", str(tmp_path))
     assert stop.value.code == 1
     expected = f"four IDX files in {tmp_path} (--fashion names another folder).\n"
-    assert capsys.readouterr().err == f'error: Nothing can be done: "fashion" needs Fashion-MNIST\'s {expected}'
+    assert capsys.readouterr().err == f'error: Nothing can be run: "fashion" needs Fashion-MNIST\'s {expected}'
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The recipes' data: each module's batches are lists (inputs (B, C, *spatial) float32, targets (B,) int64)."""
+"""The recipes' data modules, with batches that are lists (inputs (B, C, *spatial) float32, targets (B,) int64)."""
 
 from examples.recipes.data.cifar import CIFAR
 from examples.recipes.data.fashion_mnist import FashionMNIST

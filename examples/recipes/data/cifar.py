@@ -18,7 +18,7 @@ _STATISTICS = {
 
 
 class CIFAR(SplitDataModule):
-    """All training images against the test images, which serve as the validation set, as the authors have it."""
+    """All training images, with the test images as the validation set, as in the authors' code."""
 
     def __init__(
         self,
@@ -28,20 +28,20 @@ class CIFAR(SplitDataModule):
         workers: int = 4,
         download: bool = False,
     ) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
-            folder: Holds `cifar-10-batches-py` or `cifar-100-python`.
-            num_classes: Which of the two.
+            folder: Folder that contains `cifar-10-batches-py` or `cifar-100-python`.
+            num_classes: 10 for CIFAR-10 or 100 for CIFAR-100.
             batch_size: Images per batch and device.
-            workers: Processes that load.
-            download: Let torchvision fetch what is missing.
+            workers: Number of loading processes.
+            download: Whether torchvision downloads missing files.
         """
         super().__init__(num_classes, batch_size, workers)
         self.folder, self.download = Path(folder), download
 
     def prepare_data(self) -> None:
-        """Fetch the images, if that is wanted."""
+        """Download the images, if requested."""
         if self.download:
             for is_train in (True, False):
                 self._open(is_train, None, download=True)

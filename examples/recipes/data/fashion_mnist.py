@@ -18,7 +18,7 @@ _MEAN, _DEVIATION = 0.2860, 0.3530  # of the training images' values from 0 to 1
 
 
 class FashionMNIST(SplitDataModule):
-    """A few training images of each class against all test images, which serve as the validation set."""
+    """A few training images of each class, with all test images as the validation set."""
 
     def __init__(
         self,
@@ -28,20 +28,20 @@ class FashionMNIST(SplitDataModule):
         batch_size: int = 100,
         workers: int = 0,
     ) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
-            folder: Holds the four IDX files, packed (.gz) or not.
-            labels_per_class: Training images of each class.
-            choice: Seed of the choice of training images.
+            folder: Folder that contains the four IDX files, compressed (.gz) or not.
+            labels_per_class: Training images per class.
+            choice: Seed for the choice of training images.
             batch_size: Images per batch and device.
-            workers: Processes that load; 0: the images lie in memory.
+            workers: Number of loading processes. 0 is enough, because the images are in memory.
         """
         super().__init__(_CLASSES, batch_size, workers)
         self.folder, self.labels_per_class, self.choice = Path(folder), labels_per_class, choice
 
     def make_splits(self) -> Splits:
-        """Read the images and choose among them."""
+        """Read the images and choose the training images."""
         labels = read_idx(self.folder / "train-labels-idx1-ubyte")
         chosen = choose_per_class(labels, self.labels_per_class, np.random.default_rng(self.choice))
         train = _dataset(read_idx(self.folder / "train-images-idx3-ubyte")[chosen], labels[chosen])
@@ -52,7 +52,7 @@ class FashionMNIST(SplitDataModule):
 
 
 def choose_per_class(labels: NDArray[np.uint8], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return the indices of `count` samples of each class, in rising order.
+    """Return the indices of `count` samples of each class, in ascending order.
 
     Raises:
         ValueError: If a class has fewer.
@@ -61,7 +61,7 @@ def choose_per_class(labels: NDArray[np.uint8], count: int, generator: np.random
     for label in range(_CLASSES):
         found = np.flatnonzero(labels == label)
         if not 1 <= count <= len(found):
-            raise ValueError(f"labels_per_class must be from 1 to the {len(found)} of class {label}, found {count}.")
+            raise ValueError(f"labels_per_class must be from 1 to {len(found)} for class {label}, found {count}.")
         chosen.append(generator.choice(found, count, replace=False))
     return np.sort(np.concatenate(chosen))
 

@@ -17,20 +17,20 @@ _SMALLEST_SCALE = 0.5  # of the random crops' areas (OpenMixup's configuration f
 
 
 class FineGrained(SplitDataModule):
-    """Images of any size against the official test images, which serve as the validation set."""
+    """Images of any size, with the official test images as the validation set."""
 
     def __init__(
         self, folder: Path, num_classes: int, batch_size: int = 16, workers: int = 4, resize: int = 256, crop: int = 224
     ) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
-            folder: Holds torchvision's folder of the data set.
-            num_classes: Classes in it.
+            folder: Folder that contains torchvision's folder of the data set.
+            num_classes: Number of classes in the data set.
             batch_size: Images per batch and device.
-            workers: Processes that load.
-            resize: Pixels of the shorter side before the crop.
-            crop: Pixels of the crop's sides.
+            workers: Number of loading processes.
+            resize: Shorter side before the crop, in pixels.
+            crop: Side of the square crop, in pixels.
         """
         super().__init__(num_classes, batch_size, workers, drop_last=True)
         self.folder, self.resize, self.crop = Path(folder), resize, crop
@@ -53,20 +53,20 @@ class FineGrained(SplitDataModule):
 
 
 class StanfordCars(FineGrained):
-    """196 models of cars; `folder` holds `stanford_cars`."""
+    """196 models of cars, in `stanford_cars` inside `folder`."""
 
     def open_split(self, is_train: bool, transform: Any) -> Any:
         """Open the training or the test images."""
         from torchvision import datasets
 
         split = "train" if is_train else "test"
-        return datasets.StanfordCars(self.folder, split, transform, target_transform=int)  # of small unsigned numbers
+        return datasets.StanfordCars(self.folder, split, transform, target_transform=int)  # from small unsigned numbers
 
 
 class FGVCAircraft(FineGrained):
-    """100 variants of aircraft, to be trained on the official training and validation images together.
+    """100 variants of aircraft, in `fgvc-aircraft-2013b` inside `folder`.
 
-    `folder` holds `fgvc-aircraft-2013b`.
+    Training uses the official training and validation images together.
     """
 
     def open_split(self, is_train: bool, transform: Any) -> Any:

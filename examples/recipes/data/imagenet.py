@@ -16,13 +16,13 @@ from examples.recipes.data.loaders import make_loader
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What the training images are from some epoch on.
+    """The form of the training images from some epoch on.
 
     Attributes:
-        first_epoch: Where the phase begins.
-        stored_side: Pixels of the shorter side of the images on disk: the name of their folder.
-        crop: Pixels of the crop's sides.
-        smallest_scale: Of the random crops' areas, as a share of the image.
+        first_epoch: Epoch in which the phase begins.
+        stored_side: Shorter side of the images on disk, in pixels, which is also the name of their folder.
+        crop: Side of the square crops, in pixels.
+        smallest_scale: Smallest area of the random crops, as a share of the image.
         batch_size: Images per batch, over all devices together.
     """
 
@@ -41,7 +41,7 @@ def phase_of(phases: Sequence[Phase], epoch: int) -> Phase:
 class ImageNet(L.LightningDataModule):
     """Folders of resized images, `FOLDER/SIDE/train/CLASS/...` and `FOLDER/SIDE/val/CLASS/...`.
 
-    The Trainer must make new loaders for every epoch: reload_dataloaders_every_n_epochs=1.
+    The Trainer must make new loaders for every epoch, with reload_dataloaders_every_n_epochs=1.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class ImageNet(L.LightningDataModule):
         validation_resize: int = 256,
         validation_crop: int = 224,
     ) -> None:
-        """Check and keep the settings.
+        """Check and store the settings.
 
         Args:
-            folder: Made by `examples.recipes.resize_imagenet`.
-            phases: By their first epoch; the first begins at epoch 0.
-            num_classes: Class folders.
-            workers: Processes that load, per device.
-            validation_resize: Pixels of the shorter side of validation images before the crop.
-            validation_crop: Pixels of the sides of their central crop.
+            folder: Folder made by `examples.recipes.resize_imagenet`.
+            phases: Phases in the order of their first epochs. The first one begins at epoch 0.
+            num_classes: Number of class folders.
+            workers: Number of loading processes per device.
+            validation_resize: Shorter side of validation images before the crop, in pixels.
+            validation_crop: Side of their square central crop, in pixels.
 
         Raises:
             ValueError: If the phases do not begin at 0 or are not in order.
@@ -77,7 +77,7 @@ class ImageNet(L.LightningDataModule):
         """Return shuffled training batches of the phase that the Trainer is in.
 
         Raises:
-            ValueError: If the Trainer would keep one phase's loader, or the batch cannot be shared out.
+            ValueError: If the Trainer would keep one phase's loader, or the devices cannot share the batch evenly.
         """
         from torchvision.transforms import v2
 
@@ -93,7 +93,7 @@ class ImageNet(L.LightningDataModule):
         return make_loader(images, batch_size, self.workers, shuffle=True, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return validation batches, of the last phase's images in every phase."""
+        """Return validation batches. Every phase uses the last phase's images."""
         from torchvision.transforms import v2
 
         last = self.phases[-1]
@@ -102,12 +102,12 @@ class ImageNet(L.LightningDataModule):
         return make_loader(images, share_out(last.batch_size, self._trainer().world_size), self.workers)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Return the validation batches: the test images have no public labels."""
+        """Return the validation batches, because the test images have no public labels."""
         return self.val_dataloader()
 
     def _trainer(self) -> L.Trainer:
         if self.trainer is None:
-            raise RuntimeError("ImageNet's loaders need the Trainer's epoch, found none. Pass it as fit's datamodule.")
+            raise RuntimeError("ImageNet's loaders need a Trainer's epoch, found none. Pass this data module to fit.")
         return self.trainer
 
 
@@ -119,8 +119,8 @@ def share_out(batch_size: int, devices: int) -> int:
     """
     if batch_size % devices:
         raise ValueError(
-            f"A phase's batch_size must be a multiple of the devices, found {batch_size} images for {devices} devices. "
-            "Change the one or the other."
+            "A phase's batch_size must be a multiple of the number of devices, found "
+            f"{batch_size} images for {devices} devices. Change one or the other."
         )
     return batch_size // devices
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Splits(NamedTuple):
-    """The three data sets of (input, target); validation and test may be one."""
+    """The three data sets of (input, target). Validation and test may be the same."""
 
     train: Dataset[Any]
     validation: Dataset[Any]
@@ -18,16 +18,16 @@ class Splits(NamedTuple):
 
 
 class SplitDataModule(L.LightningDataModule):
-    """A data module of fixed batch size; subclasses say what the splits are."""
+    """A data module with a fixed batch size. Subclasses define the splits."""
 
     def __init__(self, num_classes: int, batch_size: int, workers: int, drop_last: bool = False) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
             num_classes: Number of classes.
             batch_size: Samples per batch and device.
-            workers: Processes that load; 0: none but this one.
-            drop_last: Leave out a smaller last training batch.
+            workers: Number of loading processes. 0 means that this process loads.
+            drop_last: Whether to leave out a smaller last training batch.
         """
         super().__init__()
         self.num_classes = num_classes

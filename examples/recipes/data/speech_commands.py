@@ -30,18 +30,18 @@ class Lists(NamedTuple):
 
 
 class Recordings(Dataset[tuple[Tensor, int]]):
-    """Recordings and the index of their word."""
+    """Recordings, each with the index of its word."""
 
     def __init__(
         self, folder: Path, names: Sequence[str], words: Sequence[str], representation: Representation
     ) -> None:
-        """Keep where the recordings are.
+        """Store the paths of the recordings.
 
         Args:
-            folder: Holds the words' folders.
+            folder: Folder that contains the words' folders.
             names: The recordings, WORD/FILE.wav.
             words: The classes.
-            representation: What an input is: a spectrogram (1, 160, 101) or the signal (1, 16000).
+            representation: Form of the inputs, a spectrogram (1, 160, 101) or the signal (1, 16000).
         """
         self.folder, self.names, self.representation = folder, list(names), representation
         self.indices = {word: index for index, word in enumerate(words)}
@@ -59,7 +59,7 @@ class Recordings(Dataset[tuple[Tensor, int]]):
 
 
 class SpeechCommands(SplitDataModule):
-    """The official split by the two lists in the folder; all recordings in neither are for training."""
+    """The official split by the two lists in the folder. All recordings that are in neither are for training."""
 
     def __init__(
         self,
@@ -69,14 +69,14 @@ class SpeechCommands(SplitDataModule):
         batch_size: int = 100,
         workers: int = 4,
     ) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
-            folder: Holds a folder per word, validation_list.txt and testing_list.txt.
-            representation: What an input is: a spectrogram (1, 160, 101) or the signal (1, 16000).
-            num_classes: Words: 35 in version 0.02, 30 in version 0.01.
+            folder: Folder that contains one folder per word, validation_list.txt and testing_list.txt.
+            representation: Form of the inputs, a spectrogram (1, 160, 101) or the signal (1, 16000).
+            num_classes: Number of words, which is 35 in version 0.02 and 30 in version 0.01.
             batch_size: Recordings per batch and device.
-            workers: Processes that load.
+            workers: Number of loading processes.
         """
         super().__init__(num_classes, batch_size, workers)
         self.folder: Path = Path(folder)
@@ -91,7 +91,7 @@ class SpeechCommands(SplitDataModule):
 
 
 def list_recordings(folder: Path) -> Lists:
-    """Return the official split. Folders that begin with an underscore, such as the background noise, are no words.
+    """Return the official split, without folders that begin with an underscore, such as the background noise.
 
     Raises:
         FileNotFoundError: If a list is missing.
@@ -109,5 +109,5 @@ def word_of(name: str) -> str:
 
 def _read_list(path: Path) -> list[str]:
     if not path.is_file():
-        raise FileNotFoundError(f"The folder must hold {path.name}, found no {path}. Unpack the whole archive there.")
+        raise FileNotFoundError(f"The folder must contain {path.name}, found no {path}. Unpack the whole archive.")
     return path.read_text(encoding="utf-8").split()

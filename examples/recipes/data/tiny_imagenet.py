@@ -12,16 +12,16 @@ _MEAN = _DEVIATION = (0.5, 0.5, 0.5)  # the authors', of values from 0 to 1
 
 
 class TinyImageNet(SplitDataModule):
-    """Training images against the official validation images, which serve as test images too."""
+    """Training images, with the official validation images for both validation and testing."""
 
     def __init__(self, folder: Path, num_classes: int = 200, batch_size: int = 100, workers: int = 8) -> None:
-        """Keep the settings.
+        """Store the settings.
 
         Args:
-            folder: The unpacked archive, its validation images arranged by `examples.recipes.arrange_tiny_imagenet`.
-            num_classes: Class folders in it.
+            folder: The unpacked archive, after `examples.recipes.arrange_tiny_imagenet` arranged its validation images.
+            num_classes: Number of class folders in it.
             batch_size: Images per batch and device.
-            workers: Processes that load (the authors: 8).
+            workers: Number of loading processes. The authors use 8.
         """
         super().__init__(num_classes, batch_size, workers)
         self.folder = Path(folder)
@@ -37,7 +37,7 @@ class TinyImageNet(SplitDataModule):
         held_out = self.folder / "val" / "images"
         if not any(path.is_dir() for path in held_out.glob("*")):
             raise FileNotFoundError(
-                f"{held_out} must hold one folder per class, found none. Run "
+                f"{held_out} must contain one folder per class, found none. Run "
                 f"`python -m examples.recipes.arrange_tiny_imagenet {self.folder}` once."
             )
         augmentations = (v2.RandomHorizontalFlip(), v2.RandomCrop(_SIDE, padding=_PADDING))

@@ -26,8 +26,8 @@ def read_wav(path: Path, rate: int) -> NDArray[np.float32]:
         found = (sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
         if found != (1, _BYTES, rate):
             raise ValueError(
-                f"{path} must have 1 channel, {_BYTES} bytes a sample and {rate} Hz, found {found[0]}, {found[1]} and "
-                f"{found[2]}. Convert it."
+                f"{path} must have 1 channel, {_BYTES} bytes per sample and {rate} Hz, "
+                f"found {found[0]}, {found[1]} and {found[2]}. Convert it."
             )
         samples = np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2")
     return samples.astype(np.float32) / np.float32(_LOUDEST)

@@ -1,4 +1,4 @@
-"""The recipes' networks: each takes `num_classes` first and gives logits (B, num_classes)."""
+"""The recipes' networks. Their first argument is `num_classes`, and they return logits (B, num_classes)."""
 
 from examples.recipes.models.preact_resnet import PreActResNet
 from examples.recipes.models.raw_waveform import RawWaveformNet

@@ -6,7 +6,7 @@ from torch import nn
 
 
 def initialise_convolutions(network: nn.Module) -> None:
-    """Draw all convolutions' weights so that their backward keeps the variance; in place.
+    """Draw the weights of all convolutions in place, such that the backward pass preserves the variance.
 
     Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015.
     """

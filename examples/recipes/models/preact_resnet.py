@@ -20,7 +20,7 @@ class PreActBlock(nn.Module):
         Args:
             channels_in: Channels of the input.
             channels: Channels of the output.
-            stride: Of the first convolution and of the projection.
+            stride: Stride of the first convolution and of the projection.
         """
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels_in)
@@ -39,7 +39,7 @@ class PreActBlock(nn.Module):
 
 
 class PreActResNet(nn.Module):
-    """A pre-activation ResNet for (B, in_channels, H, W); as it stands, the PreActResNet-18 of the mixup papers."""
+    """A pre-activation ResNet for (B, in_channels, H, W), by default the PreActResNet-18 of the mixup papers."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class PreActResNet(nn.Module):
 
         Args:
             num_classes: Number K of logits.
-            blocks: Blocks of each stage; every stage but the first halves the resolution and doubles the channels.
+            blocks: Blocks in each stage. Each stage after the first halves the resolution and doubles the channels.
             width: Channels of the first stage.
             in_channels: Channels of the input.
             first_stride: Stride of the first convolution: 1 for 32 × 32, 2 for 64 × 64.
-            last_norm: BatchNorm and ReLU before the pooling, as in the paper. Co-Mixup's authors have none.
+            last_norm: Whether BatchNorm and ReLU precede the pooling, as in the paper. Co-Mixup's authors omit them.
         """
         super().__init__()
         widths = [width * 2**stage for stage in range(len(blocks))]

@@ -15,7 +15,7 @@ _POOL = 4
 
 
 class RawWaveformNet(nn.Module):
-    """M5 for (B, 1, samples), at least 1,020 samples."""
+    """M5 for (B, 1, samples), with at least 1,020 samples."""
 
     def __init__(self, num_classes: int, width: int = 128) -> None:
         """Build the network.

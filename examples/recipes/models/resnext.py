@@ -27,8 +27,8 @@ class Bottleneck(nn.Module):
             channels_in: Channels of the input.
             channels: Channels of the output.
             inner: Channels of the grouped convolution.
-            cardinality: Its groups.
-            stride: Its stride, and that of the projection.
+            cardinality: Groups of that convolution.
+            stride: Stride of that convolution and of the projection.
         """
         super().__init__()
         self.branch = nn.Sequential(
@@ -48,7 +48,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNeXt(nn.Module):
-    """ResNeXt-depth, cardinality × base_width d, for (B, 3, H, W); as it stands, ResNeXt-29, 4 × 24d."""
+    """ResNeXt-depth, cardinality × base_width d, for (B, 3, H, W), by default ResNeXt-29, 4 × 24d."""
 
     def __init__(self, num_classes: int, depth: int = 29, cardinality: int = 4, base_width: int = 24) -> None:
         """Build the network.
@@ -60,12 +60,12 @@ class ResNeXt(nn.Module):
             base_width: Channels of each group in the first stage.
 
         Raises:
-            ValueError: If there is no network of that depth.
+            ValueError: If there is no network with that depth.
         """
         super().__init__()
         blocks, remainder = divmod(depth - _LAYERS_OUTSIDE_BLOCKS, _LAYERS_PER_BLOCK * len(_WIDTHS))
         if remainder or blocks < 1:
-            raise ValueError(f"depth must be 9 n + 2 with n of at least 1, found {depth}. Take 11, 20, 29, ...")
+            raise ValueError(f"depth must be 9 n + 2 with n of at least 1, found {depth}. Use 11, 20, 29, ...")
         layers: list[nn.Module] = [*_normed(nn.Conv2d(3, _WIDTHS[0], 3, padding=1, bias=False)), nn.ReLU()]
         before = _WIDTHS[0]
         for stage, width in enumerate(_WIDTHS):

@@ -1,4 +1,4 @@
-"""Networks of torchvision with a head of the right size."""
+"""Networks from torchvision with a head of the right size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _HEAD_DEVIATION = 0.01  # of the authors' initial head weights, after Goyal et a
 
 
 class TorchvisionNetwork(nn.Module):
-    """A ResNet or ResNeXt of torchvision."""
+    """A ResNet or ResNeXt from torchvision."""
 
     def __init__(
         self, num_classes: int, name: str, weights: str | None = None, zero_init_residual: bool = False
@@ -16,10 +16,11 @@ class TorchvisionNetwork(nn.Module):
         """Build the network.
 
         Args:
-            num_classes: Number K of logits; the head is new, whatever the weights.
-            name: torchvision's name: "resnet18", "resnet50", "resnext50_32x4d", ...
-            weights: Pretrained weights by torchvision's name, such as "IMAGENET1K_V1"; downloaded on first use.
-            zero_init_residual: Start the last BatchNorm scale of each block at 0; for training from scratch.
+            num_classes: Number K of logits. The head is always new, even with pretrained weights.
+            name: torchvision's name for the network, such as "resnet18", "resnet50" or "resnext50_32x4d".
+            weights: torchvision's name for pretrained weights, such as "IMAGENET1K_V1". They are downloaded on first
+                use.
+            zero_init_residual: Whether the last BatchNorm scale of each block starts at 0, for training from scratch.
 
         Raises:
             ValueError: If the network has no head named `fc`.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-# Channels of the eight convolutions as multiples of the first's; None stands for a 2 × 2 pooling.
+# Channels of the eight convolutions, as multiples of the first one's. None stands for a 2 × 2 pooling.
 _CONFIGURATION_A = (1, None, 2, None, 4, 4, None, 8, 8, None, 8, 8, None)
-_POOLED = (5, 3)  # what five poolings leave of a spectrogram of 160 × 101
+_POOLED = (5, 3)  # size of a 160 × 101 spectrogram after five poolings
 
 
 class VGG11(nn.Module):
-    """Eight convolutions and three linear layers for (B, 1, bins, frames), each side at least 32."""
+    """Eight convolutions and three linear layers for (B, 1, bins, frames), with sides of at least 32."""
 
     def __init__(self, num_classes: int, width: int = 64, hidden: int = 512) -> None:
         """Build the network.

@@ -17,7 +17,7 @@ _LAYERS_OUTSIDE_BLOCKS = 4  # the first convolution and one projection per stage
 
 
 class WideResNet(nn.Module):
-    """WRN-depth-widening for (B, 3, H, W); as it stands, WRN-16-8."""
+    """WRN-depth-widening for (B, 3, H, W), by default WRN-16-8."""
 
     def __init__(self, num_classes: int, depth: int = 16, widening: int = 8) -> None:
         """Build the network.
@@ -28,12 +28,12 @@ class WideResNet(nn.Module):
             widening: Factor k of the channels.
 
         Raises:
-            ValueError: If there is no network of that depth.
+            ValueError: If there is no network with that depth.
         """
         super().__init__()
         blocks, remainder = divmod(depth - _LAYERS_OUTSIDE_BLOCKS, _LAYERS_PER_BLOCK * _STAGES)
         if remainder or blocks < 1:
-            raise ValueError(f"depth must be 6 n + 4 with n of at least 1, found {depth}. Take 10, 16, 22, 28, ...")
+            raise ValueError(f"depth must be 6 n + 4 with n of at least 1, found {depth}. Use 10, 16, 22, 28, ...")
         layers: list[nn.Module] = [nn.Conv2d(3, _FIRST_WIDTH, 3, padding=1, bias=False)]
         before = _FIRST_WIDTH
         for stage in range(_STAGES):
