@@ -14,9 +14,9 @@ from examples.study_parts.plan import REAL_SIZE, SETTINGS
 from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, estimate
 
 NOTE = (
-    f"Accuracy: of {NONE}, then the difference to it, seed by seed; mean ± standard error. ECE: expected calibration "
-    f"error with {BINS} bins. ECE and log-loss: as they are / after temperature scaling. A budget is the time of so "
-    "many plain epochs."
+    f"Accuracy is that of {NONE}, and for the other methods the difference from it in the same seeds, as mean ± "
+    f"standard error. ECE is the expected calibration error with {BINS} bins. ECE and log-loss are given before / "
+    "after temperature scaling. A budget is the time of that many epochs without mixing."
 )
 _HEADINGS = ("accuracy %", "ECE %", "log-loss")
 _NAMES = {
@@ -54,7 +54,8 @@ def write_markdown(summaries: Sequence[Summary]) -> str:
 
 def write_time_shares(shares: Mapping[str, float]) -> str:
     """Return a line that shows how close to equal the times of the runs were."""
-    return f"Time in that of {NONE}, median: {'; '.join(f'{method} {share:.2f}' for method, share in shares.items())}."
+    parts = "; ".join(f"{method} {share:.2f}" for method, share in shares.items())
+    return f"Training time relative to {NONE}, median: {parts}."
 
 
 def title(task: Task) -> str:

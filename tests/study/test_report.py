@@ -66,7 +66,7 @@ def test_times_are_compared_run_by_run() -> None:
     found = time_shares([*results, make_result("MixUp", 3, 0, 0.5)])  # the last has nothing to be compared to
     assert found == pytest.approx({PAPER: 1.15})
     assert write_time_shares(found | {"MixUp": 1.0}) == (
-        "Time in that of none, median: Co-Mixup (paper) 1.15; MixUp 1.00."
+        "Training time relative to none, median: Co-Mixup (paper) 1.15; MixUp 1.00."
     )
 
 
