@@ -98,7 +98,7 @@ def test_resolving_duplicates_acts_on_the_last_of_several_sweeps() -> None:
 
 
 def test_few_outputs_stay_above_capacity_on_a_fine_grid_of_flat_saliency() -> None:
-    """If no input has room for another cell, whole outputs must change. Otherwise, half of the energies are 17 to 41."""
+    """If no input has room for another cell, whole outputs must change. Otherwise, half of the runs end at 17 to 41."""
     energies = []
     for seed in range(12):
         draws = np.random.default_rng(seed)
