@@ -108,7 +108,7 @@ def pretend_device() -> Iterator[PretendedDevice]:
 
 
 class _FromData(TorchFunctionMode):
-    """Creates tensors from Python numbers on the host and copies them, as PyTorch does internally and unseen."""
+    """Creates tensors from Python numbers on the host and copies them. PyTorch does this internally and invisibly."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

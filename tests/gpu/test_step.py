@@ -28,7 +28,7 @@ def _run(module: Tiny, clean_weight: float = 1.0, precision: Any = "32-true", **
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.3, 0.0])
 @pytest.mark.parametrize("kind", ["ce", "bce"])
-def test_parameters_and_buffers_are_those_of_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
+def test_parameters_and_buffers_match_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
     class Module(Tiny):
         comixup_loss_kind = kind  # type: ignore[assignment]
 

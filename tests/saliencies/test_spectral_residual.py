@@ -61,7 +61,7 @@ def test_longer_sides_are_averaged_first_and_the_map_repeated(side: int, largest
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_what_differs_from_the_usual_spectrum_stands_out() -> None:
+def test_deviations_from_the_usual_spectrum_stand_out() -> None:
     """The inputs are stripes on noise whose amplitudes fall with the frequency, as in photographs."""
     frequencies = torch.fft.fftfreq(64)
     radius = torch.hypot(frequencies[:, None], frequencies).clamp(min=1 / 64)

@@ -100,7 +100,7 @@ class Simple(Noting):
         self.mean(loss)
 
     def check(self) -> None:
-        """Check the metrics of a run. Unmixed batches have no separate clean pass, so their outputs in the step count."""
+        """Check the metrics of a run. Batches that stay unmixed have no other clean pass, so their step counts."""
         unmixed = [outputs for outputs in self.stepped if outputs.labels.ndim == 1]
         assert_same(self.acc.compute(), accuracy(self.clean + unmixed))
         assert_same(self.mean.compute(), of_batches(self.mean, [(outputs.loss,) for outputs in self.stepped]))
