@@ -1,4 +1,4 @@
-"""Trains all cases of `test_distributed.py` in one of two processes: `torchrun ... -m tests.distributed FOLDER`."""
+"""One of two processes that train all cases of `test_distributed.py`: `torchrun ... -m tests.distributed FOLDER`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Case:
     """One way to train."""
 
     strategy: str = "ddp"  # or "fsdp2", "tensor_parallel"
-    settings: dict[str, Any] = field(default_factory=dict)  # of DDPStrategy
+    settings: dict[str, Any] = field(default_factory=dict)  # for DDPStrategy
     accumulate: int = 1
-    samples: int = 50  # over both ranks, dealt out in turn
-    mixing: dict[str, Any] = field(default_factory=dict)  # of CoMixup
+    samples: int = 50  # dealt out to the two ranks in turn
+    mixing: dict[str, Any] = field(default_factory=dict)  # for CoMixup
 
     @property
     def dtype(self) -> torch.dtype:
-        return torch.float32 if self.strategy == "fsdp1" else torch.float64  # all that Lightning's FSDP knows
+        return torch.float32 if self.strategy == "fsdp1" else torch.float64  # Lightning's FSDP does not support float64
 
     @property
     def clean_weight(self) -> float:
@@ -61,7 +61,7 @@ _CASES = {
     "tensor_parallel": Case("tensor_parallel"),
     "tensor_parallel, saliency alone": Case("tensor_parallel", mixing={"clean_weight": 0.0}),
 }
-_HAS_FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public since PyTorch 2.6
+_HAS_FSDP2 = hasattr(torch.distributed.fsdp, "fully_shard")  # public from PyTorch 2.6
 CASES = {name: case for name, case in _CASES.items() if _HAS_FSDP2 or case.strategy != "fsdp2"}
 
 
@@ -87,7 +87,7 @@ class Distributed(Tiny):
     def batches(self, rank: int) -> DataLoader[Any]:
         inputs, targets = make_data(50)
         data = Listed(inputs.to(self.case.dtype), targets)
-        ranks = 1 if self.case.strategy == "tensor_parallel" else RANKS  # there both work on the same samples
+        ranks = 1 if self.case.strategy == "tensor_parallel" else RANKS  # both ranks share the samples
         return DataLoader(Subset(data, list(range(rank % ranks, self.case.samples, ranks))), batch_size=10)
 
     def train_dataloader(self) -> Any:
@@ -107,7 +107,7 @@ class Distributed(Tiny):
 
 
 class OnTheCpu(FSDPStrategy):
-    """Lightning asks for a GPU of FSDPStrategy itself, not of a class that derives from it."""
+    """FSDP on the CPU. Lightning requires a GPU for FSDPStrategy itself, but not for subclasses."""
 
     def _setup_model(self, model: nn.Module) -> nn.Module:
         return FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
@@ -127,19 +127,20 @@ def _strategy(case: Case) -> Strategy:
 
 
 def _whole(value: Tensor) -> Tensor:
-    whole: Tensor = value.full_tensor() if hasattr(value, "full_tensor") else value  # public DTensor: PyTorch 2.5
+    # DTensor is public from PyTorch 2.5.
+    whole: Tensor = value.full_tensor() if hasattr(value, "full_tensor") else value
     return whole.detach().clone()
 
 
 def _final_state(trainer: Any, module: nn.Module) -> dict[str, Tensor]:
-    if isinstance(trainer.strategy, OnTheCpu):  # its parameters are flat outside of this context
+    if isinstance(trainer.strategy, OnTheCpu):  # its parameters are flat outside this context
         with FullyShardedDataParallel.summon_full_params(trainer.model, writeback=False):
             return {name: value.detach().clone() for name, value in module.named_parameters()}
     return {name: _whole(value) for name, value in module.state_dict().items()}
 
 
 class _KeepState(CoMixup):
-    """Takes the parameters while they can still be gathered."""
+    """Copies the parameters while they can still be gathered."""
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_end(trainer, pl_module)
@@ -169,7 +170,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for index, case in enumerate(CASES.values()):
         torch.save(train(case), Path(sys.argv[1]) / f"case{index}_rank{os.environ['RANK']}.pt")
-    # Both end together, their threads with them: a process that goes first may abort the other at its exit.
+    # Both processes must end together. If one ends first, the other may abort on exit.
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""A small group of random images, mixed by the tests of the gallery."""
+"""A small group of random images for the tests of the gallery."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class GoldenGroup(NamedTuple):
 
     @property
     def has_default_settings(self) -> bool:
-        """Whether it was solved with the defaults, but for the grid and the number of inputs."""
+        """Whether the group was solved with the defaults, apart from the grid and the number of inputs."""
         found = Hyperparameters(compatibility_weight=self.compatibility_weight, **self.hyperparameters)
         return found == Hyperparameters()
 

@@ -1,7 +1,8 @@
-"""A device that is only pretended: tensors on it compute on the CPU, and what crosses between the two is recorded.
+"""A pretend device. Its tensors compute on the CPU, and every transfer between the two is recorded.
 
-On a GPU each read of a value and each copy to or from the host may wait for everything computed there; on the CPU the
-same code does neither, so nothing could be counted. PyTorch's device "meta" lends its name: autograd knows it.
+On a GPU, reading a value or copying to or from the host may wait for everything computed there. On the CPU, the same
+code neither waits nor copies, so there is nothing to count. The pretend device uses the name of PyTorch's device
+"meta" because autograd knows it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 DEVICE = torch.device("meta")
 
-# Operations whose result, or its shape, must be known to the host. Names without overloads.
+# Operations whose result, or its shape, the host must know. The names are without overloads.
 _READS = {
     "aten::_local_scalar_dense",  # item(), bool(), int(), float()
     "aten::is_nonzero",
@@ -38,7 +39,7 @@ _COPIES = {"aten::_to_copy", "aten::copy_", "aten::_copy_from"}
 
 
 class OnDevice(Tensor):
-    """A tensor said to be on the device; its twin on the CPU has the values."""
+    """A tensor that appears to be on the device. Its twin on the CPU has the values."""
 
     twin: Tensor
 
@@ -70,7 +71,7 @@ class OnDevice(Tensor):
 
 @dataclass
 class Crossings:
-    """What has crossed, each as the name of its operation and the number of elements."""
+    """Transfers, each as the name of the operation and the number of elements, and reads."""
 
     to_host: list[tuple[str, int]] = field(default_factory=list)
     to_device: list[tuple[str, int]] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Crossings:
 
 
 class PretendedDevice(TorchDispatchMode):
-    """While it is entered tensors can be made on the device and copied to it, see `pretend_device`."""
+    """While this is active, tensors can be created on the device and copied to it. See `pretend_device`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -90,7 +91,7 @@ class PretendedDevice(TorchDispatchMode):
 
     @contextmanager
     def recording(self) -> Iterator[Crossings]:
-        """Record what crosses meanwhile."""
+        """Record all transfers inside this context."""
         self.crossings, self._recording = Crossings(), True
         try:
             yield self.crossings
@@ -100,14 +101,14 @@ class PretendedDevice(TorchDispatchMode):
 
 @contextmanager
 def pretend_device() -> Iterator[PretendedDevice]:
-    """Let there be a device meanwhile; what crosses is recorded on demand."""
+    """Provide the device inside this context. It records transfers on request."""
     device = PretendedDevice()
     with _FromData(), device:
         yield device
 
 
 class _FromData(TorchFunctionMode):
-    """Makes tensors of numbers of the host there and copies them, as PyTorch does below what can be seen."""
+    """Creates tensors from Python numbers on the host and copies them. PyTorch does this internally and invisibly."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -117,7 +118,7 @@ class _FromData(TorchFunctionMode):
 
 
 def _compute(func: Any, args: Any, kwargs: dict[str, Any], crossings: Crossings) -> Any:
-    """Compute on the values; the result is on the device if an argument is, or if that is asked for."""
+    """Compute on the values. The result is on the device if an argument is, or if the call asks for it."""
     tensors = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
     ours = [tensor for tensor in tensors if isinstance(tensor, OnDevice)]
     hosts = [tensor for tensor in tensors if not isinstance(tensor, OnDevice)]
@@ -148,7 +149,7 @@ def _record(
     elif ours and (name in _READS or _indexes_by_mask(name, args)):
         crossings.reads.append(name)
     elif ours:
-        # PyTorch takes single numbers from the host as arguments of a kernel; anything else it would refuse or copy.
+        # PyTorch passes single numbers from the host as kernel arguments. It would reject or copy anything else.
         crossings.to_device.extend((name, tensor.numel()) for tensor in hosts if tensor.ndim > 0)
 
 
@@ -167,7 +168,7 @@ def _wrap(leaf: Any) -> Any:
 
 
 def _own_of(result: Any, tensors: list[Tensor]) -> Any:
-    """Return the very tensors that an operation has changed."""
+    """Return the original tensors that an operation has changed in place."""
     wrappers = {id(_values(tensor)): tensor for tensor in tensors}
     wraps = any(isinstance(tensor, OnDevice) for tensor in tensors)
 

@@ -1,4 +1,4 @@
-"""Python in a process of its own, for tests of programs."""
+"""Start Python in a separate process, for tests of programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 120.0  # seconds: no program of a test takes as long to begin or to end
+PATIENCE = 120.0  # seconds: no program in the tests takes this long to start or to end
 RECIPE = str(ROOT / "examples" / "recipes" / "configs" / "fashion_mnist.yaml")
 
 
 def start_python(words: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """Start Python in a session of its own, as a terminal's Ctrl-C reaches a program with all its children."""
+    """Start Python in its own session, so that a signal reaches it and all its children, like Ctrl-C in a terminal."""
     return subprocess.Popen(
         [sys.executable, *words],
         cwd=folder,

@@ -10,7 +10,7 @@ from lightning_comixup.method.energy import compute_unary
 
 
 def blob_saliency(draws: np.random.Generator, inputs: int, spatial: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return saliency maps with one bump each, at a random place, on a floor of noise."""
+    """Return saliency maps that each have one bump at a random place, plus noise."""
     axes = np.meshgrid(*(np.linspace(0, 1, size) for size in spatial), indexing="ij")
     centres = draws.random((inputs, len(spatial)))
     bumps = zip(axes, centres.T, strict=True)

@@ -1,4 +1,4 @@
-"""First uses of the solver in ranks and in workers of a loader, for `test_startup`."""
+"""First use of the solver in ranks and in a loader's workers, for `test_startup`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_masks() -> Tensor:
 
 
 class _Masks(Dataset[Any]):
-    """Calls the solver in the loader's workers, once in each of two."""
+    """Calls the solver once in each of the loader's two workers."""
 
     def __len__(self) -> int:
         return 2
@@ -52,7 +52,7 @@ def main(case: str, folder: Path) -> None:
         masks = _train_in_two_ranks()
     elif case == "workers":
         masks = torch.cat([_of_workers("fork"), _of_workers("spawn")])
-    else:  # in this process, and in forks of it
+    else:  # in this process and in its forks
         masks = torch.cat([make_masks()[None], _of_workers("fork")])
     torch.save(masks, folder / f"{case}{rank}.pt")
 

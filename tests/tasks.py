@@ -1,4 +1,4 @@
-"""Tasks for processes, which import this file quickly."""
+"""Tasks for worker processes, in a file that they can import quickly."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from examples.digits_parts.processes import Advance
 
 
 def prepare() -> None:
-    """Have nothing to prepare."""
+    """Prepare nothing."""
 
 
 def work_on(task: int, advance: Advance) -> tuple[int, int]:
-    """Return the task and the process that did it; go on by one at a time."""
+    """Return the task and the ID of the process that did it. Report progress in steps of one."""
     if task < 0:
         raise ValueError("no such task")
     for _ in range(task):

@@ -1,4 +1,4 @@
-"""The rooms of the package: imports run one way, and only `training/` knows Lightning."""
+"""The parts of the package: imports go in one direction, and only `training/` imports Lightning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 _PACKAGE = "lightning_comixup"
 _ROOT = Path(__file__).parents[1] / _PACKAGE
-# A room may import from itself and from those behind it; those of one entry do not know each other.
+# A part may import from itself and from the parts listed after it. Parts in the same entry do not import each other.
 _ORDER = (
     ("__init__",),
     ("training",),
@@ -40,13 +40,13 @@ _PRIVATE_NAMES = ("_compiler_ctx", "_ddp_kwargs", "_forward_redirection", "_logg
 
 
 def _module(path: Path, root: Path) -> str:
-    """Return a module's dotted name below the package; a room's own is that of its folder."""
+    """Return a module's dotted name within the package. For an `__init__.py`, this is the name of its folder."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the full name of every module or object that is imported, wherever the import stands."""
+    """Yield the full name of every imported module or object, wherever the import is in the file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -55,7 +55,7 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def _find_module(name: str, modules: set[str]) -> str:
-    """Return the module of the package that an import names, or that the imported object is in."""
+    """Return the module of the package that an import names, or that contains the imported object."""
     inner = name.removeprefix(_PACKAGE).removeprefix(".")
     while inner and inner not in modules:
         inner = inner.rpartition(".")[0]
@@ -134,7 +134,7 @@ def test_private_names_of_lightning_are_used_in_one_place() -> None:
 
 
 def test_no_other_private_names_are_used() -> None:
-    """Those of named tuples and of the file's own objects aside, nothing begins with an underscore."""
+    """No other attribute starts with an underscore, apart from those of named tuples, of `self` and of PyTorch."""
     torchs = {"_foreach_add_", "_foreach_copy_", "_version", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks"}
     allowed = {"_replace", "_fields", "_getframe"} | torchs
     found = {

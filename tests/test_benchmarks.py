@@ -1,4 +1,4 @@
-"""The benchmarks at their smallest."""
+"""The benchmarks at their smallest size."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def test_the_solver_is_compared_by_energy_and_time() -> None:
 
 @pytest.mark.slow
 def test_the_curve_has_each_way() -> None:
-    rows = curve_rows(_REFERENCE, 1)  # more starts contain the fewer, though not the starts shifted from those
+    rows = curve_rows(_REFERENCE, 1)  # more starts include the fewer ones, but not the starts shifted from them
     assert [row["way"] for row in rows][-2:] == ["16 starts", "every input by itself"]
     starts = {row["way"]: row["energy"] for row in rows}
     assert starts["16 starts"] <= starts["4 starts"] <= starts["1 starts"] == starts["4 sweeps"]
 
 
-def test_what_outputs_share_and_how_smooth_they_are() -> None:
+def test_overlap_and_smoothness_of_masks() -> None:
     masks = np.zeros((2, 3, 2, 2), np.float32)
-    masks[0, 0, :, 0] = masks[0, 1, :, 1] = 1  # two columns: the borders between them are half of the four
+    masks[0, 0, :, 0] = masks[0, 1, :, 1] = 1  # two columns, so two of the four borders are between unlike cells
     masks[1, 0] = 0.5
     masks[1, 2] = 0.5
     assert like_neighbours(masks) == 6 / 8
@@ -123,7 +123,7 @@ def test_saliency_is_real() -> None:
 
 @pytest.mark.slow
 def test_the_floor_is_the_callbacks_step_without_mixing() -> None:
-    """On batches that are not mixed both passes see the clean batch: the sum of two equal gradients."""
+    """Without mixing, both passes see the clean batch, so the step is the sum of two equal gradients."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         networks = [make_resnet() for _ in range(2)]
@@ -137,7 +137,7 @@ def test_the_floor_is_the_callbacks_step_without_mixing() -> None:
 
 
 def test_the_floor_computes_as_the_callback_does() -> None:
-    """Hooks are not under autocast by themselves."""
+    """Hooks do not run under autocast by default."""
     found: dict[str, list[torch.dtype]] = {}
     for kind, callbacks in ((Floor, [CoMixup(prob=0)]), (Lit, [CoMixup(seed=0)])):
         module = kind(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, CLASSES)))
@@ -174,13 +174,13 @@ def test_each_saliency_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "gpu"])
-def test_half_of_the_groups_are_equally_many_each_time(accelerator: str) -> None:
+def test_every_batch_has_an_even_number_of_groups(accelerator: str) -> None:
     for training, partition_size in cases(accelerator):
         assert training.batch % (2 * partition_size) == 0
 
 
 def test_the_resnet_50_has_its_parameters() -> None:
-    """The 25,557,032 of the usual one with 1,000 classes; here the last layer is smaller."""
+    """The usual ResNet-50 has 25,557,032 parameters for 1,000 classes. Here the last layer is smaller."""
     found = sum(parameter.numel() for parameter in make_resnet50().parameters())
     assert found == 25_557_032 - (2048 + 1) * (1000 - CLASSES)
     assert make_resnet50().eval()(torch.rand(1, 3, 64, 64)).shape == (1, CLASSES)
@@ -188,7 +188,7 @@ def test_the_resnet_50_has_its_parameters() -> None:
 
 @pytest.mark.slow
 def test_the_callbacks_own_time_by_phases() -> None:
-    """Every function that is timed exists, and is called."""
+    """Every timed function exists and is called."""
     rows = callback_rows(steps=2, resnet_steps=1)
     phases = {row["phase"]: row for row in rows}
     for name in ("small network ms", "ResNet-18 ms"):

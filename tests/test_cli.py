@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from lightning_comixup import CoMixup, Edges, LowResolution, Random, SpectralResidual, Uniform
 from tests.tiny import CLASSES, Tiny, make_loader
 
-# None of them the default.
+# None of these values is the default.
 _VALUES: dict[str, Any] = {
     "num_classes": 5,
     "alpha": 1.5,
@@ -75,7 +75,7 @@ def set_image(batch: Any, value: Any) -> None:
 
 
 class Squares:
-    """A saliency with settings of its own."""
+    """A saliency with its own settings."""
 
     def __init__(self, power: int = 2) -> None:
         self.power = power
@@ -98,7 +98,7 @@ class Loaded(Tiny):
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what a command line changes in the process."""
     monkeypatch.setenv("PL_GLOBAL_SEED", "")
-    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # of calls that Lightning makes
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # for calls that Lightning makes
     monkeypatch.setattr(sys, "argv", sys.argv)
     with torch.random.fork_rng():
         yield
@@ -220,7 +220,7 @@ def test_a_run(tmp_path: Path) -> None:
     cli = _from_yaml(tmp_path, {"partition_size": 8, "restarts": 1}, *arguments, run=True)
     module: Any = cli.model
     assert [targets.shape for _, targets in module.seen] == [(16, CLASSES)] * 3 + [(2, CLASSES)]
-    assert _callback(cli).seed == 0  # of seed_everything
+    assert _callback(cli).seed == 0  # from seed_everything
     assert all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters())
 
 

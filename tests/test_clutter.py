@@ -24,11 +24,11 @@ def test_items_keep_their_pixels_at_places_of_their_own() -> None:
 
 
 def test_scraps_are_pieces_of_other_items() -> None:
-    items = torch.eye(3).view(3, 3, 1, 1).expand(3, 3, 5, 5)  # a channel of its own for each
+    items = torch.eye(3).view(3, 3, 1, 1).expand(3, 3, 5, 5)  # each item has its own channel
     canvases = scatter(items, Clutter(40, 1, 2), torch.Generator().manual_seed(1))
     for own, canvas in enumerate(canvases):
         areas = canvas.sum((1, 2)).tolist()
         assert areas[own] == 25
         assert sorted(areas)[0] == 0
-        assert sorted(areas)[1] in (0, 4)  # the other's scrap
+        assert sorted(areas)[1] in (0, 4)  # the scrap of another item
     assert canvases.sum() == 3 * (25 + 4)

@@ -1,4 +1,4 @@
-"""What all command lines have in common: types of options, one line for an error, exit codes."""
+"""The shared parts of all command lines: types of options, one-line errors, exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples that the documentation begins with, in small."""
+"""The introductory examples of the documentation, at a small size."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from examples.digits_parts.training import NONE, STEP_COSTS, Task, load_network,
 from lightning_comixup import comixup_batch
 from tests.tasks import prepare, work_on
 
-_TRAIN = 1700  # leaves few to test on, at four places each
+_TRAIN = 1700  # leaves few test images, each at four places
 _LOGGERS = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
 
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what the process prepares for training, and the seeds."""
+    """Undo the process's set-up for training, and restore the seeds."""
     monkeypatch.setenv("PL_GLOBAL_SEED", "")
     threads, levels = torch.get_num_threads(), [logger.level for logger in _LOGGERS]
     with torch.random.fork_rng():
@@ -56,7 +56,7 @@ def test_it_trains_three_ways_prints_a_table_and_draws(tmp_path: Path, capsys: p
     assert picture.read_bytes()[1:4] == b"PNG"
 
 
-def test_the_noisy_one_trains_and_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_noisy_digits_trains_and_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     noisy_digits.main(["--seeds", "1", "--steps", "1", "--train-images", "1700", "--processes", "1"])
     printed = capsys.readouterr()
     assert all(word in printed.out for word in (*STEP_COSTS, "40% of their labels"))
@@ -94,7 +94,7 @@ def test_all_runs_take_equal_time() -> None:
         assert task.steps * STEP_COSTS[task.setting] == pytest.approx(1000, rel=0.01)
 
 
-def test_runs_of_a_seed_are_repeated_to_the_bit_and_mix_each_in_its_way() -> None:
+def test_runs_repeat_bit_for_bit_and_settings_mix_differently() -> None:
     def run(setting: str) -> dict[str, Tensor]:
         [found] = train_all([Task(setting, 3, 2)], partial(draw_data, _TRAIN), 1, Console(quiet=True))
         return load_network(found).state_dict()
@@ -141,7 +141,7 @@ def test_a_share_of_the_labels_is_replaced() -> None:
     right = draw_noisy(1000, 0.0, seed=0)
     changed = draw_noisy(1000, 0.5, seed=0)
     is_wrong = changed.train[:][1] != right.train[:][1]
-    assert float(is_wrong.float().mean()) == pytest.approx(0.45, abs=0.05)  # a tenth is right by chance
+    assert float(is_wrong.float().mean()) == pytest.approx(0.45, abs=0.05)  # a tenth are right by chance
     assert torch.equal(changed.train[:][0], right.train[:][0])
     assert torch.equal(changed.test[:][1], right.test[:][1])
 
@@ -165,7 +165,7 @@ def test_boxes_are_squares_cut_off_at_the_edges_of_every_size() -> None:
     inner = ~(boxes & edges).any(2).any(1)
     assert ((heights - widths).abs() <= 1)[inner].all()
     assert float(boxes.any(0).float().mean()) == 1
-    # An even share of area s = 40² u around an even centre: 40 columns lose a quarter of the width √u on average.
+    # Area share u and centre are uniform. Averaged over the centres, 40 columns lose a quarter of the width √u.
     assert float(widths.float().mean()) / 40 == pytest.approx(2 / 3 - 1 / 8, abs=0.02)
 
 
@@ -183,7 +183,7 @@ def test_a_share_of_a_batch_is_mixed() -> None:
     assert not torch.equal(other, images)
 
 
-def test_covers_are_those_of_the_mixed_batches() -> None:
+def test_covers_match_the_mixed_batches() -> None:
     draws = torch.Generator().manual_seed(0)
     images, labels = torch.rand(30, 1, 8, 8, generator=draws), torch.arange(30)
     partners, boxes = torch.randperm(30, generator=draws), draw_boxes(30, 8, draws)
@@ -211,7 +211,8 @@ def test_what_is_visible_by_hand() -> None:
     boxes[:, :, 3] = True
     cover = cover_cutmix(torch.tensor([1, 0]), boxes)
     assert cover.kept(digits_alone).tolist() == [[0.5, 0], [0.5, 1]]
-    # Half of a digit of weight ¾ and nothing of one of ¼; all of ¾ and half of ¼.
+    # The first image shows half of the digit of weight ¾ and nothing of the other. The second shows all of the digit of
+    # weight ¾ and half of the other.
     assert visible_share([cover], canvases) == pytest.approx((0.375 + 0.75 + 0.125) / 2)
     assert (
         visible_share([cover_unmixed(2, 4)._replace(parts=torch.eye(2)[:, :, None, None].expand(2, 2, 2, 4))], canvases)
@@ -243,7 +244,7 @@ def test_the_table_has_means_and_deviations() -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_processes_share_the_tasks_and_tell_how_far_they_are(processes: int) -> None:
+def test_processes_share_the_tasks_and_report_progress(processes: int) -> None:
     shown: list[float] = []
     found = spread(work_on, [3, 1, 2], processes, prepare, shown.append)
     assert [task for task, _ in found] == [3, 1, 2]

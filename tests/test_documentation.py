@@ -1,4 +1,4 @@
-"""The Python blocks of the README and of the documentation run, and their tables name what there is."""
+"""The Python blocks of the README and the documentation run, and the tables list everything that exists."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ROOT = Path(__file__).parents[1]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
 _PAGES = {path.relative_to(_ROOT).as_posix(): path for path in sorted((_ROOT / "docs").rglob("*.md"))}
 _ARGUMENTS = _PAGES["docs/hyperparameters.md"].read_text(encoding="utf-8")
-_LONGEST_README = 150  # lines: what somebody reads in two minutes
+_LONGEST_README = 150  # lines: about two minutes of reading
 
 
 def _blocks(text: str, language: str = "python") -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-# Each block of the README stands for itself; on a page of the documentation each goes on where the last one ended.
+# Each block of the README stands alone. On a page of the documentation, each block continues from the one before it.
 _SCRIPTS = {f"README.md, block {number}": block for number, block in enumerate(_blocks(_README))}
 _SCRIPTS |= {name: "\n".join(_blocks(path.read_text(encoding="utf-8"))) for name, path in _PAGES.items()}
 
@@ -40,7 +40,7 @@ def test_there_are_blocks() -> None:
     assert sum(bool(script) for name, script in _SCRIPTS.items() if name in _PAGES) >= 6
 
 
-# That of "I use timm and W&B" runs beside these packages: `tests/packages/test_documentation.py`.
+# The block of "I use timm and W&B" needs these packages, so it runs in `tests/packages/test_documentation.py`.
 @pytest.mark.parametrize("name", [name for name, script in _SCRIPTS.items() if script and "import timm" not in script])
 def test_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -65,7 +65,7 @@ def test_every_hyperparameter_is_in_the_table() -> None:
         assert defaults.get(field.name) == repr(field.default).replace("'", '"'), field.name
 
 
-def test_what_each_hyperparameter_does_is_told() -> None:
+def test_each_hyperparameter_is_explained() -> None:
     page = _PAGES["docs/hyperparameters.md"].read_text(encoding="utf-8").split("## Reading it")[1]
     told = set(re.findall(r"\*\*`(\w+)`\*\*", page))
     assert told == {field.name for field in fields(Hyperparameters)} - {"solver", "resolve_duplicates"}

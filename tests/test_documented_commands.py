@@ -1,6 +1,6 @@
-"""The shell commands of all pages are run or read: those of a page one after the other, in one folder.
+"""The shell commands of all pages are run or parsed. The commands of a page share a folder and run in order.
 
-`_WAYS` says what is done with which command, and why. A command that fits no row fails.
+`_WAYS` says how each command is tested, and why it is not run in full. A command that matches no row fails.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ _PAGES = {
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
 }
 _SHELL = r"^```(?:bash|sh|shell|console)\n(.*?)^```"
-_FILE = r"`([\w.]+)`:\n\n```\w+\n(.*?)^```"  # a block after a paragraph that ends in the file's name
+_FILE = r"`([\w.]+)`:\n\n```\w+\n(.*?)^```"  # a block after a paragraph that ends with the file's name
 
 
 def _run(words: list[str], folder: Path) -> None:
-    """Run a script of the page as it stands."""
+    """Run a script of the page as written."""
     process = start_python(words[1:], folder)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, f"{shlex.join(words)}\n{out}\n{err}"
 
 
 def _parse(words: list[str], folder: Path) -> None:
-    """Read the options of a program that parses by itself."""
+    """Parse the options of a program that has its own `parse`."""
     name = words[2]
     module: Any = importlib.import_module("benchmarks.__main__" if name == "benchmarks" else name)
     module.parse(words[3:])
 
 
 def _parse_recipe(words: list[str], folder: Path) -> None:
-    """Read the options of a recipe, its files too; the configuration is printed instead of a training."""
+    """Parse the options and files of a recipe. It prints the configuration instead of training."""
     from examples.recipes.cli import run
 
     arguments = words[3:] if "--help" in words else [*words[3:], "--print_config"]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
         patch.chdir(ROOT)
         patch.setattr(sys, "argv", ["recipes"])
-        patch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # of calls that Lightning makes
+        patch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # for calls that Lightning makes
         run(arguments)
     assert stop.value.code == 0, shlex.join(words)
 
 
 def _check_extras(words: list[str], folder: Path) -> None:
-    """Look whether the extras and the files exist."""
+    """Check that the extras and the files exist."""
     for word in words:
         for extra in re.findall(r"\[(.+)\]", word) if word.startswith((".[", "lightning-comixup[")) else []:
             assert set(extra.split(",")) <= set(_PROJECT["optional-dependencies"]), shlex.join(words)
@@ -73,14 +73,14 @@ def _leave(words: list[str], folder: Path) -> None:
 
 
 class Way(NamedTuple):
-    """What is done with the commands that a pattern fits, and why no more."""
+    """How commands that match a pattern are tested, and why they are not run in full."""
 
     pattern: str
     do: Callable[[list[str], Path], None]
     why: str
 
 
-# The first that fits counts.
+# The first row that matches is used.
 _WAYS = (
     Way(r"(python -m )?pip install .*", _check_extras, "it downloads packages"),
     Way(r"python -m examples\.recipes .*", _parse_recipe, "it trains for hours on data that are not there"),
@@ -96,7 +96,7 @@ _WAYS = (
 
 
 def _commands(page: str) -> list[str]:
-    """Return the commands of a page: without comments, each part of `a && b` by itself, variables written out."""
+    """Return the commands of a page without comments, split at `&&`, and with variables filled in."""
     found, variables = [], dict[str, str]()
     for block in re.findall(_SHELL, page, flags=re.DOTALL | re.MULTILINE):
         for line in block.replace("\\\n", " ").splitlines():
@@ -127,7 +127,7 @@ def _run_page(name: str, page: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", [name for name, page in _PAGES.items() if _commands(page)])
 def test_the_commands_of_a_page_work_one_after_the_other(name: str, tmp_path: Path) -> None:
     _run_page(name, _PAGES[name], tmp_path)
-    if name == "docs/guides/command_line.md":  # the second command has changed one setting
+    if name == "docs/guides/command_line.md":  # the second command changes one setting
         config = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))
         [callback] = [found for found in config["trainer"]["callbacks"] if "CoMixup" in found["class_path"]]
         assert callback["init_args"]["smoothness"] == 0.48
@@ -141,7 +141,7 @@ def test_every_command_is_known() -> None:
         _find_way(command, name)
 
 
-def test_a_command_that_nobody_knows_fails() -> None:
+def test_an_unknown_command_fails() -> None:
     with pytest.raises(pytest.fail.Exception, match=r"page\.md: nothing says how to test the command `make all`"):
         _run_page("page.md", "```bash\nmake all\n```\n", Path())
 

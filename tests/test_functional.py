@@ -60,7 +60,7 @@ def test_a_single_sample_comes_back_unmixed() -> None:
 
 
 def test_outputs_keep_what_is_salient() -> None:
-    """The salience kept is far above a random labeling's, which keeps 1/N of it."""
+    """The mixed images keep far more saliency than a random labeling, which keeps 1/N of it."""
     inputs, targets, saliency = _batch(20)
     mixed = comixup_batch(inputs, targets, saliency, num_classes=4, generator=0)
     share = F.avg_pool2d(saliency, 4)
@@ -120,7 +120,7 @@ def test_autocast_does_not_matter() -> None:
 
 
 class _Operations(TorchDispatchMode):
-    """Notes what is computed."""
+    """Records the name of each operation."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -133,7 +133,7 @@ class _Operations(TorchDispatchMode):
 
 @pytest.mark.parametrize("spatial", [(16, 16), (9, 13)])
 def test_the_precision_of_matrix_products_does_not_matter(spatial: tuple[int, ...]) -> None:
-    """There is none: many processors would round its factors to as little as eight bits, if the user lets them."""
+    """No matrix product is used. If the user allows it, many processors round the factors to as few as eight bits."""
     with _Operations() as operations:
         comixup_batch(*_batch(45, spatial), num_classes=4, generator=0)
     assert "index_select" in operations.names
@@ -164,7 +164,7 @@ def test_random_grids() -> None:
 
 
 def test_hyperparameters_reach_the_solver() -> None:
-    """A higher smoothness gives fewer edges on average, no diversity the cheapest input everywhere."""
+    """A higher smoothness gives fewer edges on average. Without diversity, all outputs use the same inputs."""
     inputs, targets, saliency = _batch(20)
 
     def edges(smoothness: float) -> float:
@@ -199,7 +199,7 @@ def test_defaults_are_the_authors() -> None:
 
 @pytest.mark.parametrize("grid_size", [3, 4, 5])
 def test_targets_never_exceed_one(grid_size: int) -> None:
-    """Cell counts that are no power of two, and outputs of three or more inputs of one class: their shares round."""
+    """Shares are rounded if the cell count is not a power of two or an output has three or more inputs of a class."""
     draws = torch.Generator().manual_seed(2)
     inputs = torch.rand(20, 1, 28, 28, generator=draws)
     saliency = torch.rand(20, 28, 28, generator=draws) ** 8

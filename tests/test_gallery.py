@@ -1,4 +1,4 @@
-"""The gallery's figures: of random images here, and of the photographs where the extra `gallery` is installed."""
+"""The gallery's figures, tested with random images, and with the photographs if the extra `gallery` is installed."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from lightning_comixup import MixedBatch, compute_saliency, optimize_masks
 from tests.gallery_group import COLOURS, COUNT, SIDE, make_network, make_random_group
 
 _FOLDER = Path(gallery.__file__).with_name("gallery")
-# What a reader should have to wait for, in bytes.
+# The most that a reader should have to download, in bytes.
 _LARGEST, _LARGEST_OVERVIEW, _LARGEST_HERO, _LARGEST_OF_ALL = 150_000, 120_000, 200_000, 1_100_000
 _HEROES = ("hero-light.webp", "hero-dark.webp")
-# Text of normal size is readable from this contrast on, by the Web Content Accessibility Guidelines.
+# The lowest contrast for text of normal size, according to the Web Content Accessibility Guidelines.
 _READABLE = 4.5
 
 
@@ -64,7 +64,7 @@ def test_the_saliency_is_that_of_the_predicted_classes(group: Group) -> None:
     torch.testing.assert_close(group.saliency, compute_saliency(network, group.images, predicted))
 
 
-def test_what_is_measured_of_unmixed_images(group: Group) -> None:
+def test_measurements_of_unmixed_images(group: Group) -> None:
     mixed = _identity(group)
     assert inputs_per_output(mixed) == 1
     assert kept_saliency(group, mixed) == pytest.approx(1)
@@ -83,7 +83,7 @@ def test_two_images_that_give_way_to_each_other_keep_all_their_saliency(group: G
 
 
 def test_the_prior_shown_is_the_one_of_the_labeling(group: Group) -> None:
-    """The same masks come of the prior, the start and the pooled saliency, each stated."""
+    """The prior, the start and the pooled saliency, each written out here, lead to the same masks."""
     settings: dict[str, Any] = {"alpha": 0.7, "prior_weight": 0.4, "compatibility_weight": 0.0, "smoothness": 0.02}
     prior = np.array(drawn_prior(group, **settings)) / COUNT
     draws = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""The gallery's picture of MixUp, CutMix and Co-Mixup: of random images here, its numbers of the photographs."""
+"""The gallery's picture of MixUp, CutMix and Co-Mixup, tested with random images, and its numbers with photographs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightning_comixup import comixup_batch
 from tests.gallery_group import COLOURS, COUNT, NAMES, make_random_group
 
 _README = Path(gallery.__file__).parent / "gallery" / "README.md"
-# Text of normal size is readable from this contrast on, by the Web Content Accessibility Guidelines.
+# The lowest contrast for text of normal size, according to the Web Content Accessibility Guidelines.
 _READABLE = 4.5
 
 
@@ -59,7 +59,7 @@ def test_mixing_pairs_keeps_all_of_the_saliency_and_no_more(group: Group) -> Non
         assert kept_saliency(group, mixed) == pytest.approx(1)
 
 
-# Of these powers of the saliency the first seed leaves an output unmixed, and mixes all.
+# With power 1 of the saliency, the first seed leaves an output unmixed. With power 3, it mixes all outputs.
 @pytest.mark.parametrize("power", [1, 3])
 def test_comixup_takes_the_first_seed_that_mixes_all_at_the_defaults(group: Group, power: int) -> None:
     group = group._replace(saliency=group.saliency**power)

@@ -1,4 +1,4 @@
-"""What `import lightning_comixup` costs beyond torch and lightning."""
+"""The cost of `import lightning_comixup` beyond torch and lightning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _MOST_SECONDS = 0.3
-# What the dependencies may have imported themselves is taken out first, so that an import of ours would be seen.
+# The script first removes what the dependencies may have imported, so that an import by this package is noticed.
 _LATE = ["numba", "matplotlib", "jsonargparse", "gco"]
 _SCRIPT = """
 import json, sys, time
@@ -57,13 +57,13 @@ def test_it_trains_where_the_optional_packages_are_missing() -> None:
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:
-    """Of Numba, matplotlib, jsonargparse and gco, nor of anything that lightning does not import by itself."""
+    """Numba, matplotlib, jsonargparse and gco are not imported. Neither is anything that lightning does not import."""
     packages = {name.split(".")[0] for name in _import()["modules"]} - set(sys.stdlib_module_names)
     assert packages <= {"lightning_comixup", "torch", "lightning", "torchmetrics", "numpy"}
 
 
 def test_the_import_takes_a_moment() -> None:
-    """In the best of up to five processes: others may keep the machine busy."""
+    """The best of up to five processes counts, because other programs may keep the machine busy."""
     assert any(_import()["seconds"] < _MOST_SECONDS for _ in range(5))
 
 

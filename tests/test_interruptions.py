@@ -1,4 +1,4 @@
-"""Ctrl-C at every program that takes its time: one line on what was kept, exit code 130, and no child left."""
+"""Ctrl-C in every program that runs for a while: one line about what was kept, exit code 130, and no child left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.processes import PATIENCE, RECIPE, start_python
 from tests.recipes.layouts import write_fashion_mnist, write_image
 
 _POLL = 0.05
-# To a shell both are 130: Python may end itself by the signal if this comes while it imports.
+# A shell shows 130 for both. Python may be killed by the signal itself if this arrives during an import.
 _INTERRUPTED = (130, -signal.SIGINT)
 pytestmark = [
     pytest.mark.slow,
@@ -28,9 +28,9 @@ def _interrupt(words: str, folder: Path, begun: str | float, line: str) -> None:
 
     Args:
         words: The program and its options.
-        folder: Where it runs.
-        begun: What shows that it is at work: files that match, or the seconds that it has had.
-        line: What it must say in the end.
+        folder: The folder that it runs in.
+        begun: When to interrupt it: once files match this pattern, or after this number of seconds.
+        line: The last line that it must print.
     """
     process = start_python(["-m", *words.split()], folder)
     end = time.monotonic() + PATIENCE
@@ -49,7 +49,7 @@ def _interrupt(words: str, folder: Path, begun: str | float, line: str) -> None:
 _NOTHING = "Stopped. Nothing was saved. The same command starts again from the beginning."
 
 
-# Ctrl-C is sent while PyTorch is imported, or at any time after that. Both programs stop by the same lines.
+# Ctrl-C arrives while PyTorch is being imported, or at any time after that. Both programs use the same code to stop.
 @pytest.mark.parametrize(("name", "processes", "seconds"), [("noisy_digits", 1, 1.0), ("digits", 2, 12.0)])
 def test_digits_are_interrupted(name: str, processes: int, seconds: float, tmp_path: Path) -> None:
     _interrupt(f"examples.{name} --steps 100000 --processes {processes}", tmp_path, seconds, _NOTHING)
@@ -84,7 +84,7 @@ def test_an_evaluation_is_interrupted(tmp_path: Path) -> None:
 
 
 def wait(checkpoint: Path) -> None:
-    """Take the place of a function that loads a network: it takes its time."""
+    """Replace a function that loads a network with one that waits."""
     checkpoint.with_name("waiting").touch()
     time.sleep(PATIENCE)
 

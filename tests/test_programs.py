@@ -1,4 +1,4 @@
-"""Every program's command line: help at once, wrong options, missing packages and files in one line."""
+"""Every program's command line: immediate help, and one-line errors for wrong options, missing packages and files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from tests.processes import PATIENCE, RECIPE, ROOT, start_python
 
 _HEAVY = ("torch", "lightning", "numpy", "sklearn", "matplotlib", "PIL", "lightning_comixup")
-_MOST_SECONDS = 1.0  # of the processor, for an answer that needs no heavy import
-# Runs a program and names the heavy packages that it imported.
+_MOST_SECONDS = 1.0  # of processor time, for an answer that does not need a heavy import
+# Runs a program and lists the heavy packages that it imported.
 _WATCHED = """
 import runpy, sys
 name, heavy, *sys.argv[1:] = sys.argv[1:]
@@ -28,7 +28,7 @@ finally:
 
 
 class Program(NamedTuple):
-    """A program, options that are wrong, right ones, where its work is, and the extras that it needs."""
+    """A program, its wrong and right options, the module that does its work, and the extras that it needs."""
 
     name: str
     wrong: tuple[str, ...]
@@ -111,7 +111,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, program.work, None)  # an import of it fails, as if it were not installed
+    monkeypatch.setitem(sys.modules, program.work, None)  # importing it fails, as if it were not installed
     module: Any = importlib.import_module(f"{program.name}.__main__" if program.name in _PACKAGES else program.name)
     monkeypatch.setattr(sys, "argv", [program.name, *program.right])
     with pytest.raises(SystemExit) as stop:

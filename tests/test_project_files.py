@@ -1,4 +1,4 @@
-"""The workflows, hooks and forms of the repository name only things that exist, and agree with each other."""
+"""The repository's workflows, hooks and forms refer only to things that exist, and agree with each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COMMANDS = {
 }
 _ALL_COMMANDS = [(name, command) for name, commands in _COMMANDS.items() for command in commands]
 _CI = (_ROOT / ".ci/run").read_text(encoding="utf-8").replace("\\\n", "")
-# pip comes with Python, and older versions of setuptools warn when it is looked for. The workflows install the others.
+# pip comes with Python, and looking for it makes older versions of setuptools warn. The workflows install the others.
 _INSTALLED = {"pip", "build", "twine"}
 
 
@@ -74,7 +74,7 @@ def test_the_lowest_versions_are_tested_as_their_file_says() -> None:
 
 @pytest.mark.parametrize("job", ["tests.yml: packages", "docs.yml: html"])
 def test_packages_and_documentation_are_tested_as_in_ci_run(job: str) -> None:
-    """Apart from the links to other projects, which need a network."""
+    """The commands are the same, apart from links to other projects, which need a network."""
     install, *commands = _COMMANDS[job]
     assert "pip install" in install
     assert commands
@@ -100,12 +100,12 @@ def test_everything_a_command_names_exists(job: str, command: str) -> None:
 
 
 def _is_required(name: str) -> bool:
-    """Return whether an extra has a package, which need not be installed here."""
+    """Return whether an extra contains a package, which need not be installed here."""
     return any(re.match(rf"{name}\b", line) for extra in _PROJECT["optional-dependencies"].values() for line in extra)
 
 
 @pytest.mark.parametrize("name", _WORKFLOWS)
-def test_workflows_read_only_and_end(name: str) -> None:
+def test_workflows_have_time_limits_and_only_read(name: str) -> None:
     assert _WORKFLOWS[name]["permissions"] == {"contents": "read"}
     for job in _WORKFLOWS[name]["jobs"].values():
         assert "uses" in job or job["timeout-minutes"] <= 60

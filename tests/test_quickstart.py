@@ -1,4 +1,4 @@
-"""The notebook of the documentation runs, and is stored with the outputs of one short run."""
+"""The documentation's notebook runs, and is stored with the outputs of one short run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_NOTEBOOK = 80_000
 
 @pytest.fixture
 def own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo the notebook's settings of the process."""
+    """Undo the notebook's changes to the process."""
     monkeypatch.setenv("PL_GLOBAL_SEED", "")
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
@@ -32,13 +32,13 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _script(cell: dict[str, Any]) -> str:
-    """Return a cell without the magics of IPython, which draw pictures below the cells."""
+    """Return a cell without the IPython magics that show pictures below the cells."""
     return "".join(line for line in cell["source"] if not line.startswith("%"))
 
 
 @pytest.mark.usefixtures("own_settings")
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Warnings are errors here as in every test."""
+    """Warnings are errors here, as in every test."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "quickstart"}
     for number, cell in enumerate(_CODE, start=1):
@@ -56,7 +56,7 @@ def test_the_outputs_are_those_of_one_run_in_order() -> None:
 
 
 def test_the_outputs_are_results_alone() -> None:
-    """Neither errors nor warnings nor progress bars, which go to the error stream."""
+    """There are no errors, and no warnings or progress bars, which would go to the error stream."""
     assert {output["output_type"] for output in _OUTPUTS} <= {"stream", "execute_result"}
     streams = [output for output in _OUTPUTS if output["output_type"] == "stream"]
     assert {output["name"] for output in streams} == {"stdout"}

@@ -1,4 +1,4 @@
-"""The README as the distributions carry it: rendered as on PyPI, where the repository's files are not beside it."""
+"""The README in the distributions, rendered as on PyPI, where the repository's files are not next to it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _faults(page: _Page) -> list[str]:
 
 @pytest.fixture(scope="module")
 def rendered() -> str:
-    """The page; a warning while it is rendered is an error."""
+    """The rendered page. A warning during rendering is an error."""
     page = markdown.render(_README)
     assert page
     return page
@@ -54,7 +54,7 @@ def test_every_link_and_picture_leads_somewhere(rendered: str) -> None:
 
 
 def test_the_sources_of_pictures_are_absolute() -> None:
-    """A page on PyPI leaves `<source>` out, other viewers do not."""
+    """PyPI removes `<source>` from a page. Other viewers do not."""
     without_code = re.sub(r"```.*?```|`[^`\n]+`", "", _README, flags=re.DOTALL)
     tags = re.findall(r"<(?:img|source|picture|a)\b[^>]*>", without_code)
     assert [fault for fault in _faults(_Page("\n".join(tags))) if not fault.startswith("#")] == []

@@ -1,4 +1,4 @@
-"""The documentation as a site: complete without a network, its signatures typed, its formulas and notebook in it."""
+"""The documentation as a site: it works without a network, has typed signatures, formulas and the notebook."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-for package in ("furo", "myst_nb", "sphinx_copybutton", "sphinx_design"):  # of the extra `docs`
+for package in ("furo", "myst_nb", "sphinx_copybutton", "sphinx_design"):  # from the extra `docs`
     pytest.importorskip(package)
 
 _ROOT = Path(__file__).parents[1]
 _REPOSITORY = "https://github.com/lightning-comixup/lightning-comixup"
 _ALIASES = ("GridSize", "BatchKey", "AveragedKeys", "SaliencyFunction", "Solver", "CleanLoss")
-# Attributes whose contents a browser fetches to show a page; a link is only followed.
+# Attributes whose contents a browser fetches to show a page. It does not fetch the targets of links.
 _FETCHED = {"src", "srcset", "poster", "data"}
 _EXTERNAL = re.compile(r"^\s*(?:https?:)?//")
 
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class _Addresses(HTMLParser):
-    """Collects the addresses of everything that a browser fetches with a page."""
+    """Collects the addresses of everything that a browser fetches to show a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

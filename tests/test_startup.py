@@ -1,4 +1,4 @@
-"""Start-up with an empty cache, and with none; each test compiles the solver once."""
+"""Start-up with an empty cache and without a cache. Each test compiles the solver once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"
 
 
 def _run(launcher: list[str], case: str, folder: Path, cwd: Path, **variables: str) -> list[str]:
-    """Run a case; return the lines in which this package told something."""
+    """Run a case and return the lines that this package printed."""
     result = subprocess.run(
         [sys.executable, *launcher, "-m", "tests.startup", case, str(folder)],
         cwd=cwd,
@@ -46,7 +46,7 @@ def test_ranks_start_at_once_and_workers_load_their_cache(tmp_path: Path) -> Non
     cache = tmp_path / "cache"
     told = _run(_TORCHRUN, "ranks", tmp_path, _ROOT, NUMBA_CACHE_DIR=str(cache))
     assert len(told) == 1, told
-    assert "compiling the labeling solver" in told[0]  # rank 0 speaks for both
+    assert "compiling the labeling solver" in told[0]  # only rank 0 prints
     assert sorted(path.suffix for path in cache.rglob("descent*")) == [".nbc", ".nbd", ".nbi"]
     assert not list(cache.rglob("*.tmp*"))
     assert _run([], "workers", tmp_path, _ROOT, NUMBA_CACHE_DIR=str(cache)) == []
@@ -55,7 +55,7 @@ def test_ranks_start_at_once_and_workers_load_their_cache(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_where_nothing_can_be_written_it_compiles_in_memory(tmp_path: Path) -> None:
-    """A file stands where the package's folder would be, and the user's folders lie below another."""
+    """A file is in the place of the package's cache folder, and another in the path of the user's folders."""
     package = tmp_path / "site" / "lightning_comixup"
     source = Path(lightning_comixup.__file__).parent
     shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""What crosses between host and device in a step: one small copy each way, and nothing else that waits."""
+"""Transfers between host and device in a step: one small copy each way, and nothing else that waits."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_bad_targets_are_named_after_the_copy(targets: Tensor, message: str) -> 
 
 
 class _Pretended(Accelerator):
-    """Lets a Trainer train on the pretended device."""
+    """Lets a Trainer train on the pretend device."""
 
     def setup_device(self, device: torch.device) -> None:
         pass
@@ -115,7 +115,7 @@ class _Pretended(Accelerator):
 
 
 class _Recorded(CoMixup):
-    """Records what crosses in its own hooks."""
+    """Records the transfers in its own hooks."""
 
     def __init__(self, device: PretendedDevice, **settings: Any) -> None:
         super().__init__(seed=0, **settings)
@@ -147,7 +147,7 @@ def _fit_on_device(module: Tiny, mixing: dict[str, Any]) -> _Recorded:
 
 
 class _SoftTargets(Tiny):
-    """Gets (B, K) targets, and hands on the authors' loss."""
+    """Has targets (B, K) and uses the authors' loss."""
 
     comixup_loss_kind = "bce"
 
@@ -165,12 +165,12 @@ def test_a_step_crosses_once_each_way(kind: type[Tiny], mixing: dict[str, Any]) 
     cells = mixing.get("grid_size", 4) ** 2
     sizes = [16, 16, 16, 2] * 2
     first, *later = zip(callback.starts, sizes, strict=True)
-    # Lightning moves the places of what is logged when it is logged first, number by number.
+    # When a value is logged for the first time, Lightning moves its numbers to the device one by one.
     first[0].to_device[1:] = [copy for copy in first[0].to_device[1:] if copy[1] > 1]
     for crossings, size in (first, *later):
         assert crossings.reads == []
         targets = "soft" if kind is _SoftTargets else "integer"
-        # The first step of a run also asks whether its class probabilities are one-hot.
+        # The first step of a run also checks whether its class probabilities are one-hot.
         once = _CELL if targets == "soft" and crossings is first[0] else 0
         assert [count for _, count in crossings.to_host] == [_bytes_to_host(size, cells, targets) + once]
         ((_, count),) = crossings.to_device
@@ -202,8 +202,8 @@ def test_a_step_crosses_once_each_way(kind: type[Tiny], mixing: dict[str, Any]) 
         lambda x: torch.tensor(1.0, device=x.device),
     ],
 )
-def test_what_waits_is_seen(wait: Callable[[Tensor], Any]) -> None:
-    """The instrument itself."""
+def test_everything_that_waits_is_recorded(wait: Callable[[Tensor], Any]) -> None:
+    """This tests the pretend device itself."""
     with pretend_device() as device:
         inputs = torch.rand(4).to(DEVICE)
         assert isinstance(inputs, OnDevice)
@@ -215,7 +215,7 @@ def test_what_waits_is_seen(wait: Callable[[Tensor], Any]) -> None:
     assert len(crossings.reads) + len(crossings.to_host) + len(crossings.to_device) == 1
 
 
-def test_reading_by_other_ways_is_refused() -> None:
+def test_other_ways_of_reading_are_refused() -> None:
     with pretend_device():
         inputs = torch.rand(4).to(DEVICE)
         for read in (inputs.numpy, inputs.tolist):

@@ -1,4 +1,4 @@
-"""Each input on which the authors' code fails, and what is defined for it here."""
+"""Each input on which the authors' code fails, and the result defined for it here."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def test_sides_that_differ_or_that_the_grid_does_not_divide(spatial: tuple[int, 
     mixed = comixup_batch(inputs, torch.arange(9), torch.rand(9, *spatial), num_classes=9, generator=0)
     assert mixed.inputs.shape == inputs.shape
     pixels = torch.isclose(mixed.inputs.unsqueeze(1), inputs.unsqueeze(0)).all(2).any(1)
-    assert pixels.float().mean() > 0.3  # pixels of whole cells come from where they were
+    assert pixels.float().mean() > 0.3  # pixels of whole cells stay where they were
 
 
 def test_axes_are_not_swapped() -> None:
-    """Each input is salient in one corner of a wide map: every mask's cell must follow its own corner."""
+    """Each input is salient in one corner of a wide map, and the masks must use it in that corner."""
     saliency = torch.full((2, 4, 8), 1e-3)
     saliency[0, :2, :4] = 1
     saliency[1, 2:, 4:] = 1
@@ -92,7 +92,7 @@ def test_a_generator_makes_it_reproducible() -> None:
     np.testing.assert_array_equal(runs[0].masks[0], runs[1].masks[0])
 
 
-def test_nothing_of_the_caller_changes() -> None:
+def test_the_callers_tensors_do_not_change() -> None:
     arguments = (torch.rand(5, 1, 8, 8), torch.eye(5), torch.rand(5, 8, 8))
     copies = [argument.clone() for argument in arguments]
     comixup_batch(*arguments, generator=0)

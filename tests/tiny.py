@@ -1,4 +1,4 @@
-"""Tiny modules, data and Trainers for tests."""
+"""Tiny modules, data and Trainers for the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASSES = 5
 
 
 def make_network() -> nn.Sequential:
-    """Convolution, BatchNorm and a head for (B, 1, 8, 8), the same at every call."""
+    """Return a convolution, BatchNorm and a head for inputs (B, 1, 8, 8), with the same weights at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return nn.Sequential(
@@ -37,12 +37,12 @@ def make_loader(size: int = 50, batch_size: int = 16) -> DataLoader[Any]:
 
 
 def is_clean_pass(module: nn.Module) -> bool:
-    """Whether a step is that of the clean pass, in which logging is muted on the instance."""
+    """Return whether a step belongs to the clean pass, in which `log` is replaced on the instance."""
     return "log" in vars(module)
 
 
 class Tiny(CoMixupMixin, pl.LightningModule):
-    """A module that notes the batches that reach its step, but for the clean pass."""
+    """A module that records the batches that reach its step, except in the clean pass."""
 
     def __init__(self, network: nn.Module | None = None) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Tiny(CoMixupMixin, pl.LightningModule):
 
 
 class Plain(pl.LightningModule):
-    """A user's module that knows nothing of this package."""
+    """A user's module that does not use this package."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Plain(pl.LightningModule):
 
 
 class Listed(Dataset[Any]):
-    """Samples with their targets; the tensors given are the data set's memory."""
+    """Samples with their targets. The data set keeps the given tensors without copying them."""
 
     def __init__(self, inputs: Tensor, targets: Tensor) -> None:
         self.inputs, self.targets = inputs, targets
@@ -98,7 +98,7 @@ class Listed(Dataset[Any]):
 
 
 class Items(Listed):
-    """The data in whatever container `wrap` makes of (inputs, target)."""
+    """The data, with each sample in the container that `wrap` makes from (inputs, target)."""
 
     def __init__(self, wrap: Any, size: int = 20) -> None:
         super().__init__(*make_data(size))
@@ -109,9 +109,9 @@ class Items(Listed):
 
 
 class ResumableLoader:
-    """What a loader needs for a run to be resumed within an epoch: an order that follows from the epoch, and a state.
+    """A loader that can resume a run within an epoch. It has an order that depends only on the epoch, and a state.
 
-    The state says how many batches were handed out; Lightning saves it in checkpoints and gives it back.
+    The state says how many batches were returned. Lightning saves it in checkpoints and restores it.
     """
 
     def __init__(self, size: int = 50, batch_size: int = 10, workers: int = 0) -> None:
@@ -123,7 +123,7 @@ class ResumableLoader:
         return -(-len(self._data) // self._batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        if self._position == len(self):  # a Trainer does not ask for more than there is
+        if self._position == len(self):  # a Trainer does not iterate past the last batch
             self._epoch, self._position = self._epoch + 1, 0
         order = torch.randperm(len(self._data), generator=torch.Generator().manual_seed(self._epoch))
         rest = [rows.tolist() for rows in order.split(self._batch_size)][self._position :]
@@ -158,7 +158,7 @@ def fit(module: pl.LightningModule, *callbacks: pl.Callback, loader: Any = None,
 
 
 def replay(module: Tiny, seen: list[tuple[Tensor, Tensor]], epochs: int = 2, clean_weight: float = 1.0) -> Tiny:
-    """Train a fresh copy by hand in the authors' order on the mixed batches that a run saw."""
+    """Train a new copy by hand, in the authors' order, on the mixed batches that a run used."""
     module = copy.deepcopy(module)
     module.train()
     optimizer = module.configure_optimizers()

@@ -1,4 +1,4 @@
-"""Single logits, several labels, columns of labels, and numbers."""
+"""Single logits, several labels for each image, columns of labels, and regression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.clients.scores import binary_accuracy
 
 
 class OutputModule(L.LightningModule):
-    """A network with so many outputs; the subclasses have the loss."""
+    """A network with a given number of outputs. Subclasses add the loss."""
 
     def __init__(self, outputs: int = 1) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class BinaryInteger(OutputModule):
 
 
 class BinaryCast(OutputModule):
-    """The same, with labels that are cast to integers for the metric."""
+    """The same, with labels cast to integers for the metric."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class BinaryCast(OutputModule):
 
 
 class BinaryColumn(OutputModule):
-    """Probabilities and labels both (B, 1), floating."""
+    """Floating-point probabilities and labels, both (B, 1)."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = batch
@@ -94,7 +94,7 @@ class ClassColumnCast(ClassColumn):
 
 
 class Tags(OutputModule):
-    """Several labels of each image, floating."""
+    """Several labels for each image, in floating point."""
 
     def __init__(self) -> None:
         super().__init__(CLASSES)
@@ -105,7 +105,7 @@ class Tags(OutputModule):
 
 
 class TagsByBCE(Tags):
-    """The same with the binary cross-entropy."""
+    """The same with binary cross-entropy."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         images, tags = batch
@@ -113,7 +113,7 @@ class TagsByBCE(Tags):
 
 
 class Regression(OutputModule):
-    """One number, (B,)."""
+    """Regression of one number, (B,)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class Regression(OutputModule):
 
 
 class Coordinates(OutputModule):
-    """Two numbers, (B, 2), with a robust loss."""
+    """Regression of two numbers, (B, 2), with a robust loss."""
 
     def __init__(self, robust: bool) -> None:
         super().__init__(2)

@@ -1,4 +1,4 @@
-"""Batches that are no plain lists, and batches with more in them than inputs and labels."""
+"""Batches that are not plain lists, and batches that contain more than inputs and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.clients.data import SIZE, image_loader, make_images, make_loader, sma
 
 
 class Plain(L.LightningModule):
-    """A classifier; the subclasses differ in how they unpack a batch."""
+    """A classifier. Subclasses differ in how they unpack a batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Plain(L.LightningModule):
 
 
 class Named(Plain):
-    """Attributes of the batch: a dataclass, a named tuple or an object."""
+    """A batch with attributes: a dataclass, a named tuple or an object."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         loss = F.cross_entropy(self(batch.images), batch.labels)
@@ -42,7 +42,7 @@ class Named(Plain):
 
 
 class WebSamples(Plain):
-    """Samples of a stream of archives: key, image, label, URL, and something that may be missing."""
+    """Samples from a stream of archives: key, image, label, URL, and a part that may be missing."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         _, images, labels, _, _ = batch
@@ -50,7 +50,7 @@ class WebSamples(Plain):
 
 
 class ShortNames(Plain):
-    """A dictionary with other names."""
+    """A dictionary with short names."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         return F.cross_entropy(self(batch["x"]), batch["y"])
@@ -73,7 +73,7 @@ class NamedWeights(Plain):
 
 
 class SemiSupervised(Plain):
-    """Labelled and unlabelled images; predictions for the latter shall agree under a flip."""
+    """Labelled and unlabelled images. Predictions for unlabelled images should not change when these are flipped."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         images, labels = batch["labelled"]

@@ -1,4 +1,4 @@
-"""Tiny data and networks: deterministic, and quickly made."""
+"""Tiny data and networks that are deterministic and quick to create."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_labels(classes: int = CLASSES, seed: int = 1) -> Tensor:
 
 
 def make_images(channels: int = 1, side: int = 8, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
-    """Noise with a bright quarter, and its class; with more than four classes the brightness differs too."""
+    """Return noise with a bright quarter that depends on the class, as does the brightness above four classes."""
     labels = make_labels(classes)
     images = 0.3 * torch.randn(SIZE, channels, side, side, generator=torch.Generator().manual_seed(2))
     half = side // 2
@@ -30,7 +30,7 @@ def make_images(channels: int = 1, side: int = 8, classes: int = CLASSES) -> tup
 
 
 def make_series(channels: int = 3, length: int = 64, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
-    """Noise (N, C, T) with a burst of a place of its own for each class."""
+    """Return noise (N, C, T) with a burst at a different place for each class."""
     labels = make_labels(classes)
     series = 0.3 * torch.randn(SIZE, channels, length, generator=torch.Generator().manual_seed(3))
     part = length // classes
@@ -40,7 +40,7 @@ def make_series(channels: int = 3, length: int = 64, classes: int = CLASSES) -> 
 
 
 def make_tags(labels: int = CLASSES) -> Tensor:
-    """Several labels for each sample, (N, K) of 0 and 1."""
+    """Return several labels for each sample, (N, K), each 0 or 1."""
     return (torch.rand(SIZE, labels, generator=torch.Generator().manual_seed(4)) < 0.4).long()
 
 
@@ -58,7 +58,7 @@ class Items(Dataset[Any]):
 
 
 def make_loader(data: Any, **settings: Any) -> DataLoader[Any]:
-    """Return a loader with random numbers of its own, of a data set, a tuple of tensors or a function of an index."""
+    """Return a loader with its own generator, for a data set, a tuple of tensors or a function of an index."""
     if isinstance(data, tuple):
         data = TensorDataset(*data)
     elif callable(data):
@@ -72,7 +72,7 @@ def image_loader() -> DataLoader[Any]:
 
 
 def small_network(channels: int = 1, classes: int = CLASSES) -> nn.Sequential:
-    """Convolution, BatchNorm and a linear head for images of 8 x 8."""
+    """Return a network for 8 x 8 images: a convolution, BatchNorm and a linear head."""
     return nn.Sequential(
         nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(96, classes),
@@ -80,5 +80,5 @@ def small_network(channels: int = 1, classes: int = CLASSES) -> nn.Sequential:
 
 
 def small_backbone(channels: int = 1) -> nn.Sequential:
-    """The features (B, 96) of `small_network`."""
+    """Return the part of `small_network` that computes the features (B, 96)."""
     return nn.Sequential(*list(small_network(channels))[:-1])

@@ -1,4 +1,4 @@
-"""Dictionaries of samples as geospatial and medical libraries have them."""
+"""Samples in dictionaries, in the style of geospatial and medical libraries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.clients.scores import binary_accuracy, macro_accuracy
 
 
 class SceneTask(L.LightningModule):
-    """A task of a geospatial library: the loss by its name, averages of the accuracy, augmentation on the device."""
+    """A geospatial library's task: loss chosen by name, micro and macro accuracy, augmentation on the device."""
 
     def __init__(self, loss: str = "ce", num_classes: int = CLASSES, in_channels: int = 3, lr: float = 5e-3) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class SceneTask(L.LightningModule):
 
 
 class SceneTags(SceneTask):
-    """Several labels of each scene, as integers of 0 and 1."""
+    """Several labels for each scene, as integers 0 and 1."""
 
     def __init__(self) -> None:
         super().__init__(loss="bce")
@@ -92,7 +92,7 @@ class SceneTags(SceneTask):
 
 
 class VolumeClassifier(L.LightningModule):
-    """A classifier of scans, with a metric of the loss."""
+    """A classifier of scans, with a metric for the loss."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Networks whose `forward` is missing, takes the batch, or returns something else than one tensor of logits."""
+"""Networks whose `forward` is missing, gets the batch, or does not return a single tensor of logits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WithoutForward(L.LightningModule):
 
 
 class ForwardOfBatch(L.LightningModule):
-    """`forward` takes the whole batch, a dictionary, and returns it with more in it."""
+    """`forward` gets the whole batch, a dictionary, and returns another dictionary."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ForwardOfBatch(L.LightningModule):
 
 
 class Probabilities(L.LightningModule):
-    """`forward` returns probabilities, as they are wanted for prediction."""
+    """`forward` returns probabilities, for prediction."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Probabilities(L.LightningModule):
 
 
 class ProbabilitiesApart(Probabilities):
-    """`forward` returns probabilities, the step has the logits."""
+    """`forward` returns probabilities, but the step uses the logits."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         return F.cross_entropy(self.net(batch[0]), batch[1])
@@ -93,7 +93,7 @@ class Prediction(NamedTuple):
 
 
 class FeaturesAndLogits(L.LightningModule):
-    """`forward` returns a tuple; the features get a penalty."""
+    """`forward` returns a tuple, and the loss includes a penalty on the features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class FeaturesAndLogits(L.LightningModule):
 
 
 class AuxiliaryHead(L.LightningModule):
-    """A second head half-way, in training only, with its own share of the loss."""
+    """A second head half-way through the network, in training only, with a weighted loss."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Models that compute their loss themselves from the labels, in the manner of transformers."""
+"""Models that compute their own loss from the labels, in the style of transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.clients.data import CLASSES, make_images, make_labels, make_loader, m
 
 
 class ModelOutput(UserDict[str, Any]):
-    """A dictionary whose entries are attributes too."""
+    """A dictionary whose entries are also attributes."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -27,7 +27,7 @@ class ModelOutput(UserDict[str, Any]):
 
 
 def loss_by_problem_type(labels: Tensor, pooled_logits: Tensor, config: Any, **_: Any) -> Tensor:
-    """The loss by the kind of the labels, which is noted in the configuration."""
+    """Return the loss for the kind of labels, and record the kind in the configuration."""
     if config.problem_type is None:
         if config.num_labels == 1:
             config.problem_type = "regression"
@@ -59,7 +59,7 @@ class FakeImageModel(nn.Module):
 
 
 class FakeAudioModel(nn.Module):
-    """An audio model of mono waveforms (B, T), with its loss written out."""
+    """An audio model for mono waveforms (B, T), with its loss written in `forward`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class FakeAudioModel(nn.Module):
 
 
 class Finetuning(L.LightningModule):
-    """The model gets the whole batch, its labels too, and returns the loss."""
+    """The model gets the whole batch, including its labels, and returns the loss."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Finetuning(L.LightningModule):
 
 
 class OwnLoss(Finetuning):
-    """The model gets the inputs alone; the loss is computed from its logits."""
+    """The model gets only the inputs, and the step computes the loss from its logits."""
 
     def __init__(self, model: nn.Module, key: str) -> None:
         super().__init__(model)
@@ -111,7 +111,7 @@ class OwnLoss(Finetuning):
 
 def with_loss_of_rows() -> Finetuning:
     model = FakeImageModel()
-    model.loss_function = lambda labels, logits, config, **_: F.cross_entropy(logits, labels)  # the line that was added
+    model.loss_function = lambda labels, logits, config, **_: F.cross_entropy(logits, labels)  # the added line
     return Finetuning(model)
 
 

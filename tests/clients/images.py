@@ -18,7 +18,7 @@ from tests.clients.data import CLASSES, image_loader, small_backbone, small_netw
 
 
 class TemplateModule(L.LightningModule):
-    """From a project template: network and optimizer come from the configuration, one step serves all stages."""
+    """A project template: network and optimizer come from the configuration, and all stages share one step."""
 
     def __init__(self, net: nn.Module, optimizer: Callable[..., Any], compile: bool = False) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def make_template(compile: bool = False) -> TemplateModule:
 
 
 class TutorialMNIST(L.LightningModule):
-    """The first example of many tutorials: a linear layer over pixels."""
+    """The first example of many tutorials: a linear layer on pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class TutorialMNIST(L.LightningModule):
 
 
 class LogSoftmaxMNIST(TutorialMNIST):
-    """An older tutorial: `forward` ends with a log-softmax, the loss is that of log-probabilities."""
+    """An older tutorial: `forward` ends with a log-softmax, and the loss expects log-probabilities."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.log_softmax(super().forward(x), dim=1)
@@ -109,7 +109,7 @@ class LogSoftmaxMNIST(TutorialMNIST):
 
 
 class LogSoftmaxTwice(LogSoftmaxMNIST):
-    """The same with the loss of logits, which changes nothing about the value."""
+    """The same with a loss for logits, which gives the same value."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = batch
@@ -117,7 +117,7 @@ class LogSoftmaxTwice(LogSoftmaxMNIST):
 
 
 class UncertaintyRoutine(L.LightningModule):
-    """A library's routine: model, loss object, a function that formats batches, metrics with a prefix."""
+    """A library's routine: a model, a loss object, a function that formats batches, and metrics with a prefix."""
 
     def __init__(self, model: nn.Module, loss: nn.Module, format_batch_fn: nn.Module | None = None) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class UncertaintyRoutine(L.LightningModule):
 
 
 class TimmStyle(L.LightningModule):
-    """A network with `forward_features` and `forward_head`, a smoothed loss and dropout before the head."""
+    """A network with `forward_features` and `forward_head`, label smoothing, and dropout before the head."""
 
     def __init__(self, smoothing: float = 0.1, drop_rate: float = 0.2) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Losses: those that take class probabilities as they are, and those that are written for integers."""
+"""Losses that accept class probabilities, and losses written for integers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.clients.data import CLASSES, image_loader, small_backbone, small_netw
 
 
 class LossModule(L.LightningModule):
-    """A classifier whose loss is a module that was passed in."""
+    """A classifier whose loss is a module passed as an argument."""
 
     def __init__(self, criterion: nn.Module, lr: float = 0.05) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class LossModule(L.LightningModule):
 
 
 class ClassWeights(LossModule):
-    """Weights of the classes in a buffer, inverse to their frequency."""
+    """Class weights in a buffer, inverse to the class frequencies."""
 
     class_weights: Tensor
 
@@ -50,7 +50,7 @@ class ClassWeights(LossModule):
 
 
 class FocalByCrossEntropy(nn.Module):
-    """Focal loss from each sample's cross-entropy."""
+    """Focal loss computed from each sample's cross-entropy."""
 
     def __init__(self, gamma: float = 2.0) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class FocalByCrossEntropy(nn.Module):
 
 
 class FocalByGather(nn.Module):
-    """Focal loss from the probability of each sample's class."""
+    """Focal loss computed from the probability of each sample's class."""
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         log_probs = F.log_softmax(logits, dim=-1)
@@ -83,7 +83,7 @@ class FocalByClass(nn.Module):
 
 
 class SmoothingByGather(nn.Module):
-    """Label smoothing as it was written before PyTorch had it."""
+    """Label smoothing as people wrote it before PyTorch had it."""
 
     def __init__(self, smoothing: float = 0.1) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class SmoothingByGather(nn.Module):
 
 
 class ByIndex(nn.Module):
-    """Cross-entropy by indexing with the labels."""
+    """Cross-entropy computed by indexing with the labels."""
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         rows = torch.arange(len(labels), device=labels.device)
@@ -104,14 +104,14 @@ class ByIndex(nn.Module):
 
 
 class OneHotBCE(nn.Module):
-    """Binary cross-entropy of every class."""
+    """Binary cross-entropy for every class."""
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(logits, F.one_hot(labels, CLASSES).float())
 
 
 class MarginModule(LossModule):
-    """A head of angular margins: the label decides which cosine gets the margin."""
+    """A head with angular margins: the label decides which cosine gets the margin."""
 
     def __init__(self, margin: float = 0.2, scale: float = 8.0) -> None:
         super().__init__(nn.CrossEntropyLoss())

@@ -1,4 +1,4 @@
-"""Accuracies and other uses of the labels beside the loss."""
+"""Accuracies and other uses of the labels apart from the loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.clients.scores import macro_accuracy
 
 
 class MetricModule(L.LightningModule):
-    """A classifier; the subclasses differ in what they log."""
+    """A classifier. Subclasses differ in what they log."""
 
     def __init__(self, classes: int = CLASSES) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class MetricModule(L.LightningModule):
         return logits
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
-        """Log what is to be logged."""
+        """Log the metrics of a batch."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         images, labels = batch
@@ -51,7 +51,7 @@ class ManualAccuracy(MetricModule):
 
 
 class CountedCorrect(MetricModule):
-    """The number of hits, as an integer."""
+    """Accuracy from the number of correct predictions, as an integer."""
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
         correct = torch.eq(logits.max(1)[1], labels).sum().item()
@@ -59,7 +59,7 @@ class CountedCorrect(MetricModule):
 
 
 class TopK(MetricModule):
-    """The accuracy among the best three, by comparison with expanded labels."""
+    """Top-3 accuracy, computed by comparison with expanded labels."""
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
         best = logits.topk(3, dim=1).indices.t()
@@ -68,7 +68,7 @@ class TopK(MetricModule):
 
 
 class FunctionalAccuracy(MetricModule):
-    """The functional accuracy of torchmetrics."""
+    """The functional accuracy of torchmetrics on predicted classes."""
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
         acc = accuracy(logits.argmax(1), labels, task="multiclass", num_classes=CLASSES)
@@ -76,14 +76,14 @@ class FunctionalAccuracy(MetricModule):
 
 
 class FunctionalOfLogits(MetricModule):
-    """The functional accuracy of logits, which takes rows without an error and is then 0."""
+    """The functional accuracy of torchmetrics on logits. It accepts rows without an error and then returns 0."""
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
         self.log("train_acc", accuracy(logits, labels, task="multiclass", num_classes=CLASSES, average="micro"))
 
 
 class NumpyScore(MetricModule):
-    """A score of another library, on arrays."""
+    """A score from another library, on arrays."""
 
     def report(self, logits: Tensor, labels: Tensor) -> None:
         from sklearn.metrics import f1_score
@@ -93,7 +93,7 @@ class NumpyScore(MetricModule):
 
 
 class ConfusionByBincount(MetricModule):
-    """A confusion matrix by counting."""
+    """A confusion matrix computed by counting."""
 
     confusion: Tensor
 
@@ -107,7 +107,7 @@ class ConfusionByBincount(MetricModule):
 
 
 class CollectionOfMetrics(MetricModule):
-    """Several metrics at once, logged as values of the step."""
+    """Several metrics in a collection, whose values are logged in each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class CollectionOfMetrics(MetricModule):
 
 
 class PerStageMetrics(MetricModule):
-    """Metrics in a dictionary of modules, updated in the step and computed at the end of the epoch."""
+    """Metrics in a `ModuleDict`, updated in the step and computed at the end of the epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class PerStageMetrics(MetricModule):
 
 
 class CollectedOutputs(MetricModule):
-    """The outputs of the epoch in a list, and their mean at its end."""
+    """The outputs of an epoch collected in a list, and their mean logged at its end."""
 
     def __init__(self) -> None:
         super().__init__()

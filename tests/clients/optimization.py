@@ -26,7 +26,7 @@ class Automatic(Base):
 
 
 class Scheduled(Automatic):
-    """A learning rate that rises and falls with the steps."""
+    """A learning rate that rises and falls during training, updated after each step."""
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=1e-3)
@@ -35,7 +35,7 @@ class Scheduled(Automatic):
 
 
 class TwoRates(Automatic):
-    """Groups of parameters with learning rates of their own, no decay for biases."""
+    """Two groups of parameters with their own learning rates, and no weight decay for biases."""
 
     def configure_optimizers(self) -> Any:
         decayed = [p for p in self.parameters() if p.ndim > 1]
@@ -45,7 +45,7 @@ class TwoRates(Automatic):
 
 
 class Manual(Base):
-    """Manual optimization of one optimizer."""
+    """Manual optimization with one optimizer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def step_manual(module: Any, optimizers: list[Any], clean: Any, mixed: Any, batc
 
 
 class Alternating(Base):
-    """One optimizer for the body and one for the head, in turn."""
+    """One optimizer for the body and one for the head, used in turn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ def step_alternating(module: Any, optimizers: list[Any], clean: Any, mixed: Any,
 
 
 class Finetuned(Automatic):
-    """The optimizer starts with what is not frozen."""
+    """The optimizer starts with the parameters that are not frozen."""
 
     def configure_optimizers(self) -> Any:
         return torch.optim.SGD([p for p in self.parameters() if p.requires_grad], lr=0.05)
 
 
 class ThawBody(BaseFinetuning):
-    """Trains the head alone in the first epoch; BatchNorm is frozen as well."""
+    """Trains only the head in the first epoch. BatchNorm is frozen too."""
 
     def freeze_before_training(self, pl_module: Any) -> None:
         self.freeze(pl_module.net[:2], train_bn=False)
@@ -123,7 +123,7 @@ class ThawBody(BaseFinetuning):
 
 
 class AverageOfWeights(L.Callback):
-    """A moving average of the weights beside the module."""
+    """A moving average of the weights, kept outside the module."""
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.shadow = copy.deepcopy(pl_module.state_dict())
@@ -137,7 +137,7 @@ class AverageOfWeights(L.Callback):
 
 
 class ImageData(L.LightningDataModule):
-    """Loaders, and a transfer to the device that scales the images."""
+    """Loaders, and a transfer hook that scales the images."""
 
     def train_dataloader(self) -> Any:
         return image_loader()
@@ -151,7 +151,7 @@ class ImageData(L.LightningDataModule):
 
 
 class Validated(Automatic):
-    """A step for validation."""
+    """A classifier with a validation step."""
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.log("val_loss", self.loss(batch))

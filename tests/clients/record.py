@@ -1,4 +1,4 @@
-"""A client's run with the callback, recorded."""
+"""Record a client's run with or without the callback."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.clients.base import Client
 
 SEED = 7
 EPOCHS = 2
-LINE = r"tests/clients/\w+\.py:\d+"  # of a client, in an error
+LINE = r"tests/clients/\w+\.py:\d+"  # a client's line in an error
 
 
 @dataclass
 class Step:
-    """One training batch: as the loop had it, and as the last call of `training_step` got it."""
+    """One training batch, as the loop returned it and as the last call of `training_step` received it."""
 
     epoch: int
     index: int
@@ -37,25 +37,25 @@ class Step:
 
 @dataclass
 class Run:
-    """A training in a Trainer, recorded."""
+    """A recorded training run of a Trainer."""
 
     module: pl.LightningModule
     initial: pl.LightningModule
     trainer: pl.Trainer
     steps: list[Step] = field(default_factory=list)
-    clean_calls: int = 0  # of `training_step` with inputs that require a gradient
+    clean_calls: int = 0  # calls of `training_step` with inputs that require a gradient
     error: BaseException | None = None
     said: list[str] = field(default_factory=list)  # warnings and notices
 
     @property
     def error_text(self) -> str:
-        """The error with its notes."""
-        notes = getattr(self.error, "__notes__", self.said)  # before Python 3.11 they are logged
+        """Return the error with its notes."""
+        notes = getattr(self.error, "__notes__", self.said)  # before Python 3.11, notes are logged
         return "\n".join([str(self.error), *notes])
 
 
 class _Observer(pl.Callback):
-    """Notes each batch before CoMixup sees it, after all transfers."""
+    """Records each batch after all transfers and before CoMixup gets it."""
 
     def __init__(self, steps: list[Step]) -> None:
         self.steps = steps
@@ -80,7 +80,7 @@ def _tensors(batch: Any) -> Iterator[Tensor]:
 
 
 def _record(run: Run) -> None:
-    """Wrap the module's `training_step`, so that it notes the batches of its mixed calls."""
+    """Wrap the module's `training_step` so that it records the batches of the mixed pass."""
     original = run.module.training_step
 
     @functools.wraps(original)
@@ -105,7 +105,7 @@ class _Notices(logging.Handler):
 
 @contextlib.contextmanager
 def _listening(said: list[str]) -> Iterator[None]:
-    """Note warnings and notices instead of showing them."""
+    """Record warnings and log messages instead of showing them."""
     handler = _Notices(said)
     rank_zero.log.addHandler(handler)
     try:
@@ -118,7 +118,7 @@ def _listening(said: list[str]) -> Iterator[None]:
 
 
 def train(client: Client, *, with_callback: bool = True) -> Run:
-    """Train a client, with the callback or without; an error is kept, not raised."""
+    """Train a client with or without the callback. An error is recorded instead of raised."""
     steps: list[Step] = []
     callbacks = [*client.callbacks(), _Observer(steps)]
     settings: dict[str, Any] = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
@@ -152,7 +152,7 @@ def _fit(client: Client, run: Run) -> None:
 
 
 def is_mixed(client: Client, step: Step) -> bool:
-    """Whether a batch's inputs are other than the clean ones, and its targets floating and soft."""
+    """Return whether a batch's inputs differ from the clean ones and its targets are soft."""
     inputs, targets = client.inputs(step.mixed), client.targets(step.mixed)
     if torch.equal(inputs, client.inputs(step.clean)) or not targets.is_floating_point():
         return False

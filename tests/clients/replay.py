@@ -1,4 +1,4 @@
-"""The reference: the training of a recorded run, written by hand without Trainer and callback."""
+"""The reference: a recorded run repeated by hand, without a Trainer or the callback."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.clients.record import EPOCHS, SEED, Run, Step
 
 
 class _MetricSpy(nn.Module):
-    """Stands in for a metric by hand: notes what it gets."""
+    """Replaces a metric in the training by hand, and records its arguments."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[tuple[int, bool, tuple[Any, ...]]] = []  # epoch, whether of the clean batch, arguments
+        self.calls: list[tuple[int, bool, tuple[Any, ...]]] = []  # epoch, whether the batch is clean, arguments
         self.epoch, self.is_clean = 0, True
 
     def forward(self, *arguments: Any, **_: Any) -> Tensor:
@@ -34,11 +34,11 @@ class _MetricSpy(nn.Module):
         return torch.zeros(())
 
     def reset(self) -> None:
-        """There is nothing to reset."""
+        """Reset nothing."""
 
 
 def _spy_on_metrics(module: nn.Module, prefix: str = "") -> dict[str, _MetricSpy]:
-    """Replace every metric and collection in a module, and return the stand-ins by their attribute paths."""
+    """Replace every metric and collection in a module, and return the replacements by attribute path."""
     spies: dict[str, _MetricSpy] = {}
     for name, child in module.named_children():
         if isinstance(child, Metric | MetricCollection):
@@ -49,10 +49,10 @@ def _spy_on_metrics(module: nn.Module, prefix: str = "") -> dict[str, _MetricSpy
 
 
 class Replay:
-    """A client's training by hand, on the clean and mixed batches of a run: no Trainer, no callback."""
+    """A client's training by hand on the clean and mixed batches of a run, without a Trainer or the callback."""
 
     def __init__(self, client: Client, run: Run) -> None:
-        """Train."""
+        """Train the client."""
         self.client = client
         self.module: Any = copy.deepcopy(run.initial)
         for name in ("log", "log_dict"):
@@ -84,7 +84,7 @@ class Replay:
                 scheduler.step()
 
     def _train_batch(self, step: Step, is_last: bool) -> None:
-        """Clean backward, mixed backward on top, step."""
+        """Add up the gradients of the clean and the mixed batch, and take a step."""
         [optimizer] = self.optimizers
         accumulate = self.client.trainer.get("accumulate_grad_batches", 1)
         if step.index % accumulate == 0:
@@ -116,7 +116,7 @@ class Replay:
         return output["loss"] if isinstance(output, Mapping) else output
 
     def score(self, score: Score) -> float:
-        """Return a score of the clean batches of the last epoch."""
+        """Return a score for the clean batches of the last epoch."""
         calls = [call for epoch, is_clean, call in self.spies[score.metric].calls if is_clean and epoch == EPOCHS - 1]
         predictions, targets = (torch.cat([call[part].detach() for call in calls]) for part in (0, 1))
         return float(score.by_hand(predictions, targets))
@@ -127,7 +127,7 @@ class Replay:
         return sum(last) / len(last)
 
     def difference(self, module: nn.Module) -> float:
-        """Return the largest absolute difference to a module's parameters and buffers; NaN counts as infinite."""
+        """Return the largest absolute difference from a module's parameters and buffers. NaN counts as infinite."""
         pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
         gaps = [float((a.double() - b.double()).abs().max()) for a, b in pairs if a.numel()]
         return max(float("inf") if gap != gap else gap for gap in gaps)
@@ -139,7 +139,7 @@ def _optimizers(module: Any) -> tuple[list[Any], list[tuple[Any, str]]]:
     if isinstance(configured, Mapping):
         found = configured.get("lr_scheduler")
         found = {"scheduler": found} if found is not None and not isinstance(found, Mapping) else found
-        # The patience of one that waits for a plateau is longer than the run.
+        # A scheduler that waits for a plateau is ignored, because its patience is longer than the run.
         waits = found is not None and isinstance(found["scheduler"], torch.optim.lr_scheduler.ReduceLROnPlateau)
         return [configured["optimizer"]], [] if found is None or waits else [_with_interval(found)]
     if isinstance(configured, tuple):

@@ -1,4 +1,4 @@
-"""Views, frozen features and online heads, in the manner of self-supervised libraries."""
+"""Views, frozen features and online heads, in the style of self-supervised libraries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.clients.data import CLASSES, image_loader, make_images, make_loader, 
 
 
 class LinearClassifier(L.LightningModule):
-    """A linear classifier on a backbone that is frozen or not."""
+    """A linear classifier on a backbone that may be frozen."""
 
     def __init__(self, backbone: nn.Module, freeze_model: bool) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class LinearClassifier(L.LightningModule):
 
 
 class OnlineHead(L.LightningModule):
-    """An autoencoder, with a classifier on its detached features that shows how good they are."""
+    """An autoencoder with a classifier on its detached features, which measures their quality."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class OnlineHead(L.LightningModule):
 
 
 class TwoViews(L.LightningModule):
-    """Contrastive learning of two views of each image, with an online classifier."""
+    """Contrastive learning from two views of each image, with an online classifier."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Classifiers of audio and of time series."""
+"""Classifiers of audio and time series."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.clients.data import CLASSES, make_labels, make_loader, make_series
 
 
 class SignalModule(L.LightningModule):
-    """A classifier of signals; the subclasses have the network."""
+    """A classifier of signals. Subclasses add the network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class SignalModule(L.LightningModule):
 
 
 class SpectrogramNet(SignalModule):
-    """Log-mel spectrograms (B, 1, mel, T) as images."""
+    """Log-mel spectrograms (B, 1, mel, T), treated as images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class SpectrogramNet(SignalModule):
 
 
 class SeriesNet(SignalModule):
-    """Series (B, C, T) by one-dimensional convolutions."""
+    """One-dimensional convolutions on series (B, C, T)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class SeriesNet(SignalModule):
 
 
 class SeriesGRU(SignalModule):
-    """Series (B, T, C) by a recurrent network, features last."""
+    """A recurrent network on series (B, T, C), with features last."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class SeriesGRU(SignalModule):
 
 
 class SeriesTransformer(SignalModule):
-    """Windows (B, T, C) of sensors by attention."""
+    """Attention on windows (B, T, C) of sensor data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class SeriesTransformer(SignalModule):
 
 
 class WaveformNet(SignalModule):
-    """Mono audio (B, T): the network adds the channel itself."""
+    """Mono audio (B, T). The network itself adds the channel."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Forms of `training_step`, hooks around it, and modules that are made elsewhere."""
+"""Forms of `training_step`, hooks around it, and modules created elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.clients.data import CLASSES, image_loader, small_network
 
 
 class Base(L.LightningModule):
-    """A classifier; the subclasses differ in their step."""
+    """A classifier. Subclasses differ in their step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class Base(L.LightningModule):
 
 
 class WithoutIndex(Base):
-    """A step that needs no index."""
+    """A step without the index."""
 
     def training_step(self, batch: Any) -> Tensor:
         return self.loss(batch)
 
 
 class OtherName(Base):
-    """A step that calls the index by another name."""
+    """A step with another name for the index."""
 
     def training_step(self, train_batch: Any, nb_batch: int) -> Tensor:
         loss = self.loss(train_batch)
@@ -63,7 +63,7 @@ class WithPredictions(Base):
 
 
 class SkipsBatches(Base):
-    """A step that leaves out one batch of three."""
+    """A step that skips one of three batches."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         return None if batch_idx == 1 else self.loss(batch)
@@ -87,7 +87,7 @@ class Augmenting(Base):
 
 
 class StochasticDepth(Base):
-    """Dropout, and a residual branch that is left out at random."""
+    """Dropout, and a residual branch that is dropped at random."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class StochasticDepth(Base):
 
 
 class FrozenNorm(Base):
-    """BatchNorm stays in its evaluation mode, whatever the Trainer says."""
+    """BatchNorm always stays in evaluation mode."""
 
     def train(self, mode: bool = True) -> Any:
         super().train(mode)
@@ -140,7 +140,7 @@ class AveragedWeights(Base):
 
 
 class ConfiguredClassifier(L.LightningModule):
-    """A module that a configuration file describes."""
+    """A module created from a configuration file."""
 
     def __init__(self, hidden: int = 16, lr: float = 0.1, smoothing: float = 0.0) -> None:
         super().__init__()

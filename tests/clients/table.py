@@ -1,4 +1,4 @@
-"""The page of the documentation that lists the clients: `python -m tests.clients.table` writes it."""
+"""Write the documentation page that lists the clients: `python -m tests.clients.table`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _row(client: Client) -> str:
 
 
 def render_page() -> str:
-    """Return the page: an introduction, then the clients that train, then those that are refused."""
+    """Return the page: an introduction, then the clients that train, then the refused ones."""
     trained = [client for client in CLIENTS if client.refusal is None]
     refused = [client for client in CLIENTS if client.refusal is not None]
     unchanged = sum(client.lines == 0 for client in trained)
@@ -43,7 +43,7 @@ def render_page() -> str:
 
 
 def main() -> None:
-    """Write the page; there are no options but `--help`."""
+    """Write the page. The only option is `--help`."""
     Parser(prog="python -m tests.clients.table", description="Write the page that lists the clients.").parse_args()
     PAGE.write_text(render_page(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The callback with the clients: training equal to that by hand, to the bit, or the error that says what to write."""
+"""The clients with the callback: they train bit for bit as by hand, or an error says what to write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _parametrize(clients: list[Client]) -> pytest.MarkDecorator:
 
 @cache
 def _trained(name: str) -> tuple[Client, Run, Replay]:
-    """Return a client with its run and the same training by hand."""
+    """Return a client, its run and the same training by hand."""
     [client] = [client for client in CLIENTS if client.name == name]
     run = train(client)
     if run.error is not None:
@@ -33,7 +33,7 @@ def _trained(name: str) -> tuple[Client, Run, Replay]:
     return client, run, Replay(client, run)
 
 
-def test_each_client_has_a_name_of_its_own() -> None:
+def test_each_client_has_its_own_name() -> None:
     names = {client.name for client in CLIENTS}
     assert len(names) == len(CLIENTS)
 
@@ -50,7 +50,7 @@ def test_training_equals_that_by_hand(client: Client) -> None:
     _, run, replay = _trained(client.name)
     assert all(step.mixed is not None for step in run.steps)
     assert replay.difference(run.module) <= client.tolerance
-    assert replay.difference(run.initial) > 0  # it did train
+    assert replay.difference(run.initial) > 0  # training changed the module
 
 
 @_parametrize(_TRAINED)
@@ -61,21 +61,21 @@ def test_batches_are_mixed(client: Client) -> None:
 
 
 @_parametrize([client for client in _TRAINED if client.scores])
-def test_logged_scores_are_those_of_the_clean_batches(client: Client) -> None:
+def test_logged_scores_are_from_clean_batches(client: Client) -> None:
     _, run, replay = _trained(client.name)
     for score in client.scores:
         assert float(run.trainer.callback_metrics[score.key]) == pytest.approx(replay.score(score), abs=1e-6)
 
 
 @_parametrize([client for client in _TRAINED if client.loss_key is not None])
-def test_logged_loss_is_that_of_the_mixed_batches(client: Client) -> None:
+def test_logged_loss_is_from_mixed_batches(client: Client) -> None:
     _, run, replay = _trained(client.name)
     assert client.loss_key is not None
     assert float(run.trainer.callback_metrics[client.loss_key]) == pytest.approx(replay.loss(), rel=1e-5)
 
 
 @_parametrize([client for client in _TRAINED if client.told is not None])
-def test_unmixed_parts_are_said_once(client: Client) -> None:
+def test_a_message_names_unmixed_parts_once(client: Client) -> None:
     _, run, _ = _trained(client.name)
     assert client.told is not None
     assert sum(re.search(client.told, text) is not None for text in run.said) == 1

@@ -15,7 +15,7 @@ from tests.clients.data import CLASSES, make_images, make_loader, small_backbone
 
 
 class TwoLabels(L.LightningModule):
-    """Each image has a fine and a coarse label, the batch is a list of three."""
+    """Each image has a fine and a coarse label, and the batch is a list of three."""
 
     def __init__(self) -> None:
         super().__init__()

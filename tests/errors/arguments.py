@@ -1,4 +1,4 @@
-"""Wrong arguments of `CoMixup`."""
+"""Wrong arguments for `CoMixup`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIDES = 'Give an int, a tuple of one int per dimension, or "random".'
 _COUNTS = {"partition_size": 20, "compatibility_window": 8, "compatibility_stride": 1, "sweeps": 4, "restarts": 1}
 _NUMBERS = {"smoothness": 0.32, "diversity": 1.0, "penalty_threshold": 0.83, "prior_weight": 0.05}
 
-# Of every function that takes hyper-parameters.
+# For every function that has hyper-parameters.
 HYPERPARAMETERS = [
     *(
         _row(name, value, TypeError, f"{name} must be an integer of at least 1", f"the default, {default}.")

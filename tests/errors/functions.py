@@ -1,4 +1,4 @@
-"""Wrong arguments of the functions of one batch and of one group."""
+"""Wrong arguments for the functions that handle one batch or one group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong arguments of the losses, the metric and the pictures."""
+"""Wrong arguments for the losses, the metric and the pictures."""
 
 from __future__ import annotations
 

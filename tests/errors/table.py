@@ -1,4 +1,4 @@
-"""What a row of the tables of errors is, the right arguments that it changes, and what every answer must say."""
+"""Rows of the tables of errors, the right arguments that they change, and the check of the error messages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from lightning_comixup import (
 
 
 class Row(NamedTuple):
-    """A call with wrong arguments, and three parts of the answer in their order."""
+    """A call with wrong arguments, and three parts of the error message, in order."""
 
     function: str
-    changes: dict[str, Any]  # of the right arguments
+    changes: dict[str, Any]  # to the right arguments
     error: type[Exception]
     rule: str
     found: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 class Head(CoMixupMixin, nn.Module):
-    """A module with the mixin's losses for inputs (B, 3, 8, 8) of four classes."""
+    """A module with the mixin's losses, for inputs (B, 3, 8, 8) and four classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Head(CoMixupMixin, nn.Module):
 
 
 class Changed(nn.Module):
-    """Before the class of a module: it returns something else than logits."""
+    """Listed as a base before a module's class, this makes the module return something other than logits."""
 
     def __init__(self, change: Callable[[Tensor], Any]) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 
 def right_arguments(function: str) -> dict[str, Any]:
-    """Return arguments that nothing is wrong with, in tensors of their own."""
+    """Return correct arguments, in new tensors."""
     draws = torch.Generator().manual_seed(0)
     inputs, targets = torch.rand(4, 3, 8, 8, generator=draws), torch.arange(4)
     saliency = torch.rand(4, 8, 8, generator=draws)
@@ -101,7 +101,7 @@ def right_arguments(function: str) -> dict[str, Any]:
 
 
 def assert_answers(message: str, rule: str, found: str, remedy: str) -> None:
-    """Check that a message states the rule, then the value found, then what to do, in whole sentences."""
+    """Check that a message states the rule, the value found and what to do, in this order, ending with a full stop."""
     places = [message.find(rule), message.find(f"found {found}"), message.rfind(remedy)]
     assert "must" in rule
     assert -1 < places[0] < places[1] < places[2], f"{places} in: {message}"

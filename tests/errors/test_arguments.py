@@ -1,4 +1,4 @@
-"""Every argument of every public function with wrong values: the answer states the rule, what was found, what to do."""
+"""Wrong values for every argument of every public function. The error states the rule, the value and what to do."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _TAKE_HYPERPARAMETERS = ("CoMixup", "comixup_batch", "optimize_masks", "energy")
 _ROWS = [*SETTINGS, *INPUTS, *BATCH, *SALIENCY, *GROUP, *MASKS, *LOSSES, *METRIC, *PICTURES]
 _ROWS += [row._replace(function=function) for row in HYPERPARAMETERS for function in _TAKE_HYPERPARAMETERS]
 
-# Arguments without a wrong value of their own, and why.
+# Arguments that cannot have a wrong value, and why.
 _CANNOT_BE_WRONG = {
     ("comixup_clean_loss", "inputs"): "handed to the user's own module, by the callback after its checks",
 }
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_the_right_arguments_are_right(function: str) -> None:
+def test_the_right_arguments_are_accepted(function: str) -> None:
     CALLS[function](**right_arguments(function))
 
 
 @pytest.mark.parametrize("row", _ROWS, ids=lambda row: row.name)
-def test_a_wrong_argument_is_answered(row: Row) -> None:
+def test_a_wrong_argument_raises_a_clear_error(row: Row) -> None:
     with pytest.raises(row.error) as raised:
         CALLS[row.function](**(right_arguments(row.function) | row.changes))
     assert_answers(str(raised.value), row.rule, row.found, row.remedy)
 
 
 def _parameters() -> Iterator[tuple[str, str]]:
-    """Yield every function and argument that the package offers."""
+    """Yield every public function of the package with each of its arguments."""
     methods = {name: method for name, method in vars(CoMixupMixin).items() if inspect.isfunction(method)}
     public = {name: getattr(lightning_comixup, name) for name in lightning_comixup.__all__}
     functions: dict[str, Any] = {name: value for name, value in public.items() if inspect.isfunction(value)}

@@ -1,4 +1,4 @@
-"""Values that are not of the very type named, but mean it."""
+"""Values that are not exactly of the documented type, but are just as clear."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from tests.errors.table import CALLS, right_arguments
         ("plot_mixed_batch", {"class_names": np.array(list("abcd")), "rows": np.int64(2)}),
     ],
 )
-def test_they_are_taken(function: str, changes: dict[str, Any]) -> None:
+def test_such_values_are_accepted(function: str, changes: dict[str, Any]) -> None:
     CALLS[function](**(right_arguments(function) | changes))
 
 
 @pytest.mark.parametrize("convert", [torch.from_numpy, np.ndarray.tolist, np.float32])
-def test_lists_and_tensors_are_arrays(convert: Any) -> None:
+def test_lists_and_tensors_count_as_arrays(convert: Any) -> None:
     arguments = right_arguments("energy") | {"prior": np.full(3, 1 / 3)}
     converted: dict[str, Any] = {name: convert(array) for name, array in arguments.items()}
     assert energy(**converted) == pytest.approx(energy(**arguments))

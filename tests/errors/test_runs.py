@@ -1,4 +1,4 @@
-"""What a user can hand over in a Trainer run, wrong: the answer states the rule, what was found, what to do."""
+"""Everything that a user can get wrong in a Trainer run. The error states the rule, the value and what to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Heads(Changed, Plain):
 
 
 class _Loss(Tiny):
-    """A module with a clean loss of its own."""
+    """A module with its own clean loss."""
 
     def __init__(self, loss: Any) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ class _Loss(Tiny):
 
 
 def _shows_nothing(module: Any, inputs: Tensor) -> Tensor:
-    """Return a loss that takes no targets, of two outputs, so that neither shows the number of classes."""
+    """Return a loss that does not use targets, from two outputs, so that neither shows the number of classes."""
     return (module(inputs) + module(inputs)).square().sum()
 
 
 class Run(NamedTuple):
-    """One batch, the settings of the callback, and three parts of the answer."""
+    """One batch, the settings of the callback, and three parts of the error message."""
 
     batch: Any
     settings: dict[str, Any]
@@ -97,7 +97,7 @@ _FINITE, _MAGNITUDE = "saliency must be finite", "saliency must not be negative"
 
 
 def _head(change: Any, error: type[Exception], rule: str, found: str, remedy: str) -> Run:
-    """Return a run whose clean pass takes the module's output for logits."""
+    """Return a run whose clean pass treats the module's output as logits."""
     return _module(lambda: _Heads(change), error, rule, found, remedy, clean_loss="forward")
 
 
@@ -300,7 +300,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
-def test_what_is_handed_over_wrong_is_answered(run: Run) -> None:
+def test_a_wrong_run_raises_a_clear_error(run: Run) -> None:
     module = run.module()
     data: Any = [run.batch]
     loader: DataLoader[Any] = DataLoader(data, batch_size=None, collate_fn=lambda batch: batch)

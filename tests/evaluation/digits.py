@@ -1,4 +1,4 @@
-"""Digits at random places of a larger image, a module that learns them, and the boxes around them."""
+"""Digits at random places in a larger image, a module that learns them, and the boxes around them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BRIGHTEST = 16.0
 
 
 def make_digits() -> tuple[TensorDataset, Tensor]:
-    """Return normalised images with their classes, and the boxes (N, 4) of the digits' squares."""
+    """Return normalised images with their classes, and the boxes (N, 4) around the digits."""
     digits = load_digits()
     small = torch.tensor(digits.images[:_IMAGES], dtype=torch.float32)[:, None] / _BRIGHTEST
     small = F.interpolate(small, size=(_DIGIT, _DIGIT), mode="bilinear")
@@ -55,7 +55,7 @@ class Digits(L.LightningDataModule):
 
 
 def write_boxes(path: Path) -> None:
-    """Write the boxes of the held-out images, by position."""
+    """Write the boxes of the held-out images, with each image's position in place of its path."""
     _, boxes = make_digits()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -64,7 +64,7 @@ def write_boxes(path: Path) -> None:
 
 
 class Lit(CoMixupMixin, L.LightningModule):
-    """No head with a special name, and global pooling that is no module."""
+    """A network whose head has an unusual name and whose global pooling is not a module."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

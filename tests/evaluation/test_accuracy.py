@@ -16,4 +16,4 @@ def test_the_targets_rank_decides() -> None:
 def test_classes_of_unequal_size_count_by_their_images() -> None:
     logits = torch.tensor([[1.0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]])
     found = measure_accuracy(Predictions(logits, torch.tensor([0, 0, 0, 1])))
-    assert found == {"top-1": pytest.approx(3 / 4)}  # of 3 classes, top-5 says nothing
+    assert found == {"top-1": pytest.approx(3 / 4)}  # with 3 classes, top-5 is meaningless

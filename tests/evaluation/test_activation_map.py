@@ -10,7 +10,7 @@ from examples.evaluation.activation_map import class_activation_maps, find_layer
 
 
 class Pooled(nn.Module):
-    """Global pooling and a linear head, neither under a usual name."""
+    """Global pooling and a linear head, both with unusual names."""
 
     def __init__(self, is_pool_a_module: bool = False) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def test_box_filter_and_scale() -> None:
     maps = torch.tensor([[[9.0, 0, 0], [0, 0, 0], [0, 0, 0]]])
     [heat] = heat_maps(maps, 3, 3)
     assert heat.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
-    maps[0, 2, 2] = -9  # the middle sees both
+    maps[0, 2, 2] = -9  # the middle includes both
     [heat] = heat_maps(maps, 3, 3)
     assert heat.tolist() == [[1, 1, 0.5], [1, 0.5, 0], [0.5, 0, 0]]
 

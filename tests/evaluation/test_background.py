@@ -11,7 +11,7 @@ _COUNT = 5
 
 
 def _numbered() -> torch.Tensor:
-    """Return images whose pixels are all their position."""
+    """Return images in which every pixel is the image's position."""
     return torch.arange(float(_COUNT)).view(-1, 1, 1, 1).expand(-1, 3, 4, 6)
 
 

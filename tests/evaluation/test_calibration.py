@@ -9,18 +9,20 @@ from examples.evaluation.network import Predictions
 
 
 def _logits(confidences: list[float]) -> Tensor:
-    """Return logits whose first class has these probabilities."""
+    """Return logits of two classes that give the first class these probabilities."""
     confidence = torch.tensor(confidences)
     return torch.stack([confidence, 1 - confidence], 1).log()
 
 
-# Bins of 0.1: [0.6, 0.7) holds the first two, right once; [0.9, 1] the others, both right.
+# With bins of width 0.1, the first two predictions are in [0.6, 0.7), and one of them is right. The other two are in
+# [0.9, 1], and both are right.
 _FOUR = Predictions(_logits([0.62, 0.66, 0.95, 0.97]), torch.tensor([0, 1, 0, 0]))
 _BY_HAND = 0.5 * abs(0.5 - 0.64) + 0.5 * abs(1 - 0.96)
 
 
 def test_the_error_of_four_predictions() -> None:
-    # With 20 bins, 0.62 | 0.66 and 0.95, 0.97 (0.95 may fall on either side of its edge, both are right).
+    # With 20 bins, 0.62 and 0.66 are in different bins. The value 0.95 may be on either side of an edge, which makes no
+    # difference because it and 0.97 are both right.
     twenty = (abs(1 - 0.62) + abs(0 - 0.66) + abs(1 - 0.95) + abs(1 - 0.97)) / 4
     found = measure_calibration(_FOUR, [10, 20])
     assert found == {"10 bins": pytest.approx(_BY_HAND, abs=1e-6), "20 bins": pytest.approx(twenty, abs=1e-6)}
@@ -28,7 +30,7 @@ def test_the_error_of_four_predictions() -> None:
 
 def test_a_confidence_of_one_shares_the_last_bin() -> None:
     predictions = Predictions(torch.tensor([[200.0, 0], _logits([0.92])[0].tolist()]), torch.tensor([1, 0]))
-    # One bin: accuracy 1/2, confidence 0.96. Two bins would give (1 + 0.08) / 2.
+    # One bin has accuracy 1/2 and confidence 0.96. Two bins would give (1 + 0.08) / 2.
     assert measure_calibration(predictions, [10])["10 bins"] == pytest.approx(0.46, abs=1e-6)
     assert measure_reliability(predictions, 10).counts.tolist() == [0] * 9 + [2]
 

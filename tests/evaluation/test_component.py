@@ -40,7 +40,7 @@ def test_a_ring_counts_with_what_it_encloses() -> None:
         #...#..####
         #####..####
         ...........
-    """  # the ring has 16 pixels and encloses 25, the block has 20
+    """  # the ring has 16 pixels and with its inside 25, the block has 20
     assert largest_component(_mask(drawing)).tolist() == [0, 0, 5, 5]
 
 
@@ -52,7 +52,7 @@ def test_the_threshold_is_a_share_of_the_maximum() -> None:
 
 
 def test_the_map_has_eight_bits() -> None:
-    # A quarter of 255 is rounded to 63, and so is all up to 64 / 255.
+    # A quarter of 255 is rounded down to 63. So is 63.9, which is therefore not above the threshold.
     heat = torch.tensor([[63.9, 64.1, 255, 0]]) / 255
     assert box_of(heat, 0.25).tolist() == [1, 0, 3, 1]
 

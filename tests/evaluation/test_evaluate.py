@@ -1,4 +1,4 @@
-"""From a real training run to the report."""
+"""The whole evaluation, from a real training run to the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EPOCHS = 6
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """The order in which threads add up would change what the network learns, and with it the measures."""
+    """Use one thread. With more, sums in another order would change the trained network and the measurements."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -30,7 +30,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _train(folder: Path) -> dict[str, float]:
-    """Leave checkpoint, log and boxes in the folder, and return what the Trainer measured."""
+    """Train, leave a checkpoint, a log and boxes in the folder, and return the Trainer's metrics."""
     L.seed_everything(0, verbose=False)
     trainer = L.Trainer(
         max_epochs=_EPOCHS,
@@ -68,7 +68,7 @@ def test_the_report_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureF
 
     localization = report["localization"]
     assert (localization["layer"], localization["top-1"]) == ("trunk", pytest.approx(top1))
-    by_chance = 0.3  # of a map that covers the image, whose box never fits: 16² / 28² of it is the digit
+    by_chance = 0.3  # a box of the whole image never fits, because the digit is only 16² / 28² of it
     assert by_chance < localization["accuracy"] <= localization["accuracy, unclamped IoU"] <= top1
 
     robustness = report["robustness (top-1)"]
@@ -83,7 +83,7 @@ def test_the_report_of_a_trained_network(tmp_path: Path, capsys: pytest.CaptureF
     assert f"{top1:.2%}" in printed
     assert f"{localization['accuracy']:.2%}" in printed
     for name in ("reliability", "localization", "robustness"):
-        assert imread(tmp_path / "evaluation" / f"{name}.png").std() > 0.05  # no blank picture
+        assert imread(tmp_path / "evaluation" / f"{name}.png").std() > 0.05  # the picture is not blank
 
 
 def test_without_boxes_or_log(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from examples.evaluation.robustness_chart import draw_robustness
 
 
 def _bars(axis: Any) -> list[Any]:
-    """Return left edge, bottom and height of the bars that have one."""
+    """Return left edge, bottom and height of the bars with a positive height."""
     bars = [patch for patch in axis.patches if isinstance(patch, Rectangle) and patch.get_height() > 0]
     return [pytest.approx((bar.get_x(), bar.get_y(), bar.get_height())) for bar in bars]
 
@@ -30,7 +30,7 @@ def test_reliability_bars() -> None:
     figure = draw_reliability(Reliability(edges, counts, accuracy, confidence), 0.15625)
     figure.canvas.draw()
     gaps, numbers = figure.axes
-    # Accuracies, then what the confidence exceeds one by, then what it lacks to the other.
+    # First the accuracies, then the gap by which the confidence exceeds the first and falls short of the second.
     assert _bars(gaps) == [(0.25, 0, 0.25), (0.5, 0, 0.875), (0.25, 0.25, 0.125), (0.5, 0.625, 0.25)]
     assert _bars(numbers) == [(0.25, 0, 30), (0.5, 0, 10)]
     assert [text.get_text() for text in numbers.texts] == ["", "30", "10", ""]
@@ -48,9 +48,9 @@ def test_a_strip_of_boxes(channels: int) -> None:
     titles = [axis.get_title() for axis in figure.axes[:3]]
     assert titles == ["IoU 0.80 ✓\nclass ✓", "IoU 0.80 ✓\nclass ✗", "IoU 0.40 ✗\nclass ✓"]
     for axis in figure.axes:
-        # Pixel 1 begins at 0.5 in matplotlib's coordinates.
+        # Pixel 1 starts at 0.5 in matplotlib's coordinates.
         assert _bars(axis) == [(0.5, 1.5, 4), (0.5, 1.5, 5), (-0.5, -0.5, 2)]
-    # The image lies within [0, 1] once the normalisation is undone.
+    # The image is within [0, 1] once the normalisation is undone.
     assert np.all(np.asarray(figure.axes[0].images[0].get_array()) == 0.5)
 
 

@@ -25,20 +25,20 @@ def test_a_linear_network(target: int, direction: int) -> None:
     pixels = torch.tensor([0.5, 0.5, 0.99, 0.01]).view(1, 1, 2, 2)
     batch = Batch(normalization.from_pixels(pixels), torch.tensor([target]))
     found = normalization.to_pixels(attack(_linear(), batch, _EPSILON, normalization)).flatten()
-    # Towards class 1 the pixels of weight 1 grow and those of -1 shrink, but not out of [0, 1].
+    # Towards class 1, pixels of weight 1 grow and pixels of weight -1 shrink, but all stay in [0, 1].
     moved = pixels.flatten() + direction * _EPSILON * torch.tensor([1.0, -1, 1, -1])
     torch.testing.assert_close(found, moved.clamp(0, 1))
 
 
-def test_a_network_that_is_sure_is_not_spared() -> None:
+def test_a_confident_network_is_attacked_too() -> None:
     normalization = Normalization([0.0], [1.0])
     batch = Batch(torch.full((1, 1, 2, 2), 0.5), torch.tensor([1]))
-    # Logits 0 and 14.5: the gradient is 5e-7 in every pixel.
+    # The logits are 0 and 14.5, so the gradient is 5e-7 in every pixel.
     changed = attack(_linear(bias=14.5), batch, _EPSILON, normalization) - batch.images
     assert changed.abs().flatten().tolist() == pytest.approx([_EPSILON] * 4, abs=1e-6)
 
 
-def test_every_image_by_itself() -> None:
+def test_images_are_attacked_independently() -> None:
     normalization = Normalization([0.0], [1.0])
     draws = torch.Generator().manual_seed(0)
     images, targets = torch.rand(6, 1, 2, 2, generator=draws), torch.tensor([0, 1, 0, 1, 1, 0])

@@ -9,7 +9,7 @@ from tests.evaluation.tiny import make_source
 
 
 class Channels(nn.Module):
-    """The class activation map of class k is channel k of the image."""
+    """A network whose class activation map for class k is channel k of the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,13 +19,14 @@ class Channels(nn.Module):
         return self.look(images).mean((2, 3))
 
 
-# All three have a square from 4 to 10 in channel 1: the box filter makes it 3 to 11 (a third of 9 pixels at the edge).
+# All images have a square from 4 to 10 in channel 1. The box filter widens it to 3 to 11 (a third of 9 pixels at the
+# edge).
 _IMAGES = torch.zeros(4, 2, 32, 32)
 _IMAGES[:, 1, 4:10, 4:10] = 1
 _TARGETS = torch.tensor([1, 1, 0, 1])
 _BOXES = {
-    3: torch.tensor([[20.0, 0, 24, 4], [4, 4, 10, 10]]),  # the second fits: 36 / 64
-    0: torch.tensor([[19.0, 19, 27, 27]]),  # 8 away in both axes: unclamped 64 / 64
+    3: torch.tensor([[20.0, 0, 24, 4], [4, 4, 10, 10]]),  # the second box fits with 36 / 64
+    0: torch.tensor([[19.0, 19, 27, 27]]),  # 8 away on both axes, which gives 64 / 64 unclamped
     2: torch.tensor([[4.0, 4, 10, 10]]),  # fits, but the class is wrong
 }
 

@@ -16,7 +16,7 @@ _CPU = torch.device("cpu")
 
 
 def load_linear(checkpoint: Path, classes: int = 2) -> nn.Module:
-    """Load a network that is no LightningModule."""
+    """Load a network that is not a LightningModule."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, classes))
     network.load_state_dict(torch.load(checkpoint, weights_only=True))
     return network
@@ -49,7 +49,7 @@ def test_a_function(tmp_path: Path) -> None:
     assert torch.equal(found.is_right, found.logits.argmax(1) == targets)
 
 
-def test_what_is_no_network(tmp_path: Path) -> None:
+def test_an_object_that_is_not_a_network(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"load_nothing must load a torch\.nn\.Module, found dict"):
         load_network("tests.evaluation.test_network.load_nothing", tmp_path, {}, _CPU)
 
@@ -58,7 +58,7 @@ def test_what_is_no_network(tmp_path: Path) -> None:
     ("output", "found"),
     [(lambda x: x, r"\(2, 3, 2, 2\)"), (lambda x: x[:, :1, 0, 0], r"\(2, 1\)"), (lambda x: (x, x), "tuple")],
 )
-def test_what_are_no_logits(output: Any, found: str) -> None:
+def test_outputs_that_are_not_logits(output: Any, found: str) -> None:
     class Other(nn.Module):
         def forward(self, images: Tensor) -> Any:
             return output(images)

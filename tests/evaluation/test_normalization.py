@@ -22,7 +22,7 @@ def test_there_and_back() -> None:
         ([1.0], [1.0], r"Pixels must lie in \[0, 1\] once the normalisation is undone, found \[0, 2\]"),
     ],
 )
-def test_what_cannot_be_right(mean: list[float], std: list[float], message: str) -> None:
+def test_impossible_values(mean: list[float], std: list[float], message: str) -> None:
     images = torch.tensor([-1.0, 0, 1]).view(1, 3, 1, 1)
     Normalization([0.5], [0.5]).check(images)
     with pytest.raises(ValueError, match=message):

@@ -14,9 +14,9 @@ _BOX = torch.tensor([0.0, 0, 4, 4])
         ([0, 0, 4, 4], 1, 1),
         ([2, 0, 6, 4], 8 / 24, 8 / 24),
         ([1, 1, 3, 3], 4 / 16, 4 / 16),
-        ([6, 0, 10, 4], 0, -8 / 40),  # disjoint in one axis: -2 x 4
-        ([8, 8, 12, 12], 0, 1),  # disjoint in both: -4 x -4 = 16, of 16 + 16 - 16
-        ([8, 9, 12, 13], 0, 20 / 12),  # and even more
+        ([6, 0, 10, 4], 0, -8 / 40),  # disjoint on one axis: -2 x 4
+        ([8, 8, 12, 12], 0, 1),  # disjoint on both: -4 x -4 = 16, divided by 16 + 16 - 16
+        ([8, 9, 12, 13], 0, 20 / 12),  # even larger
     ],
 )
 def test_known_boxes(other: list[float], clamped: float, unclamped: float) -> None:

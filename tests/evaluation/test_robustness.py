@@ -14,7 +14,7 @@ _NORMALIZATION = Normalization([0.5], [0.5])
 
 
 class ByPixel(nn.Module):
-    """Says class 1 where a pixel is bright."""
+    """Predicts class 1 if a pixel is bright."""
 
     def __init__(self, pixel: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class ByPixel(nn.Module):
         return torch.stack([-bright, bright], 1)
 
 
-# A dark and a bright image of one class each, and one without boxes that is wrong.
+# A dark and a bright image, one of each class, and an image without boxes that is misclassified.
 _IMAGES = torch.tensor([-0.5, 0.5, 0.5]).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
 _BOXES = {position: torch.tensor([[2.0, 2, 6, 6]]) for position in (0, 1)}
 
@@ -46,7 +46,7 @@ def test_images_without_boxes_do_not_count() -> None:
 
 
 def test_noise_and_attack() -> None:
-    # Pixels 0.51 and 0.49: 0.01 from the edge, less than 8/255; noise turns about a third of them over.
+    # Pixels of 0.51 and 0.49 are 0.01 from the decision boundary, less than 8/255. Noise flips about a third of them.
     signs = torch.tensor([1.0, -1]).repeat(200)
     source = make_source(0.02 * signs.view(-1, 1, 1, 1).expand(-1, 1, 4, 4), (signs > 0).long(), batch_size=100)
     network = ByPixel(lambda image: image[:, 2, 2])

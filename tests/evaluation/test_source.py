@@ -14,7 +14,7 @@ _IMAGES, _TARGETS = torch.randn(5, 1, 2, 2, generator=torch.Generator().manual_s
 
 
 class Files(Dataset[Any]):
-    """As torchvision's folders of images have it."""
+    """A data set that lists its files in the same way as torchvision's image folders."""
 
     samples = (("b/1.png", 0), ("a/2.png", 1))
 
@@ -39,7 +39,7 @@ class Stream(IterableDataset[Any]):
         return iter([(torch.zeros(1, 2, 2), 0)])
 
 
-def test_the_order_of_the_data_set_whatever_the_loader_does() -> None:
+def test_batches_keep_the_order_of_the_data_set() -> None:
     source = make_source(_IMAGES, _TARGETS, shuffle=True, drop_last=True)
     assert torch.cat([batch.targets for batch in source.batches()]).tolist() == [0, 1, 2, 3, 4]
     images, targets = zip(*source.batches([3, 0, 3]), strict=True)
@@ -59,9 +59,9 @@ def test_others_are_uniform_and_never_the_image_itself() -> None:
     positions = [0, 2, 4] * 400
     others = make_source(_IMAGES, _TARGETS).others(positions, torch.Generator().manual_seed(0))
     assert all(own != other for own, other in zip(positions, others, strict=True))
-    counts = torch.bincount(torch.tensor(others[::3]), minlength=5)  # of image 0
+    counts = torch.bincount(torch.tensor(others[::3]), minlength=5)  # for image 0
     assert counts[0] == 0
-    assert (counts[1:] - 100).abs().max() < 30  # over three standard deviations of 8.7
+    assert (counts[1:] - 100).abs().max() < 30  # more than three standard deviations of 8.7
 
 
 def test_one_image_has_no_others() -> None:

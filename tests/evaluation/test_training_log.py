@@ -8,7 +8,7 @@ from examples.evaluation.training_log import LastEpochs, read_last_epochs
 
 
 def _write(path: Path, epochs: int) -> Path:
-    """Write a log like Lightning's: rows of the training between those of the validation, with gaps."""
+    """Write a log like Lightning's, with alternating rows for training and validation, and gaps."""
     lines = ["epoch,step,train_loss,val_acc"]
     for epoch in range(epochs):
         lines += [f"{epoch},{2 * epoch},0.5,", f"{epoch},{2 * epoch + 1},,{epoch**2}"]
@@ -17,7 +17,7 @@ def _write(path: Path, epochs: int) -> Path:
 
 
 def test_the_median_of_the_last_ten(tmp_path: Path) -> None:
-    # Epochs 2 to 11: the middle two are 36 and 49.
+    # Of the values of epochs 2 to 11, the middle two are 36 and 49.
     assert read_last_epochs(_write(tmp_path / "metrics.csv", 12), "val_acc") == LastEpochs(121, 42.5, 10)
 
 
@@ -31,7 +31,7 @@ def test_the_last_value_of_an_epoch_counts(tmp_path: Path) -> None:
     assert read_last_epochs(path, "acc") == LastEpochs(9, 8, 2)
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_columns_and_values(tmp_path: Path) -> None:
     path = _write(tmp_path / "metrics.csv", 2)
     with pytest.raises(ValueError, match="columns epoch and test_acc, found epoch, step, train_loss, val_acc"):
         read_last_epochs(path, "test_acc")

@@ -9,7 +9,7 @@ from examples.evaluation.truth import read_truth
 
 
 def _write(folder: Path) -> tuple[Path, list[str]]:
-    """Write two images and the same box for both."""
+    """Write two images, and the same box for both."""
     names = [str(folder / name) for name in ("wide.png", "square.png")]
     for name, size in zip(names, ((40, 20), (20, 20)), strict=True):
         Image.new("L", size).save(name)
@@ -23,7 +23,7 @@ def test_boxes_of_the_images_as_the_network_sees_them(tmp_path: Path) -> None:
     assert {position: boxes.tolist() for position, boxes in found.items()} == {n: [[10, 0, 30, 20]] for n in (0, 1)}
 
 
-def test_the_files_tell_their_sizes(tmp_path: Path) -> None:
+def test_image_sizes_are_read_from_the_files(tmp_path: Path) -> None:
     found = read_truth(*_write(tmp_path), resize=10, crop=10)
     assert found[0].tolist() == [[0, 0, 10, 10]]
     assert found[1].tolist() == [[5, 0, 10, 10]]

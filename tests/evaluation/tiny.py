@@ -1,4 +1,4 @@
-"""Sources of images given as tensors."""
+"""Make sources from images that are given as tensors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests on a GPU, skipped where there is none: `python -m pytest tests/gpu`."""
+"""Tests on a GPU, skipped if there is none: `python -m pytest tests/gpu`."""

@@ -1,4 +1,4 @@
-"""Everything here needs a GPU."""
+"""The fixture for the tests in this folder, which all need a GPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 @pytest.fixture(autouse=True)
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Skip where there is no GPU; compute exactly and the same at every run; leave what is global as it was."""
+    """Skip if there is no GPU, make results exact and reproducible, and restore global settings afterwards."""
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic products of matrices
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     deterministic, precision = torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()
     cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
@@ -22,5 +22,5 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_float32_matmul_precision(precision)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
     torch._dynamo.reset()
-    if torch.distributed.is_initialized():  # Lightning keeps it up to the end of the process
+    if torch.distributed.is_initialized():  # Lightning keeps it until the process ends
         torch.distributed.destroy_process_group()

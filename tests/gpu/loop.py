@@ -1,4 +1,4 @@
-"""The hand-written loop on a GPU, and the Trainer that it is compared with."""
+"""The hand-written loop on a GPU, and the Trainer run that it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DTYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def fit_on_gpu(module: pl.LightningModule, *callbacks: pl.Callback, **settings: Any) -> pl.Trainer:
-    """Train on pinned batches."""
+    """Train on the GPU with pinned batches."""
     loader = DataLoader(TensorDataset(*make_data()), batch_size=16, pin_memory=True)
     defaults: dict[str, Any] = {"accelerator": "gpu", "devices": 1}
     return fit(module, *(callbacks or (CoMixup(seed=0),)), loader=loader, **(defaults | settings))
@@ -39,7 +39,7 @@ def replay_on_gpu(
     precision: str = "32-true",
     scaler: torch.amp.GradScaler | None = None,
 ) -> Tiny:
-    """Train a fresh copy by hand, in the authors' order, on the mixed batches that a run saw."""
+    """Train a new copy by hand, in the authors' order, on the mixed batches that a run used."""
     module = copy.deepcopy(module).to(DEVICE, torch.float64 if precision == "64-true" else None)
     module.train()
     optimizer = module.configure_optimizers()

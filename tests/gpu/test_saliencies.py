@@ -1,4 +1,4 @@
-"""The saliencies on a GPU: as on the CPU, without waiting, and in a Trainer."""
+"""The saliencies on a GPU. They match those on the CPU, do not wait, and work in a Trainer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_maps_are_those_of_the_cpu(saliency: Any, shape: tuple[int, ...]) -> Non
 @pytest.mark.parametrize("saliency", WITHOUT_NETWORK, ids=repr)
 def test_nothing_waits(saliency: Any) -> None:
     inputs = make_inputs((3, 9, 8)).to(DEVICE)
-    saliency(None, inputs, None)  # plans of the transform are made at the first use
+    saliency(None, inputs, None)  # the first use creates the plans for the transform
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -1,4 +1,4 @@
-"""The step on a GPU against the hand-written loop."""
+"""The step on a GPU, compared with the hand-written loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tiny import CLASSES, Tiny, largest_difference, make_network
 
 
 def _run(module: Tiny, clean_weight: float = 1.0, precision: Any = "32-true", **settings: Any) -> float:
-    """Train with deterministic algorithms (what has none is refused); return how far the loop ends from it."""
+    """Train with deterministic algorithms only, and return the largest difference from the loop."""
     start = copy.deepcopy(module)
     callback = CoMixup(seed=0, clean_weight=clean_weight)
     fit_on_gpu(module, callback, precision=precision, deterministic=True, **settings)
@@ -28,7 +28,7 @@ def _run(module: Tiny, clean_weight: float = 1.0, precision: Any = "32-true", **
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.3, 0.0])
 @pytest.mark.parametrize("kind", ["ce", "bce"])
-def test_parameters_and_buffers_are_those_of_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
+def test_parameters_and_buffers_match_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
     class Module(Tiny):
         comixup_loss_kind = kind  # type: ignore[assignment]
 
@@ -42,7 +42,7 @@ def test_precisions(precision: str) -> None:
 
 @pytest.mark.parametrize("init_scale", [2.0**10, 2.0**40])
 def test_float16_with_a_grad_scaler(init_scale: float) -> None:
-    """With the second scale the first steps overflow, are skipped, and the scale is lowered."""
+    """With the second scale, the first steps overflow and are skipped, and the scale is lowered."""
 
     def scaler() -> torch.amp.GradScaler:
         return torch.amp.GradScaler("cuda", init_scale=init_scale, backoff_factor=2.0**-8)
@@ -71,7 +71,7 @@ def test_one_process_of_nccl(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 def test_a_compiled_network(mode: str, clean_weight: float) -> None:
-    """With "reduce-overhead" CUDA graphs write later results where earlier ones stood."""
+    """With "reduce-overhead", CUDA graphs overwrite earlier results with later ones."""
     network = make_network()
     module = Tiny(network)
     start = copy.deepcopy(module)
@@ -91,7 +91,7 @@ def test_channels_last() -> None:
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 def test_recurrent_layers_of_cudnn(clean_weight: float) -> None:
-    """They have no backward in eval mode."""
+    """cuDNN's recurrent layers have no backward pass in eval mode."""
 
     class Recurrent(nn.Module):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What crosses between host and GPU in a step, as the driver reports it: one small copy each way."""
+"""Transfers between host and GPU in a step, as the driver reports them: one small copy each way."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from lightning_comixup import CoMixup, comixup_batch, compute_saliency
 from tests.gpu.loop import DEVICE, fit_on_gpu
 from tests.tiny import Tiny
 
-_BYTES_OF_A_NUMBER = 4  # of one value that is logged, or given to a kernel
+_BYTES_OF_A_NUMBER = 4  # for one value that is logged or passed to a kernel
 
 
 def _bytes_to_host(batch_size: int) -> int:
-    """Sixteen means and the place of a peak for each input, the lowest and the highest target."""
+    """Return the bytes of sixteen means and a peak's position for each input, and of the lowest and highest target."""
     return batch_size * (16 * 4 + 8) + 2 * 8
 
 
 def _bytes_to_device(batch_size: int, most: int) -> int:
-    """Two labels per cell, and of up to so many inputs of each output their indices and shares."""
+    """Return the bytes of two labels per cell, and of the indices and shares of up to `most` inputs per output."""
     return batch_size * (2 * 16 * 8 + most * (8 + 4))
 
 
 @contextmanager
 def _waits() -> Iterator[list[str]]:
-    """Note each operation that makes the host wait for the GPU."""
+    """Record each operation that makes the host wait for the GPU."""
     found: list[str] = []
     before = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings(record=True) as caught:
@@ -48,7 +48,7 @@ def _waits() -> Iterator[list[str]]:
 
 
 def _copies(traced: profile, path: Path) -> dict[str, list[int]]:
-    """Return the bytes of each copy that crossed, by its direction."""
+    """Return the bytes of each copy, by direction."""
     traced.export_chrome_trace(str(path))
     found: dict[str, list[int]] = {"DtoH": [], "HtoD": []}
     for event in json.loads(path.read_text(encoding="utf-8"))["traceEvents"]:
@@ -59,7 +59,7 @@ def _copies(traced: profile, path: Path) -> dict[str, list[int]]:
 
 
 def _arguments(spatial: tuple[int, ...]) -> list[Tensor]:
-    """A batch whose saliency is of small whole numbers: sums are exact, however they are added up."""
+    """Return a batch whose saliency consists of small whole numbers, so that sums are exact in any order."""
     draws = torch.Generator().manual_seed(0)
     inputs = torch.rand(45, 3, *spatial, generator=draws)
     return [inputs, torch.arange(45) % 4, torch.randint(1, 4096, (45, *spatial), generator=draws).float()]
@@ -70,7 +70,7 @@ def _arguments(spatial: tuple[int, ...]) -> list[Tensor]:
 def test_a_batch_is_mixed_as_on_the_cpu(spatial: tuple[int, ...], precision: str) -> None:
     arguments = _arguments(spatial)
     expected = comixup_batch(*arguments, num_classes=4, generator=0, compatibility_window=1)
-    torch.set_float32_matmul_precision(precision)  # Lightning advises its users to lower it
+    torch.set_float32_matmul_precision(precision)  # Lightning advises users to lower it
     found = comixup_batch(*(a.to(DEVICE) for a in arguments), num_classes=4, generator=0, compatibility_window=1)
     assert all(torch.equal(a.cpu(), b) for a, b in zip(found[:3], expected[:3], strict=True))
 
@@ -87,7 +87,7 @@ def test_inputs_of_any_dtype(dtype: torch.dtype) -> None:
 
 
 def test_generators_and_saliency() -> None:
-    """A generator on the GPU repeats; the saliency is that of the CPU."""
+    """A generator on the GPU is reproducible, and the saliency matches that of the CPU."""
     inputs, targets, _ = _arguments((8, 8))
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(144, 4))
     expected = compute_saliency(network, inputs, targets)
@@ -108,7 +108,7 @@ def test_a_batch_crosses_once_each_way(spatial: tuple[int, ...], tmp_path: Path)
     with profile(activities=activities) as traced, _waits() as waits:
         mixed = comixup_batch(*arguments, num_classes=4, generator=0)
         torch.cuda.synchronize()
-    most = int((mixed.mixing_weights > 0).sum(1).max())  # inputs in an output
+    most = int((mixed.mixing_weights > 0).sum(1).max())  # most inputs in one output
     copies = _copies(traced, tmp_path / "trace.json")
     assert copies["DtoH"] == [_bytes_to_host(45)]
     assert copies["HtoD"] == [_bytes_to_device(45, most)]
@@ -116,7 +116,7 @@ def test_a_batch_crosses_once_each_way(spatial: tuple[int, ...], tmp_path: Path)
 
 
 class _Watched(CoMixup):
-    """Notes what makes the host wait, or crosses, in the callback's own hooks."""
+    """Records the operations in the callback's own hooks that make the host wait."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(seed=0, **settings)
@@ -143,11 +143,11 @@ def test_a_step_waits_twice(mixing: dict[str, Any]) -> None:
     callback = _Watched(**mixing)
     fit_on_gpu(Tiny(), callback)
     assert len(callback.waits) == 8
-    assert all(len(waits) == 2 for waits in callback.waits[1:])  # in the first, places for what is logged are made
+    assert all(len(waits) == 2 for waits in callback.waits[1:])  # the first step also creates tensors for logged values
 
 
 class _Traced(pl.Callback):
-    """Lets the profiler see the last three steps."""
+    """Runs the profiler during the last three steps."""
 
     def __init__(self) -> None:
         self.profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA])
@@ -162,24 +162,24 @@ class _Traced(pl.Callback):
 
 
 def test_only_cells_and_shares_cross_in_a_step(tmp_path: Path) -> None:
-    """Besides the batches themselves: 64 numbers and a target each."""
+    """Nothing else is copied, except the batches themselves, which have 64 numbers and a target per sample."""
     tracer = _Traced()
     fit_on_gpu(Tiny(), tracer, CoMixup(seed=0))
     copies = _copies(tracer.profile, tmp_path / "trace.json")
     to_host = [size for size in copies["DtoH"] if size > _BYTES_OF_A_NUMBER]
     assert to_host == [_bytes_to_host(size) for size in (16, 16, 2)]
     to_device = [size for size in copies["HtoD"] if size > 2 * _BYTES_OF_A_NUMBER]
-    batches = [part for size in (16, 2) for part in (4 * size * 64, 8 * size)]  # the first has come already
+    batches = [part for size in (16, 2) for part in (4 * size * 64, 8 * size)]  # the first was already copied
     assert all(size in to_device for size in batches)
     for size in batches:
         to_device.remove(size)
-    # Two labels per cell, and of up to all inputs of the group their indices and shares.
+    # Two labels per cell, and the indices and shares of up to all inputs of the group.
     for found, size in zip(to_device, (16, 16, 2), strict=True):
         assert found in [_bytes_to_device(size, most) for most in range(1, size + 1)]
 
 
 def test_mixing_takes_little_memory() -> None:
-    """256 images of 3 × 224 × 224: at most three times their bytes on top."""
+    """Mixing 256 images of 3 × 224 × 224 needs at most three times their own memory in addition."""
     images = torch.rand(256, 3, 224, 224, device=DEVICE)
     targets, saliency = torch.arange(256, device=DEVICE) % 10, images.mean(1)
     comixup_batch(images[:20], targets[:20], saliency[:20], num_classes=10)

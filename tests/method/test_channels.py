@@ -1,4 +1,4 @@
-"""Inputs with their channels first, elsewhere or nowhere."""
+"""Inputs with channels first, with channels elsewhere, and without channels."""
 
 from __future__ import annotations
 

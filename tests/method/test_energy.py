@@ -11,13 +11,13 @@ from lightning_comixup import energy
 from lightning_comixup.method.energy import add_prior, compute_unary
 from tests.random_problems import random_group
 
-_THRESHOLD = 2.0  # so that some inputs exceed it, and others do not, in the groups drawn here
+_THRESHOLD = 2.0  # some inputs of the groups drawn here exceed it, others do not
 
 
 def energy_by_loops(
     masks: NDArray[Any], unary: NDArray[Any], matrix: NDArray[Any], prior: NDArray[Any], soft: bool
 ) -> float:
-    """The formula of the module's docstring, written out."""
+    """Return the energy by the formula in the module's docstring, computed with plain loops."""
     outputs, inputs, *grid = masks.shape
     cells = list(itertools.product(*map(range, grid)))
     count, eta, threshold = len(cells), 0.05, _THRESHOLD * len(cells)

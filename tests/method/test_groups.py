@@ -1,4 +1,4 @@
-"""Which groups of a batch are mixed."""
+"""The choice of the groups of a batch that are mixed."""
 
 from __future__ import annotations
 

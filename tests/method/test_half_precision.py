@@ -20,9 +20,9 @@ def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 @cache
 def _confident() -> tuple[nn.Module, Tensor, Tensor, Tensor]:
-    """Return a network with a loss of 0.0008, its inputs and targets, and the saliency in float32.
+    """Return a network with a loss of 0.0008, inputs, targets, and the saliency in float32.
 
-    It chooses the class whose mean is nearest: without training as confident as a trained one.
+    The network chooses the class with the nearest mean. Without training, it is as confident as a trained network.
     """
     draws = torch.Generator().manual_seed(0)
     targets = torch.arange(128) % 4
@@ -67,7 +67,7 @@ def test_a_loss_in_half_precision_does_not_overflow() -> None:
 
 
 def test_samples_that_share_statistics_share_a_scale() -> None:
-    """Without running statistics each sample's loss reaches every input, and no scale of one sample divides out."""
+    """Without running statistics, every input affects each sample's loss, so a scale per sample would not cancel."""
     network, inputs, targets, _ = _confident()
     sharing = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), copy.deepcopy(network))
     wanted = compute_saliency(sharing, inputs, targets)
@@ -99,7 +99,7 @@ def test_a_network_that_detaches_its_input_is_explained_in_half_precision_too() 
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_other_precisions_are_as_without_scaling(dtype: torch.dtype) -> None:
+def test_other_precisions_are_not_scaled(dtype: torch.dtype) -> None:
     network, inputs, targets, _ = _confident()
     network, inputs = copy.deepcopy(network).to(dtype), inputs.to(dtype).requires_grad_()
     (gradient,) = torch.autograd.grad(F.cross_entropy(network(inputs).float(), targets), [inputs])

@@ -20,7 +20,7 @@ def _indices(batch: int, grid: tuple[int, ...], halves: bool) -> MixingIndices:
 
 
 def _masks(indices: MixingIndices, spatial: tuple[int, ...]) -> Tensor:
-    """The dense masks (M, N, *spatial)."""
+    """Return the dense masks (M, N, *spatial)."""
     index = torch.arange(indices.labels.shape[1]).reshape(1, -1, *(1,) * len(spatial))
     first, second = (upsample_nearest(part, spatial).unsqueeze(1) == index for part in indices.labels)
     return (first.float() + second.float()) / 2
@@ -45,7 +45,7 @@ def test_mixed_inputs_are_the_dense_product(spatial: tuple[int, ...], grid: tupl
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_dtype_stays_and_single_cells_are_exact(dtype: torch.dtype) -> None:
     inputs = torch.rand(6, 3, 8, 8).to(dtype)
-    inputs[0] = torch.finfo(dtype).tiny * torch.finfo(dtype).eps  # the smallest subnormal: its half is zero
+    inputs[0] = torch.finfo(dtype).tiny * torch.finfo(dtype).eps  # the smallest subnormal, half of which is zero
     indices = _indices(6, (4, 4), True)
     mixed = mix_inputs(inputs, indices)
     assert mixed.dtype == dtype
@@ -80,7 +80,7 @@ def test_inputs_are_left_as_they_are() -> None:
 
 
 def test_no_array_over_pairs_of_outputs_and_inputs_is_built() -> None:
-    """Torch's own count of what is allocated while 64 inputs are mixed: a few batches, not 64."""
+    """According to PyTorch, mixing 64 inputs allocates memory for a few batches, not for 64."""
     inputs = torch.rand(64, 3, 96, 96)
     indices = _indices(64, (4, 4), True)
     size = inputs.numel() * inputs.element_size()

@@ -38,8 +38,8 @@ def test_draws_have_their_shapes() -> None:
 
 
 @pytest.mark.parametrize("alpha", [1e-6, 1e-30, 5e-324])
-def test_the_least_concentrations_give_all_to_one_input(alpha: float) -> None:
-    """In a moment: NumPy 1.24 by itself would not end."""
+def test_tiny_concentrations_give_everything_to_one_input(alpha: float) -> None:
+    """The draw is immediate. With NumPy 1.24 alone, it would never end."""
     draws = np.random.default_rng(0)
     for _ in range(20):
         prior = draw_prior(draws, 20, alpha)

@@ -21,7 +21,7 @@ def _batch() -> tuple[Tensor, Tensor]:
 
 
 def test_saliency_is_the_gradient_magnitude() -> None:
-    """Against finite differences of the loss, for a network without kinks."""
+    """It matches finite differences of the loss, for a smooth network."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 4)).double()
     inputs, targets = torch.randn(2, 2, 4, 4, dtype=torch.float64), torch.tensor([1, 3])
@@ -37,7 +37,7 @@ def test_saliency_is_the_gradient_magnitude() -> None:
     torch.testing.assert_close(found, gradient.square().mean(1).sqrt(), rtol=1e-5, atol=1e-9)
 
 
-def test_nothing_of_the_caller_changes() -> None:
+def test_the_callers_objects_do_not_change() -> None:
     network, (inputs, targets) = _network(), _batch()
     network(inputs)
     network[1].eval()  # a frozen BatchNorm

@@ -9,8 +9,8 @@ from tests.pretended_device import DEVICE, pretend_device
 
 
 @pytest.mark.parametrize("pretended", [False, True])
-def test_numbers_of_several_types_travel_as_they_are(pretended: bool) -> None:
-    """None is rounded to the type of another; integers stay exact beyond 2^24, the last that float32 counts to."""
+def test_numbers_of_several_types_are_copied_unchanged(pretended: bool) -> None:
+    """No number is rounded to another's type. Integers stay exact even beyond 2^24, where float32 rounds them."""
     parts = [torch.tensor([[2**62 + 1]]), torch.tensor(0.1, dtype=torch.float64), torch.tensor([0.1, torch.nan, -0.0])]
     with pretend_device() as device:
         moved = [part.to(DEVICE) if pretended else part for part in parts]

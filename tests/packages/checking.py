@@ -1,4 +1,4 @@
-"""What is asked of a training with a package: that it equals one by hand, or that its error says what to write."""
+"""Checks of training with another package: it equals training by hand, or its error says what to write."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.clients.base import Client
 from tests.clients.record import EPOCHS, Run, is_mixed, train
 from tests.clients.replay import Replay
 
-LINE = r"[\w./-]+\.py:\d+"  # in an error
+LINE = r"[\w./-]+\.py:\d+"  # a file and line in an error
 
 
 def train_as_by_hand(client: Client) -> tuple[Run, Replay]:
-    """Train a client; check that it mixes, and that parameters and buffers are those of a training by hand."""
+    """Train a client, and check that it mixes and that parameters and buffers equal those of training by hand."""
     run = train(client)
     if run.error is not None:
         raise run.error
@@ -26,20 +26,20 @@ def train_as_by_hand(client: Client) -> tuple[Run, Replay]:
     assert any(is_mixed(client, step) for step in run.steps)
     replay = Replay(client, run)
     assert replay.difference(run.module) == 0
-    assert replay.difference(run.initial) > 0  # it did train
+    assert replay.difference(run.initial) > 0  # training changed the module
     if client.loss_key is not None:
         assert float(run.trainer.callback_metrics[client.loss_key]) == pytest.approx(replay.loss(), rel=1e-5)
     return run, replay
 
 
 def check_metrics(run: Run, replay: Replay, path: str, *, whole_epoch: bool) -> None:
-    """Check a logged metric or collection against a fresh one that gets the clean batches by hand.
+    """Check a logged metric or collection against a new one that is updated by hand with the clean batches.
 
     Args:
         run: The run.
         replay: The same training by hand.
         path: The attribute path of a collection in the module.
-        whole_epoch: Whether the last epoch is logged, otherwise its last batch.
+        whole_epoch: Whether the logged value covers the whole last epoch, or only its last batch.
     """
     metrics: Any = copy.deepcopy(attrgetter(path)(run.initial))
     calls = [call for epoch, is_clean, call in replay.spies[path].calls if is_clean and epoch == EPOCHS - 1]
@@ -53,7 +53,7 @@ def check_metrics(run: Run, replay: Replay, path: str, *, whole_epoch: bool) -> 
 
 
 def refusal(client: Client) -> str:
-    """Check that a client trains without the callback and stops at its first batch with it; return the error."""
+    """Check that a client trains without the callback and stops at its first batch with it, and return the error."""
     without = train(client, with_callback=False)
     assert without.error is None
     assert without.trainer.global_step > 0

@@ -1,4 +1,4 @@
-"""Fixtures of the tests with other packages."""
+"""Fixtures for the tests with other packages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Compute on one thread: for networks this small the others are waited for longer than they help."""
+    """Use one thread. For networks this small, waiting for other threads costs more time than they save."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.random.fork_rng():

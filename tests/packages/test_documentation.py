@@ -1,4 +1,4 @@
-"""The README's module, and the page on timm and W&B, train as they stand."""
+"""The README's module and the page on timm and W&B train as written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _wandb_without_internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("WANDB_MODE", "disabled")  # that of the page is offline, by its own argument
+    monkeypatch.setenv("WANDB_MODE", "disabled")  # the page itself uses offline mode, by an argument
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
     yield
@@ -38,7 +38,7 @@ def _run(script: str, **names: Any) -> dict[str, Any]:
 
 
 def test_the_module_of_the_readme_trains() -> None:
-    """The lines of its diff, with a network that needs no download, few images and one epoch."""
+    """The lines of its diff run with a network that does not need a download, few images and one epoch."""
     [diff] = _blocks("README.md", "diff")
     script = "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
     assert script.count("CoMixup") == 2, "one import and one argument"

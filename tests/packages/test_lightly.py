@@ -1,4 +1,4 @@
-"""The classifiers of lightly's benchmarks: modules of the package `pytorch_lightning`."""
+"""The classifiers of lightly's benchmarks, which are modules of the package `pytorch_lightning`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES: dict[str, Any] = {"batch_size_per_device": 10, "feature_dim": 96, "num_cl
 
 
 class Plain:
-    """An optimizer that needs no Trainer."""
+    """Adds an optimizer that does not need a Trainer."""
 
     def configure_optimizers(self) -> Any:
         parameters: Any = self.get_trainable_parameters()  # type: ignore[attr-defined]
@@ -30,15 +30,15 @@ class Plain:
 
 
 class Finetune(Plain, FinetuneBase):  # type: ignore[misc]
-    """All of the network is trained."""
+    """Trains the whole network."""
 
 
 class Linear(Plain, LinearBase):  # type: ignore[misc]
-    """The head alone is trained."""
+    """Trains only the head."""
 
 
 def _loss_alone(self: Any, batch: Any, batch_idx: int) -> Tensor:
-    """The classifier's step without its comparison of classes."""
+    """Run the classifier's step without its comparison of classes."""
     images, targets = batch
     loss: Tensor = self.criterion(self(images), targets)
     self.log("train_loss", loss, on_step=False, on_epoch=True)
@@ -54,7 +54,7 @@ class LinearLossAlone(Linear):
 
 
 class LinearKNN(Plain, pytorch_lightning.LightningModule):
-    """A projection head and a linear one, on features with a gradient."""
+    """A projection head and a linear head, on features with a gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def test_features_without_a_gradient_are_refused() -> None:
     assert "CoMixup(saliency=...)" in text
 
 
-def test_features_without_a_gradient_train_with_a_saliency_of_ones_own() -> None:
+def test_features_without_a_gradient_train_with_a_custom_saliency() -> None:
     def mean_square(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
         return inputs.square().mean(1)
 

@@ -1,4 +1,4 @@
-"""Networks, losses and tensors of MONAI: batches of `MetaTensor`, a class of tensors with data of their own."""
+"""Networks, losses and tensors of MONAI: batches of `MetaTensor`, a class of tensors that carry metadata."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ transforms = pytest.importorskip("monai.transforms")
 
 
 class Classifier(L.LightningModule):
-    """A network of volumes, with any loss."""
+    """A network for volumes, with any loss."""
 
     def __init__(self, criterion: nn.Module, classes: int = CLASSES) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Classifier(L.LightningModule):
 
 
 class MeasuredClassifier(Classifier):
-    """The same with metrics of the labels."""
+    """The same with metrics that use the labels."""
 
     def __init__(self, criterion: nn.Module) -> None:
         super().__init__(criterion)
@@ -69,7 +69,7 @@ class MeasuredClassifier(Classifier):
 
 
 class ComparingClassifier(Classifier):
-    """The same with an accuracy by hand."""
+    """The same with an accuracy written by hand."""
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         self.log("accuracy", (logits.argmax(1) == y).float().mean())
@@ -77,7 +77,7 @@ class ComparingClassifier(Classifier):
 
 
 class Transformer(Classifier):
-    """A vision transformer that returns its hidden states too."""
+    """A vision transformer that also returns its hidden states."""
 
     def __init__(self, criterion: nn.Module) -> None:
         super().__init__(criterion)
@@ -92,7 +92,7 @@ class Transformer(Classifier):
 
 
 class ClassifierOfRows(Classifier):
-    """A loss of rows (B, K), for labels and rows alike."""
+    """A loss on rows (B, K), used for both labels and rows."""
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         loss: Tensor = self.criterion(logits, nn.functional.one_hot(y, CLASSES).float() if y.ndim == 1 else y)
@@ -100,14 +100,14 @@ class ClassifierOfRows(Classifier):
 
 
 class ClassifierByClass(CoMixupMixin, Classifier):
-    """A loss of integers, for each class that a sample has a share of."""
+    """A loss for integers, computed for each class that a sample contains."""
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         return self.comixup_loss(logits, y, loss_fn=lambda logits, y: self.criterion(logits, y[:, None]).mean(1))
 
 
 def make_loader(labels: Tensor, *, meta_labels: bool = False) -> Any:
-    """Volumes (1, 8, 8, 8) through MONAI's dictionary transforms, data set and loader: `MetaTensor` batches."""
+    """Return a loader of volumes (1, 8, 8, 8) as `MetaTensor`, with MONAI's dictionary transforms and data set."""
     volumes = 0.3 * torch.randn(SIZE, 1, 8, 8, 8, generator=torch.Generator().manual_seed(6))
     first = labels if labels.ndim == 1 else labels[:, 0]
     volumes += first.view(-1, 1, 1, 1, 1) * torch.linspace(0, 1, 8)

@@ -21,7 +21,7 @@ losses = pytest.importorskip("timm.loss")
 
 
 class Lit(L.LightningModule):
-    """A model by its name, and any loss."""
+    """A model chosen by name, with any loss."""
 
     def __init__(self, name: str, criterion: nn.Module, **settings: Any) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Lit(L.LightningModule):
 
 
 class LossBySample(CoMixupMixin, Lit):
-    """A loss of integers, for each class that a sample has a share of."""
+    """A loss for integers, computed for each class that a sample contains."""
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         def per_sample(logits: Tensor, y: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class LossBySample(CoMixupMixin, Lit):
 
 
 class LossOfRows(Lit):
-    """A loss of rows, for labels and rows alike."""
+    """A loss on rows, used for both labels and rows."""
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         loss: Tensor = self.criterion(logits, nn.functional.one_hot(y, CLASSES).float() if y.ndim == 1 else y)

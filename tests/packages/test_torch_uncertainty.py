@@ -1,4 +1,4 @@
-"""The classification routine of torch-uncertainty: its step takes the batch alone."""
+"""The classification routine of torch-uncertainty, whose step has the batch as its only argument."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_routine(
     model = small_network(3, classes) if network is None else network()
 
     class Routine(Base):  # type: ignore[misc]
-        """An optimizer for whichever copy of the model is trained."""
+        """Adds an optimizer for the copy of the model that is trained."""
 
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.model.parameters(), lr=0.05, momentum=0.9)
@@ -47,7 +47,7 @@ def make_client(loss: Callable[[], nn.Module], **settings: Any) -> Client:
 
 
 def packed_network() -> nn.Module:
-    """An ensemble of two in one network: its logits have two rows for each sample."""
+    """Return an ensemble of two in one network. Its logits have two rows for each sample."""
     return nn.Sequential(
         layers.PackedConv2d(3, 8, 3, alpha=2, num_estimators=2, first=True),
         nn.ReLU(),
@@ -58,7 +58,7 @@ def packed_network() -> nn.Module:
 
 
 def averaged_network() -> nn.Module:
-    """A network with a moving average, which the step itself brings up to date."""
+    """Return a network with a moving average, which the step itself updates."""
     average: nn.Module = methods.EMA(small_network(3), momentum=0.9)
     return average
 
@@ -97,5 +97,5 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("client", "expected"), REFUSED.values(), ids=REFUSED)
-def test_what_takes_integers_is_refused(client: Client, expected: str) -> None:
+def test_losses_and_mixup_for_integers_are_refused(client: Client, expected: str) -> None:
     assert re.search(expected, refusal(client))

@@ -1,4 +1,4 @@
-"""Models of transformers that compute their loss themselves, in a plain module."""
+"""Models of transformers that compute their own loss, in a plain module."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Finetuning(L.LightningModule):
 
 
 class OwnLoss(Finetuning):
-    """The loss is that of the model's logits."""
+    """The step computes the loss from the model's logits."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         logits = self.model(batch[self.key]).logits
@@ -66,7 +66,7 @@ def make_resnet() -> Any:
 
 
 def make_wav2vec2(kind: str = "Wav2Vec2") -> Any:
-    """A model of waveforms (B, T), with dropout and dropped layers; its masks would come from NumPy's generator."""
+    """Return a model for waveforms (B, T) with dropout and layer drop, but without masks drawn by NumPy's generator."""
     convolutions: dict[str, Any] = {"conv_dim": (8, 8), "conv_kernel": (8, 4), "conv_stride": (4, 2)}
     positions: dict[str, Any] = {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
     sizes: dict[str, Any] = {"classifier_proj_size": 8, "apply_spec_augment": False}
@@ -75,7 +75,7 @@ def make_wav2vec2(kind: str = "Wav2Vec2") -> Any:
 
 
 def make_spectrogram_transformer() -> Any:
-    """A model of spectrograms (B, T, mel)."""
+    """Return a model for spectrograms (B, T, mel)."""
     config = transformers.ASTConfig(
         patch_size=8, frequency_stride=8, time_stride=8, max_length=32, num_mel_bins=16, **TINY
     )
@@ -87,7 +87,7 @@ def loss_of_rows(labels: Tensor, logits: Tensor, *_: Any, **__: Any) -> Tensor:
 
 
 def with_loss_of_rows(model: Any) -> Any:
-    model.loss_function = loss_of_rows  # the line that was added
+    model.loss_function = loss_of_rows  # the added line
     return model
 
 
@@ -155,14 +155,14 @@ def test_the_models_own_loss_is_refused(make_model: Callable[[], Any]) -> None:
     assert re.search(LINE, text)
 
 
-def test_the_problem_type_is_that_of_the_clean_batch() -> None:
+def test_the_clean_batch_sets_the_problem_type() -> None:
     run = train(make_client(Finetuning, make_vit))
     assert run.error is not None
     module: Any = run.module
     assert module.model.config.problem_type == "single_label_classification"  # as without the callback
 
 
-def test_the_first_look_at_the_targets_sets_the_problem_type_as_a_clean_pass_does() -> None:
+def test_inspecting_the_targets_sets_the_problem_type_like_a_clean_pass() -> None:
     run = train(make_client(Finetuning, make_vit, clean_weight=0, saliency=mean_square))
     module: Any = run.module
     assert "`model.loss_function = " in run.error_text
@@ -213,12 +213,12 @@ def test_a_loss_of_the_logits_of_sound_trains(make_model: Callable[[], Any], loa
 
 
 def as_features(samples: list[dict[str, Tensor]]) -> Any:
-    """Collate into the batch that image processors return, a mapping with a `to` of its own."""
+    """Collate into the batch that image processors return, a mapping with its own `to`."""
     return transformers.BatchFeature(torch.utils.data.default_collate(samples))
 
 
 class WholeBatch(Finetuning):
-    """The model gets all parts of the batch by their names."""
+    """The model gets all parts of the batch by name."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         loss: Tensor = self.model(**batch).loss

@@ -29,14 +29,14 @@ def test_bars_are_the_targets() -> None:
     for axis in plot_mixed_batch(inputs, mixed, targets=targets, rows=12).axes[5::6]:
         heights = np.zeros(10)
         bars: list[Any] = list(axis.patches)
-        for bar in bars[10:]:  # after the grey bars: the sources' parts
+        for bar in bars[10:]:  # the parts of the sources follow the grey bars
             heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
         grey = np.array([bar.get_height() for bar in bars[:10]])
         assert (heights <= grey + 1e-6).all()
-        assert heights.sum() >= 0.5  # up to three sources are told apart
+        assert heights.sum() >= 0.5  # up to three sources are shown separately
 
 
-def test_targets_that_are_no_classes() -> None:
+def test_targets_that_are_not_classes() -> None:
     inputs, _, mixed = _mixed(1, (8, 8))
     values = mixed._replace(targets=mixed.mixing_weights @ torch.linspace(-3, 9, 12))
     figure = plot_mixed_batch(inputs, values, targets=torch.linspace(-3, 9, 12), rows=2)
@@ -47,7 +47,7 @@ def test_targets_that_are_no_classes() -> None:
     assert 1 <= high <= 2
 
 
-def test_of_volumes_the_middle_slice_is_drawn() -> None:
+def test_the_middle_slice_of_a_volume_is_drawn() -> None:
     inputs, targets, mixed = _mixed(1, (4, 8, 8))
     figure = plot_mixed_batch(inputs, mixed, targets=targets, rows=12)
     for row in range(12):

@@ -1,4 +1,4 @@
-"""Fixtures of the recipes' tests."""
+"""Fixtures for the tests of the recipes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RunRecipe(Protocol):
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what a command line changes in the process."""
     monkeypatch.setenv("PL_GLOBAL_SEED", "")
-    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # of calls that Lightning makes
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # for calls that Lightning makes
     monkeypatch.setattr(sys, "argv", ["recipes"])
     with torch.random.fork_rng():
         yield
@@ -30,7 +30,7 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def run_recipe(tmp_path: Any) -> RunRecipe:
-    """Run a recipe's configuration on one CPU, for a few small batches."""
+    """Return a function that runs a recipe's configuration on one CPU."""
     shared = {
         "trainer.default_root_dir": tmp_path / "runs",
         "trainer.accelerator": "cpu",

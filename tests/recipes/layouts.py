@@ -1,4 +1,4 @@
-"""Tiny data sets on disk, in the layouts of the real ones."""
+"""Tiny data sets on disk, in the layout of the real ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 CONFIGS = Path(__file__).parents[2] / "examples" / "recipes" / "configs"
-CLASSES = 3  # of the data sets whose number of classes can be set
+CLASSES = 3  # for the data sets whose number of classes can be set
 RATE = 16000
 
 
@@ -22,7 +22,7 @@ def draws() -> np.random.Generator:
 
 
 def write_cifar(folder: Path, classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write 40 training and 10 test images as Python pickles, and let torchvision expect their checksums."""
+    """Write 40 training and 10 test images as Python pickles, and make torchvision expect their checksums."""
     from torchvision import datasets
 
     kind = datasets.CIFAR10 if classes == 10 else datasets.CIFAR100
@@ -66,7 +66,7 @@ def write_image_folder(folder: Path, per_class: int, size: tuple[int, int], suff
 
 
 def write_tiny_imagenet(folder: Path) -> None:
-    """Write it as the archive has it, the validation images not yet arranged."""
+    """Write the data set as in its archive, with validation images that are not yet arranged by class."""
     generator = draws()
     annotations = []
     for label in range(CLASSES):
@@ -111,7 +111,7 @@ def write_aircraft(folder: Path) -> None:
 def write_imagenet(folder: Path) -> None:
     """Write 24 training and 6 validation images at two sizes."""
     for side in (160, 352):
-        shape = (side // 4, side // 8)  # only the names of the folders must be the real ones
+        shape = (side // 4, side // 8)  # only the names of the folders must be real
         write_image_folder(folder / str(side) / "train", 8, shape)
         write_image_folder(folder / str(side) / "val", 2, shape)
 
@@ -126,7 +126,7 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE, channels: int =
 
 
 def write_speech_commands(folder: Path) -> None:
-    """Write for each of three words six recordings for training, one for validation and one for the test."""
+    """Write eight recordings of each of three words: six for training, one for validation and one for testing."""
     generator = draws()
     for word in ("bed", "down", "up"):
         for index in range(8):

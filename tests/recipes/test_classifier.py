@@ -25,13 +25,13 @@ def _classifier(loss: LossKind = "ce", **settings: Any) -> Classifier:
 
 
 def _ranked(*ranks: int) -> tuple[Tensor, Tensor]:
-    """Return logits and targets whose targets have these ranks, 0 the highest."""
+    """Return logits, and targets that have these ranks in them. Rank 0 is the highest."""
     logits = torch.arange(_CLASSES, 0, -1).float().repeat(len(ranks), 1)
     return logits, torch.tensor(ranks)
 
 
 def test_accuracies_over_batches() -> None:
-    logits, targets = _ranked(0, 0, 0, 0, 4, 5, 1, 6)  # the first four tell top-1 and top-5 not apart
+    logits, targets = _ranked(0, 0, 0, 0, 4, 5, 1, 6)  # the first four count in both top-1 and top-5
     loader = DataLoader(TensorDataset(logits, targets), batch_size=4)
     module = _classifier()
     trainer = make_trainer()
@@ -45,7 +45,7 @@ def test_the_median_of_the_last_ten() -> None:
     module = _classifier()
     trainer = make_trainer()
     found = []
-    for right in range(1, 13):  # of twelve
+    for right in range(1, 13):  # out of twelve
         logits, targets = _ranked(*([0] * right + [1] * (12 - right)))
         found += trainer.validate(module, DataLoader(TensorDataset(logits, targets), batch_size=6), verbose=False)
     medians = [12 * metrics["val/top1_median_of_last_ten"] for metrics in found]

@@ -1,4 +1,4 @@
-"""The switch for the mixing, resuming, and what a command line ends up with."""
+"""The option for the mixing, resuming, and the settings that a command line leads to."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_settings_of_the_mixing(run_recipe: RunRecipe, fashion: Sequence[str]) -
     cli = run_recipe("fit", "fashion_mnist", *fashion, "--comixup.sweeps=2", "--trainer.max_epochs=0")
     (callback,) = [found for found in cli.trainer.callbacks if isinstance(found, CoMixup)]  # type: ignore[attr-defined]
     assert callback.hyperparameters.sweeps == 2
-    assert callback._config.num_classes == 10  # from the data
+    assert callback._config.num_classes == 10  # read from the data
 
 
 @pytest.mark.parametrize("how", ["path", "last"])
@@ -73,7 +73,7 @@ def test_resuming(how: str, run_recipe: RunRecipe, fashion: Sequence[str], tmp_p
     resumed = run_recipe("fit", "fashion_mnist", *fashion, "--trainer.max_epochs=3", checkpoint)
     assert (state["global_step"], resumed.trainer.global_step) == (3, 9)
     medians = resumed.model.last_top1
-    assert int(medians.isfinite().sum()) == 3  # the first epoch's is the checkpoint's
+    assert int(medians.isfinite().sum()) == 3  # the first epoch's value comes from the checkpoint
     assert medians[-3] == state["state_dict"]["last_top1"][-1]
     assert resumed.trainer.callback_metrics["val/top1_median_of_last_ten"] == medians[-3:].median()
     assert torch.load(saved, weights_only=True)["global_step"] == 9

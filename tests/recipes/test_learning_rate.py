@@ -1,4 +1,4 @@
-"""The learning rates of ImageNet's recipe, against values computed by hand."""
+"""The learning rates of the ImageNet recipe, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _imagenet_lines() -> list[LearningRateLine]:
     ("epoch", "share", "expected"),
     [
         (0, 0.5, 0.53125),  # 0.5 + 0.5 / 8 * 0.5
-        (4, 1.0, 0.8125),  # five of eight epochs from 0.5 to 1
+        (4, 1.0, 0.8125),  # five of the eight epochs from 0.5 to 1
         (7, 1.0, 1.0),
-        (8, 1.0, 0.875),  # 0.875 / 7 = 0.125 down in each epoch
+        (8, 1.0, 0.875),  # decreases by 0.875 / 7 = 0.125 per epoch
         (14, 1.0, 0.125),  # the end of the first phase
         (15, 0.5, 0.1964),  # 0.2 - 0.18 / 25 * 0.5
-        (39, 1.0, 0.02),  # the end of the second
+        (39, 1.0, 0.02),  # the end of the second phase
         (40, 1.0, 0.01928),  # 0.02 - 0.018 / 25
         (64, 1.0, 0.002),
         (89, 1.0, 0.0002),
@@ -44,7 +44,7 @@ def test_a_line_holds_for_whole_epochs() -> None:
 
 
 @pytest.mark.parametrize(("epochs", "values"), [([], []), ([0, 1], [1.0]), ([1, 1], [1.0, 2.0]), ([2, 1], [1.0, 2.0])])
-def test_points_that_make_no_line(epochs: list[float], values: list[float]) -> None:
+def test_points_that_do_not_make_a_line(epochs: list[float], values: list[float]) -> None:
     with pytest.raises(ValueError, match="rising epochs and a value for each"):
         LearningRateLine(epochs=epochs, values=values)
 

@@ -1,4 +1,4 @@
-"""The networks' sizes, counted by hand from their papers' tables, and the shapes of their outputs."""
+"""The sizes of the networks, counted by hand from the tables in their papers, and the shapes of their outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baselines' callbacks."""
+"""The callbacks of the baselines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _seen_clean() -> list[tuple[Tensor, Tensor]]:
 
 
 def _share_of_first(mixed: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return the share of `first` that explains `mixed` best; for pasted boxes it is the share of the area."""
+    """Return the share of `first` that best explains `mixed`. For pasted boxes, this is the share of the area."""
     difference = first - second
     is_pasted = bool(((mixed == first) | (mixed == second)).all())
     if is_pasted:
@@ -52,7 +52,7 @@ def test_draws_depend_on_seed_and_batch_alone(monkeypatch: pytest.MonkeyPatch) -
     assert all(torch.equal(a, b) for pair in zip(first, again, strict=True) for a, b in zip(*pair, strict=True))
     other = _seen(Mixup(CLASSES), monkeypatch, seed=4)
     assert not torch.equal(first[0][0], other[0][0])
-    assert not torch.equal(first[0][0], first[4][0])  # the same clean batch in the next epoch
+    assert not torch.equal(first[0][0], first[4][0])  # both are from the same clean batch, in different epochs
 
 
 def test_signals_are_images_of_one_row() -> None:

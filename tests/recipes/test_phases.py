@@ -1,4 +1,4 @@
-"""ImageNet's phases: crops, batches and learning rates by epoch, in one run and in a resumed one."""
+"""The phases of the ImageNet recipe: crops, batches and learning rates by epoch, in one run and in a resumed one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 class Recorder(L.Callback):
-    """Notes the training batches and their learning rates."""
+    """Records the training batches and their learning rates."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -44,7 +44,7 @@ class Recorder(L.Callback):
 
 
 class Pooled(nn.Module):
-    """Takes images of any size."""
+    """A network for images of any size."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

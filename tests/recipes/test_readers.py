@@ -33,7 +33,7 @@ def test_idx(is_packed: bool, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "IDX file of unsigned bytes"),
-        (bytes((0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0)), "IDX file of unsigned bytes"),  # of floats
+        (bytes((0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0)), "IDX file of unsigned bytes"),  # a file of floats
         (bytes((0, 0, 8, 1, 0, 0, 0, 2, 7)), "must contain 2 values, found 1"),
         (bytes((0, 0, 8, 2, 0, 0)), "header of 12 bytes, found 6"),
     ],

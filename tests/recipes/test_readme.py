@@ -1,4 +1,4 @@
-"""The recipes' README names what there is, and its networks' sizes."""
+"""The recipes' README names every configuration, and only files that exist."""
 
 from __future__ import annotations
 

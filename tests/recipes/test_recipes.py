@@ -1,4 +1,4 @@
-"""Each recipe's configuration trains for a few steps on tiny files in the layout of the real data."""
+"""The configuration of each recipe trains for a few steps on tiny files in the layout of the real data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NARROW_PREACT = ("--model.network.width=4", "--model.network.blocks=[1,1]")
 
 
 def _check(cli: RecipeCLI, root: Path, steps: int) -> None:
-    """Check that it trained, mixed, measured, logged and saved."""
+    """Check that the recipe trained, mixed, measured, logged and saved."""
     trainer: Any = cli.trainer
     assert trainer.global_step == steps
     comixup = next(callback for callback in trainer.callbacks if isinstance(callback, CoMixup))

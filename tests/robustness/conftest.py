@@ -1,4 +1,4 @@
-"""What the robustness tests share."""
+"""Fixtures for the robustness tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lightning_comixup.solvers.dispatch import warm_up
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_solver() -> Iterator[None]:
-    """Compile the solver before cases are timed; no case may have it compiled anew."""
+    """Compile the solver before cases are timed, and check that no case compiles it again."""
     warm_up("descent", inform=lambda _: None)
     before = len(best_descent._dispatcher.signatures)
     yield

@@ -1,9 +1,9 @@
-"""How long the robustness tests run: as part of every run, or long, with `COMIXUP_TESTS=long` in the environment.
+"""The length of the robustness tests: short in every test run, or long with `COMIXUP_TESTS=long` in the environment.
 
     COMIXUP_TESTS=long python -m pytest tests/robustness --hypothesis-seed=1
 
-Short runs draw the same cases each time. Long ones draw from the seed given, without one from fresh entropy; what
-fails is printed with a line that repeats it.
+Short runs draw the same cases each time. Long runs draw from the given seed or, without one, from fresh entropy. A
+failure is printed with a line that reproduces it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import ParamSpec
 from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("COMIXUP_TESTS") == "long"
-# Seconds of processor time (a machine may stall). A case takes some milliseconds; one that takes this long hangs, or
-# has the solver compiled anew. Heuristic.
+# Seconds of processor time, because a machine may stall. A case takes a few milliseconds. If it takes this long, it
+# hangs or compiles the solver again. The value is a heuristic.
 _HANGS = 10.0
 
 Arguments = ParamSpec("Arguments")
@@ -26,7 +26,7 @@ Test = Callable[Arguments, None]
 
 
 def cases(short: int, long: int) -> Callable[[Test[Arguments]], Test[Arguments]]:
-    """Return a decorator that says how many cases to draw, and how; none of them may hang."""
+    """Return a decorator that sets how many cases to draw and how, and fails if a case hangs."""
     chosen = settings(
         max_examples=long if LONG else short,
         derandomize=not LONG,
@@ -49,5 +49,5 @@ def cases(short: int, long: int) -> Callable[[Test[Arguments]], Test[Arguments]]
 
 
 def steps(short: int, long: int) -> int:
-    """Return how many training steps to take."""
+    """Return the number of training steps."""
     return long if LONG else short

@@ -1,4 +1,4 @@
-"""Groups for property tests of `optimize_masks`: data costs, compatibilities, priors and starts at their edges."""
+"""Groups for property tests of `optimize_masks`, with extreme data costs, compatibilities, priors and starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHAPE_PARAMETERS = {"grid_size", "partition_size", "compatibility_window", "com
 
 @dataclass(frozen=True)
 class Group:
-    """The arguments of `optimize_masks`; the arrays are read-only, so a solver that wrote to them would raise."""
+    """The arguments of `optimize_masks`. The arrays are read-only, so a solver that writes to them raises an error."""
 
     unary: NDArray[Any]
     compatibility: NDArray[Any]
@@ -40,8 +40,8 @@ def _matrix(draws: np.random.Generator, inputs: int, kind: str) -> NDArray[np.fl
         "constant": np.ones((inputs, inputs)),
         "asymmetric": noise,
         "negative": noise - 0.5,
-        "huge": noise * 1e80,  # times the largest weight still within the range of energies
-        "spread": 10.0 ** (12 * noise - 6),  # double precision has 15 digits for sums of these
+        "huge": noise * 1e80,  # with the largest weight, energies are still within range
+        "spread": 10.0 ** (12 * noise - 6),  # sums of these need about the 15 digits of double precision
     }
     return made[kind]
 
@@ -62,11 +62,11 @@ def _start(draws: np.random.Generator, shape: tuple[int, ...], inputs: int, kind
 
 
 def _as(array: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
-    """Return the array in a dtype, clipped to what it holds."""
+    """Return the array in a dtype, clipped to its range."""
     if dtype == np.bool_:
         return array > 0
     limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
-    # The largest int64 is no float64: stay below it.
+    # Stay below the largest int64, which float64 cannot represent.
     return np.clip(array, float(limits.min), float(limits.max) * (1 - 1e-3)).astype(dtype)
 
 
@@ -79,7 +79,7 @@ def _frozen(array: Any, order: Any) -> Any:
 
 @st.composite
 def groups(draw: st.DrawFn, most: int = 24, most_cells: int = 64, outputs: int | None = None) -> Group:
-    """Draw the arguments of `optimize_masks`; `outputs`: with a start of so many."""
+    """Draw the arguments of `optimize_masks`. If `outputs` is given, they include a start with this many outputs."""
     inputs, dimensions = draw(st.integers(1, most)), draw(st.integers(1, 3))
     side = int(most_cells ** (1 / dimensions) + 1e-9)
     grid = tuple(draw(st.integers(1, side)) for _ in range(dimensions))

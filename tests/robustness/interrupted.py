@@ -1,6 +1,7 @@
-"""A training that is killed: `python -m tests.robustness.interrupted FOLDER STEP` kills itself in that step.
+"""A training run that kills itself in a given step: `python -m tests.robustness.interrupted FOLDER STEP`.
 
-It resumes from the last checkpoint in the folder, if there is one. Each batch that reaches the step is noted in a file.
+It resumes from the last checkpoint in the folder, if there is one, and records in a file each batch that reaches the
+step.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NEVER = EPOCHS * BATCHES
 
 
 class Noting(Tiny):
-    """Notes a digest of every batch; kills its process in one step, after the forward pass."""
+    """Records a digest of every batch, and kills its process in one step, after the forward pass."""
 
     def __init__(self, notes: Path, kill_in: int) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class Noting(Tiny):
 
 
 def train(folder: Path, kill_in: int = NEVER, seed: int | None = None) -> Noting:
-    """Train with a checkpoint every four steps; most of them, the last two included, lie within an epoch."""
+    """Train with a checkpoint every four steps. Most of them, including the last two, are within an epoch."""
     torch.set_num_threads(1)
     module = Noting(folder / "notes.jsonl", kill_in)
     checkpoints = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=4, save_last=True)

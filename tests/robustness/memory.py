@@ -1,4 +1,4 @@
-"""What a process holds while it trains, read every so many steps."""
+"""The memory, objects and threads of a process during training, read at regular intervals."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _STATM = Path("/proc/self/statm")
 
 
 class Reading(NamedTuple):
-    """What the process holds."""
+    """The memory, objects and threads of the process."""
 
     resident: int  # bytes of memory
-    blocks: int  # that Python has allocated: every object of up to 512 bytes
-    objects: int  # that the garbage collector tracks
-    threads: int  # of Python
-    tasks: int  # of the system: PyTorch's threads as well
+    blocks: int  # allocated by Python, for every object of up to 512 bytes
+    objects: int  # tracked by the garbage collector
+    threads: int  # of Python only
+    tasks: int  # all threads of the process, including PyTorch's
 
 
 def _resident() -> int:
     if _STATM.exists():
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # elsewhere only the highest so far is told
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # other systems report only the peak
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
@@ -38,14 +38,14 @@ def _tasks() -> int:
 
 
 def read_memory() -> Reading:
-    """Collect garbage, then look."""
+    """Collect garbage, then take a reading."""
     gc.collect()
     blocks = sys.getallocatedblocks()
     return Reading(_resident(), blocks, len(gc.get_objects()), threading.active_count(), _tasks())
 
 
 class MemoryWatch(pl.Callback):
-    """Reads at the end of every so many steps."""
+    """Takes readings at regular intervals, at the end of a step."""
 
     def __init__(self, steps: int, readings: int) -> None:
         self._every = steps // readings

@@ -1,4 +1,4 @@
-"""Batches and groups for property tests: any shape, dtype and layout, values at the edges of what floats hold."""
+"""Batches and groups for property tests, of any shape, dtype and layout, with values up to the limits of floats."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 INTEGERS = [torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64]
 MAGNITUDES = ["blobs", "noise", "zeros", "some zeros", "constant", "tiny", "huge", "spread", "one", "denormal", "ties"]
 LAYOUTS = ["contiguous", "channels last", "expanded", "strided", "offset"]
-# Sides along one, two and three dimensions, so that "random" may draw its finest grid in one and two.
+# The longest side by number of dimensions. In one and two dimensions, "random" may draw its finest grid.
 _LONGEST = {1: 40, 2: 17, 3: 7}
 
 
 def values(draws: np.random.Generator, shape: tuple[int, ...], kind: str) -> NDArray[np.float64]:
-    """Return values of at least 0, the first axis that of the samples."""
+    """Return values of at least 0, with samples along the first axis."""
     if kind == "blobs":
         return blob_saliency(draws, shape[0], shape[1:])
     noise = draws.random(shape)
@@ -45,7 +45,7 @@ def values(draws: np.random.Generator, shape: tuple[int, ...], kind: str) -> NDA
 
 
 def tensor_of(array: NDArray[np.float64], dtype: torch.dtype) -> Tensor:
-    """Return values as near as a dtype holds them; its own smallest where they vanish."""
+    """Return values rounded to a dtype, with its smallest positive value in place of values that would become 0."""
     limits = torch.finfo(dtype)
     found = torch.from_numpy(array).clamp(-limits.max, limits.max).to(dtype)
     smallest = torch.tensor(limits.smallest_normal * limits.eps, dtype=dtype)
@@ -53,7 +53,7 @@ def tensor_of(array: NDArray[np.float64], dtype: torch.dtype) -> Tensor:
 
 
 def laid_out(tensor: Tensor, layout: str) -> Tensor:
-    """Return the tensor (the first sample repeated, if "expanded") as another view of memory."""
+    """Return the tensor in another memory layout. For "expanded", the first sample is repeated."""
     if layout == "channels last":
         return tensor.movedim(1, -1).contiguous().movedim(-1, 1)
     if layout == "expanded":
@@ -87,13 +87,13 @@ def _targets(draws: np.random.Generator, size: int, classes: int, kind: Any, dty
         return labels.to(dtype)
     if kind == "one-hot":
         rows = torch.nn.functional.one_hot(labels, classes).to(dtype)
-        return rows if classes > 1 else rows.float()  # a column of integers is one of labels
+        return rows if classes > 1 else rows.float()  # a column of integers would count as labels
     return torch.softmax(torch.from_numpy(draws.normal(size=(size, classes)) * 5), 1).to(dtype)
 
 
 @st.composite
 def hyperparameters(draw: st.DrawFn, spatial: tuple[int, ...]) -> dict[str, Any]:
-    """Draw some of the hyper-parameters, ordinary or at their edges; the rest are the defaults."""
+    """Draw ordinary or extreme values for some of the hyper-parameters. The rest have their defaults."""
     sides = st.tuples(*(st.integers(1, min(side, 5)) for side in spatial))
     optional: dict[str, st.SearchStrategy[Any]] = {
         "alpha": st.sampled_from([1e-300, 1e-30, 1e-3, 0.5, 2, 1e6, 1e300]),

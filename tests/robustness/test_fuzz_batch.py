@@ -1,4 +1,4 @@
-"""Properties of `comixup_batch` for any batch: see `effort` for how many are drawn."""
+"""Properties of `comixup_batch` for any batch. See `effort` for the number of batches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _threads(number: int) -> Iterator[None]:
 
 @contextmanager
 def _nothing_changes(batch: Batch) -> Iterator[None]:
-    """Check the arguments, down to the way they lie in memory, and the global generators."""
+    """Check that the arguments, including their memory layout, and the global generators do not change."""
     tensors = (batch.inputs, batch.targets, batch.saliency)
     copies = [tensor.clone() for tensor in tensors]
     described = [_description(tensor) for tensor in tensors]
@@ -44,7 +44,7 @@ def _nothing_changes(batch: Batch) -> Iterator[None]:
 
 
 def _description(tensor: Tensor) -> tuple[Any, ...]:
-    # `_version` counts what is written to the memory.
+    # `_version` counts writes to the memory.
     where = tensor.data_ptr(), tensor.storage_offset(), tensor.stride()
     return (*where, tensor.dtype, tensor.requires_grad, tensor._version)
 
@@ -64,7 +64,7 @@ def _check_masks(mixed: MixedBatch, batch: Batch) -> None:
 
 
 def _check_weights(mixed: MixedBatch, batch: Batch) -> None:
-    """Weights are the shares of the masks, targets those shares of the targets."""
+    """Check that the weights are the shares of the masks, and that the targets are mixed by these shares."""
     size = len(batch.inputs)
     assert mixed.mixing_weights.dtype == mixed.targets.dtype == torch.float32
     assert mixed.targets.shape == (size, batch.num_classes)
@@ -85,7 +85,7 @@ def _pixels(labels: np.ndarray[Any, Any], spatial: tuple[int, ...]) -> Tensor:
 
 
 def _check_inputs(mixed: MixedBatch, batch: Batch) -> None:
-    """Each pixel is that of one input to the bit, or the mean of two."""
+    """Check that each pixel is an exact copy from one input, or the mean of two."""
     inputs = batch.inputs
     assert (mixed.inputs.dtype, mixed.inputs.device, mixed.inputs.shape) == (inputs.dtype, inputs.device, inputs.shape)
     assert mixed.inputs.isfinite().all()
@@ -117,7 +117,7 @@ def test_any_batch_is_mixed_as_promised(batch: Batch) -> None:
     assert all((a == b).all() for a, b in zip(mixed.masks, again.masks, strict=True))
 
 
-# Weights that the authors' cuts, which count in 32-bit integers, can hold.
+# Hyper-parameters whose values the authors' cuts can handle, which compute with 32-bit integers.
 _MILD = {"alpha", "compatibility_weight", "compatibility_window", "compatibility_stride", "sweeps", "thresholding"}
 
 
@@ -171,7 +171,7 @@ def _bad_settings(batch: Batch) -> list[tuple[str, Any]]:
     grids = [*_NO_COUNTS, (), "rand", (1,) * (len(spatial) + 1), (0,) * len(spatial), max(spatial) + 1, 10**30]
     bad = [(name, value) for name in _NUMBERS for value in _NO_NUMBERS]
     bad += [(name, value) for name in _COUNTS for value in _NO_COUNTS]
-    bad += [("grid_size", value) for value in grids if value != [1]]  # a list of one side is one along one dimension
+    bad += [("grid_size", value) for value in grids if value != [1]]  # a list of one side is valid in one dimension
     bad += [(name, value) for name in ("thresholding", "solver") for value in (None, "", "HARD", 1, ["hard"])]
     bad += [("resolve_duplicates", value) for value in (None, 1, "yes")]
     bad += [("num_classes", value) for value in [*_NO_COUNTS, batch.num_classes + 1] if value is not None]
@@ -181,8 +181,8 @@ def _bad_settings(batch: Batch) -> list[tuple[str, Any]]:
 
 @given(batch=batches(most=5))
 @cases(short=30, long=300)
-def test_what_does_not_fit_is_refused(batch: Batch) -> None:
-    """More than two hundred ways to be wrong, each in every batch."""
+def test_wrong_arguments_are_refused(batch: Batch) -> None:
+    """Every batch is tested with more than two hundred wrong arguments."""
     with _nothing_changes(batch):
         for name, value in _bad_tensors(batch) + _bad_settings(batch):
             arguments = batch.arguments() | {name: value}

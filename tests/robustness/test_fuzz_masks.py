@@ -1,4 +1,4 @@
-"""Properties of `optimize_masks` and `energy` for any group: see `effort` for how many are drawn."""
+"""Properties of `optimize_masks` and `energy` for any group. See `effort` for the number of groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.robustness.effort import cases
 from tests.robustness.group_strategies import Group, groups
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances
 
-# Of sums in double precision, relative to the largest of their terms.
+# For sums in double precision, relative to their largest term.
 _ROUNDING = 1e-9
 
 
@@ -37,7 +37,7 @@ def _check_masks(masks: NDArray[Any], group: Group) -> None:
 @given(group=groups())
 @cases(short=150, long=5000)
 def test_any_group_has_masks(group: Group) -> None:
-    """The arguments are read-only: to write to them would raise."""
+    """The arguments are read-only, so writing to them would raise an error."""
     masks = optimize_masks(generator=5, **group.arguments())
     _check_masks(masks, group)
     assert (masks == optimize_masks(generator=5, **group.arguments())).all()
@@ -78,7 +78,7 @@ def test_the_energy_reported_is_that_of_the_masks(group: Group) -> None:
 @given(group=groups(most=3, most_cells=6, outputs=1))
 @cases(short=100, long=3000)
 def test_a_single_output_is_between_the_minima_with_and_without_halves(group: Group) -> None:
-    """Without others there is no diversity term: one subproblem, which has few enough labelings to list them."""
+    """Without other outputs there is no diversity term, and the subproblem is small enough to list all labelings."""
     problem = _problem(group)
     labeling = solve_groups([problem])[0]
     inputs, grid = len(group.unary), group.unary.shape[1:]
@@ -120,6 +120,6 @@ def test_parts_that_do_not_fit_are_refused(group: Group) -> None:
             optimize_masks(generator=0, **arguments)
         assert len(str(caught.value)) > 20
         start = arguments.pop("initial_labeling")
-        if start is group.initial_labeling:  # the energy has none
+        if start is group.initial_labeling:  # `energy` does not have this argument
             with pytest.raises((ValueError, TypeError)):
                 energy(masks, **arguments)

@@ -1,4 +1,4 @@
-"""A training killed twice and resumed from its last checkpoint is the one that was not interrupted."""
+"""A run that is killed twice and resumed from its last checkpoint equals an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import torch
 from tests.robustness.interrupted import BATCHES, EPOCHS, NEVER, train
 
 _ROOT = Path(__file__).parents[2]
-_TIME_LIMIT = 300  # seconds for a process
+_TIME_LIMIT = 300  # seconds per process
 
 
 def _run(folder: Path, kill_in: int) -> int:
-    # Without a seed of Lightning's: each new process would have a seed of its own.
+    # Without Lightning's seed, so that each new process would draw its own.
     environment = {name: value for name, value in os.environ.items() if name != "PL_GLOBAL_SEED"}
     command = [sys.executable, "-m", "tests.robustness.interrupted", str(folder), str(kill_in)]
     paths = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
@@ -42,12 +42,12 @@ def _seed(folder: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_run_killed_twice_within_epochs_is_the_uninterrupted_one(tmp_path: Path) -> None:
+def test_a_run_killed_twice_within_epochs_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     whole.mkdir()
     killed.mkdir()
-    assert _run(killed, kill_in=17) == -signal.SIGKILL  # the last checkpoint is that after step 15
-    assert _run(killed, kill_in=26) == -signal.SIGKILL  # after step 23
+    assert _run(killed, kill_in=17) == -signal.SIGKILL  # the last checkpoint is from after step 15
+    assert _run(killed, kill_in=26) == -signal.SIGKILL  # the last checkpoint is from after step 23
     assert _run(killed, kill_in=NEVER) == 0
     train(whole, seed=_seed(killed))
 

@@ -1,8 +1,8 @@
-"""Memory, objects and threads stay what they are however long a training runs: see `effort` for how long.
+"""Memory, objects and threads do not grow during long training. See `effort` for its length.
 
-The bounds come from what was measured over 1,500 to 5,000 steps: in the second half objects grew by one a reading (the
-reading itself), blocks by less than 150. Resident memory did not grow on one thread (on two by 6 MB at most); while
-pictures are drawn it moves by up to 14 MB. If each step kept one object, there would be hundreds.
+The bounds come from measurements over 1,500 to 5,000 steps. In the second half, objects grew by one per reading (the
+reading itself) and blocks by less than 150. Resident memory did not grow on one thread, and on two by at most 6 MB.
+While pictures are drawn, it varies by up to 14 MB. If each step kept one object, there would be hundreds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _READINGS = 8
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """PyTorch's threads wait for each other by spinning: with more than one, steps this small take long."""
+    """Use one thread. PyTorch's threads wait for each other by spinning, which makes steps this small slow."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -43,7 +43,7 @@ def one_thread() -> Iterator[None]:
 
 
 class Forgetful(Plain):
-    """Keeps nothing of its batches."""
+    """A module that keeps nothing from its batches."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         return F.cross_entropy(self(batch[0]), batch[1])
@@ -66,14 +66,14 @@ def _train(number: int, folder: Path, **mixing: Any) -> list[Reading]:
 
 
 def _growth(readings: list[Reading]) -> Reading:
-    """Return what was added from the first reading of the second half to the last."""
+    """Return the growth over the second half of the readings."""
     first, last = readings[_READINGS // 2 - 1], readings[-1]
     return Reading(*(after - before for before, after in zip(first, last, strict=True)))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-def test_a_long_training_keeps_nothing(tmp_path: Path) -> None:
+def test_long_training_does_not_grow(tmp_path: Path) -> None:
     number = steps(short=1500, long=5000)
     grown = _growth(_train(number, tmp_path))
     assert grown.objects < 50
@@ -84,7 +84,7 @@ def test_a_long_training_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-def test_pictures_leave_nothing(tmp_path: Path) -> None:
+def test_pictures_leave_nothing_behind(tmp_path: Path) -> None:
     number = steps(short=40, long=800)
     grown = _growth(_train(number, tmp_path, log_images_every=5, images_folder=tmp_path / "pictures"))
     assert len(list((tmp_path / "pictures").glob("*.png"))) > number // 10
@@ -103,7 +103,7 @@ def _problems(draws: np.random.Generator) -> list[Problem]:
 def _solve(problems: list[Problem], times: int) -> Reading:
     for _ in range(times):
         solve_groups(problems)
-    # What this thread did not leave to the others waits there until they look at it.
+    # Work that was cancelled stays in the pool's queue until a thread of the pool reaches it.
     dispatch._pool(2, os.getpid()).submit(int).result()
     return read_memory()
 
@@ -113,17 +113,17 @@ def _solver_threads() -> set[threading.Thread]:
 
 
 def test_the_solvers_threads_are_kept_from_batch_to_batch() -> None:
-    """Where several groups are solved at once; the solver itself starts no thread of PyTorch's."""
+    """They are used when several groups are solved at once. The solver itself does not start PyTorch threads."""
     problems = _problems(np.random.default_rng(0))
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        # By then each thread has had a group to solve, and made its arrays.
+        # After this, each thread has solved a group and created its arrays.
         first, kept = _solve(problems, 2000), _solver_threads()
         last = _solve(problems, 2000)
     finally:
         torch.set_num_threads(before)
-    # Two besides this one; the second is started when the first is first found busy.
+    # There are at most two besides this one. The second starts when the first is busy for the first time.
     assert 0 < len(kept) <= len(_solver_threads()) <= 2
     assert kept <= _solver_threads()
     assert last.threads - first.threads == last.tasks - first.tasks == len(_solver_threads()) - len(kept)

@@ -1,4 +1,4 @@
-"""The saliencies, and inputs for them."""
+"""All saliencies, and inputs for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_comixup import Edges, LowResolution, Random, SpectralResidual, Uniform
 
-# Channels and spatial sizes of one to four dimensions, odd and even, as small as can be, and beyond 64 positions.
+# Channels and spatial sizes, in one to four dimensions: odd, even, as small as possible, and above 64 positions.
 SHAPES = [(2, 12), (1, 1), (3, 8, 8), (3, 7, 10), (1, 1, 5), (2, 70, 66), (2, 4, 5, 6), (1, 3, 2, 5, 4)]
 WITHOUT_NETWORK = [Edges(), SpectralResidual(), SpectralResidual(largest_side=4), Uniform(), Random(), Random(3, 2)]
 LOW_RESOLUTION = [LowResolution(), LowResolution(3), LowResolution(1)]
@@ -18,7 +18,7 @@ CLASSES = 3
 
 
 class AnySize(nn.Module):
-    """Takes inputs (B, C, *spatial) of any size, and learns something nonlinear from each position."""
+    """A network for inputs (B, C, *spatial) of any size that is nonlinear at each position."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ def make_inputs(shape: tuple[int, ...], size: int = 4, dtype: torch.dtype = torc
 
 
 def saliency_of(saliency: Any, inputs: Tensor) -> Tensor:
-    """Return the maps of inputs, for which networks and targets are made that suit them."""
+    """Return the saliency maps of inputs, with a network and targets that fit them."""
     targets = torch.arange(len(inputs), device=inputs.device) % CLASSES
     maps: Tensor = saliency(AnySize(inputs.shape[1]).to(inputs.device, inputs.dtype), inputs, targets)
     return maps

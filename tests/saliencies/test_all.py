@@ -1,4 +1,4 @@
-"""What all saliencies have in common."""
+"""Properties that all saliencies share."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_half_precision_is_computed_in_float32(saliency: Any, dtype: torch.dtype
 
 
 @pytest.mark.parametrize("saliency", ALL, ids=repr)
-def test_each_input_has_a_map_of_its_own(saliency: Any) -> None:
-    """Up to the scale: the loss is the mean over the batch."""
+def test_a_map_does_not_depend_on_other_inputs(saliency: Any) -> None:
+    """The scale differs, because the loss is the mean over the batch."""
     inputs = make_inputs((3, 9, 8))
     together = saliency_of(saliency, inputs)
     alone = saliency_of(saliency, inputs[:1])
@@ -71,7 +71,7 @@ def test_the_memory_layout_does_not_matter(saliency: Any) -> None:
 
 
 @pytest.mark.parametrize("saliency", ALL, ids=repr)
-def test_nothing_of_the_caller_changes_and_nothing_global_is_drawn(saliency: Any) -> None:
+def test_inputs_and_global_generators_do_not_change(saliency: Any) -> None:
     inputs = make_inputs((3, 9, 8)).requires_grad_()
     copied = inputs.detach().clone()
     numpys, torchs = np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]
@@ -107,7 +107,7 @@ def test_nothing_crosses_to_the_host_or_back(saliency: Any) -> None:
 
 
 @pytest.mark.parametrize("saliency", ALL, ids=repr)
-def test_a_loop_of_ones_own_can_mix_by_it(saliency: Any) -> None:
+def test_a_custom_loop_can_mix_by_it(saliency: Any) -> None:
     inputs, targets = make_inputs((3, 9, 8), size=12), torch.arange(12) % CLASSES
     mixed = comixup_batch(inputs, targets, saliency_of(saliency, inputs), num_classes=CLASSES, generator=0)
     assert mixed.inputs.shape == inputs.shape

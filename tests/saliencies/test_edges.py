@@ -1,4 +1,4 @@
-"""The inputs' own gradient, against a loop over all positions."""
+"""The spatial gradient of the inputs, compared with a loop over all positions."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def test_an_edge_is_where_the_values_change() -> None:
 @pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
 @pytest.mark.parametrize("offset", [0.0, 8.0])
 def test_neither_scale_nor_brightness_count(scale: float, offset: float) -> None:
-    inputs = (make_inputs((3, 9, 8)) * 64).round() / 64  # so that the sum with the offset is exact
+    inputs = (make_inputs((3, 9, 8)) * 64).round() / 64  # makes the sum with the offset exact
     found = Edges()(None, (inputs + offset) * scale, None)
     assert torch.equal(found / scale, Edges()(None, inputs, None))

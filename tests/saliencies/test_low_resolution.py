@@ -1,4 +1,4 @@
-"""The saliency of a pass at low resolution, against blocks averaged one by one."""
+"""The saliency of a pass at low resolution, compared with blocks averaged one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.saliencies.choices import CLASSES, SHAPES, AnySize, make_inputs
 
 
 def _blocks(size: int, factor: int) -> list[list[int]]:
-    """Return the positions of each block: as few blocks of at most `factor` positions as there can be."""
+    """Return the positions of each block, for as few blocks of at most `factor` positions as possible."""
     count = -(-size // factor)
     return [[place for place in range(size) if place * count // size == block] for block in range(count)]
 
@@ -63,7 +63,7 @@ def test_a_factor_of_one_is_the_saliency_itself() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_means_are_rounded_once(dtype: torch.dtype) -> None:
-    """In float16 the sum of these would be infinite, and in bfloat16 each dimension would round."""
+    """In float16 the sum of these inputs would be infinite, and in bfloat16 each dimension would be rounded."""
     inputs = (30000 + 5000 * make_inputs((2, 6, 9))).to(dtype)
     small = LowResolution(3).shrink(inputs)
     assert small.dtype == dtype

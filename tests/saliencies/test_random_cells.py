@@ -1,4 +1,4 @@
-"""The control with random saliency, against its hash in NumPy."""
+"""The control with random saliency, compared with its hash in NumPy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.saliencies.choices import SHAPES, make_inputs
 
 
 def _splitmix(state: int) -> Any:
-    """Yield the numbers of SplitMix64, in Python's integers."""
+    """Yield the numbers of SplitMix64, as Python integers."""
     mask = 2**64 - 1
     while True:
         state = (state + 0x9E3779B97F4A7C15) & mask
@@ -27,18 +27,18 @@ def _splitmix(state: int) -> Any:
 
 
 def _reference(values: NDArray[Any], seed: int, cells: int) -> NDArray[np.float64]:
-    """Return the numbers of the cells for one input, in any order of memory."""
+    """Return the numbers of the cells for one input, in any memory layout."""
     bits = values.reshape(-1).view(np.int64 if values.dtype == np.float64 else np.int32)
     factors = _splitmix(0)
     state = (sum(int(bit) * next(factors) for bit in bits) + seed) % 2**64
-    # The scrambling alone, of a state that is one increment back.
+    # Subtract the increment that `_splitmix` adds, so that the state itself is scrambled.
     drawn = _splitmix(next(_splitmix((state - 0x9E3779B97F4A7C15) % 2**64)))
     uniform = [((next(drawn) >> 40) + 1) / 2**24 for _ in range(cells)]
     return np.array([-math.log(value) for value in uniform])
 
 
 def test_the_numbers_are_those_of_splitmix64() -> None:
-    """The first three for a state of 1234567, as published with the algorithm's implementations."""
+    """The first three numbers for the state 1234567 are those published with implementations of the algorithm."""
     found = _scramble(1234567 + _multiples(3, torch.device("cpu"))).numpy().view(np.uint64).tolist()
     assert found == [6457827717110365317, 3203168211198807973, 9817491932198370423]
     draws = _splitmix(1234567)
@@ -76,8 +76,8 @@ def test_another_seed_or_input_has_another_map() -> None:
             assert float((first - other).abs().mean()) > 0.5
 
 
-def test_inputs_of_few_values_have_maps_of_their_own() -> None:
-    """Zeros and ones, of which many inputs have as many: a sum of the values would be the same."""
+def test_inputs_of_few_values_have_different_maps() -> None:
+    """The inputs have equal numbers of zeros and ones, so the sums of their values are the same."""
     draws = torch.Generator().manual_seed(0)
     inputs = torch.stack([torch.randperm(64, generator=draws) < 32 for _ in range(200)]).float().view(200, 1, 8, 8)
     maps = Random()(None, inputs, None)

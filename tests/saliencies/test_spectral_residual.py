@@ -1,4 +1,4 @@
-"""The spectral residual, against NumPy with a loop for each mean."""
+"""The spectral residual, compared with NumPy and a loop for each mean."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _local_mean(values: Maps) -> Maps:
 
 
 def _gaussian(values: Maps) -> Maps:
-    """Smooth with 2.5 positions for a side of 64, up to two standard deviations, borders repeated."""
+    """Smooth with σ = 2.5 for a side of 64, up to two standard deviations, with repeated borders."""
     for axis, size in enumerate(values.shape):
         sigma = 2.5 * size / 64
         reach = math.ceil(2 * sigma)
@@ -35,7 +35,7 @@ def _gaussian(values: Maps) -> Maps:
 
 
 def _reference(inputs: Maps) -> Maps:
-    """Return the map of one input (C, *spatial) whose sides are at most 64: amplitude and phase apart."""
+    """Return the map of one input (C, *spatial) whose sides are at most 64, from separate amplitude and phase."""
     spectrum = np.fft.fftn(inputs.mean(0))
     log_amplitude, phase = np.log(np.abs(spectrum)), np.angle(spectrum)
     residual = log_amplitude - _local_mean(log_amplitude)
@@ -61,8 +61,8 @@ def test_longer_sides_are_averaged_first_and_the_map_repeated(side: int, largest
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_what_differs_from_the_usual_spectrum_stands_out() -> None:
-    """Stripes on noise whose amplitudes fall with the frequency, as those of photographs do."""
+def test_deviations_from_the_usual_spectrum_stand_out() -> None:
+    """The inputs are stripes on noise whose amplitudes fall with the frequency, as in photographs."""
     frequencies = torch.fft.fftfreq(64)
     radius = torch.hypot(frequencies[:, None], frequencies).clamp(min=1 / 64)
     white = torch.randn(20, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -87,8 +87,8 @@ def test_constant_inputs_have_even_maps(value: float) -> None:
     assert float(maps.max() / maps.min()) < 1.001
 
 
-def test_frequencies_that_are_missing_leave_all_finite() -> None:
-    """A wave of one frequency: all other amplitudes are zero but for rounding."""
+def test_maps_are_finite_if_frequencies_are_missing() -> None:
+    """The input has a single frequency, so all other amplitudes are zero except for rounding."""
     wave = torch.sin(torch.arange(64.0) * 2 * math.pi / 8).expand(1, 1, 64, 64)
     assert bool(SpectralResidual()(None, wave, None).isfinite().all())
 

@@ -16,7 +16,7 @@ def test_ones(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     assert torch.equal(maps, torch.ones(4, *shape[1:], dtype=maps.dtype))
 
 
-def test_values_as_large_as_can_be() -> None:
+def test_the_largest_possible_values() -> None:
     limits = torch.finfo(torch.float32)
     inputs = torch.tensor([[[limits.max, limits.max]], [[limits.min, limits.min]]])
     assert torch.equal(Uniform()(None, inputs, None), torch.ones(2, 2))

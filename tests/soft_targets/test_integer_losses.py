@@ -12,7 +12,7 @@ from lightning_comixup.soft_targets.losses import soft_target_loss
 
 
 class Margin(nn.Module):
-    """A head with an angular margin: embeddings (n, D) and integers to n losses."""
+    """A head with an angular margin, which returns n losses for embeddings (n, D) and n integers."""
 
     def __init__(self, dtype: torch.dtype = torch.float64) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Margin(nn.Module):
 
 
 def _case() -> tuple[Tensor, Tensor]:
-    """Return embeddings of a size other than the number of classes, and rows with up to three of these."""
+    """Return embeddings whose size differs from the number of classes, and rows with up to three classes."""
     draws = torch.Generator().manual_seed(4)
     embeddings = torch.randn(5, 3, generator=draws, dtype=torch.float64, requires_grad=True)
     rows = torch.zeros(5, 7)
@@ -40,7 +40,7 @@ def _case() -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_rows_have_the_mean_over_their_classes(reduction: str) -> None:
-    """Loss and gradients, those of the loss's own parameters too, against a double loop."""
+    """The loss and all gradients, including those of the loss's own parameters, equal a double loop."""
     (embeddings, rows), margin = _case(), Margin()
     by_hand = [
         sum(
@@ -99,7 +99,7 @@ def test_shares_that_are_not_numbers_do_not_vanish() -> None:
     assert soft_target_loss(embeddings, rows, loss_fn=margin).isnan()
 
 
-def test_the_kind_of_the_class_does_not_stand_against_it() -> None:
+def test_it_overrides_the_kind_of_the_class() -> None:
     class Head(CoMixupMixin):
         comixup_loss_kind = "bce"
 

@@ -66,7 +66,7 @@ def test_smoothing_weights_and_reductions(kind: str) -> None:
 
 
 def test_class_weights_mean_the_same_for_integers_and_one_hot_rows() -> None:
-    """PyTorch divides the loss of rows by their number, that of integers by their weights."""
+    """PyTorch divides the loss for rows by their number, but the loss for integers by their weights."""
     logits, integers, _ = _case()
     rows, weights = F.one_hot(integers, 4).float(), torch.tensor([1.0, 10.0, 0.5, 3.0])
     found = soft_target_loss(logits, integers, "ce", class_weights=weights)
@@ -120,7 +120,7 @@ _WAYS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("way", _WAYS)
 @pytest.mark.parametrize("index", [-100, 2, 255])
 def test_ignored_samples_do_not_count(way: str, index: int) -> None:
-    """As integers and as rows of zeros: loss and gradient are those of the others alone."""
+    """For integers and for rows of zeros, loss and gradient are those of the other samples alone."""
     draws = torch.Generator().manual_seed(3)
     logits = torch.randn(6, 4, generator=draws, dtype=torch.float64, requires_grad=True)
     targets = torch.tensor([0, index, 3, 1, index, 3])
@@ -142,8 +142,8 @@ def test_ignored_samples_do_not_count(way: str, index: int) -> None:
 
 
 @pytest.mark.parametrize("way", _WAYS)
-def test_what_is_mixed_with_an_ignored_sample_counts_by_its_share(way: str) -> None:
-    """A sample of half a class counts half: two of them are one of the class."""
+def test_a_sample_mixed_with_an_ignored_one_counts_by_its_share(way: str) -> None:
+    """A sample that contains half of a class counts half, so two of these equal one whole sample."""
     logits = torch.tensor([[1.0, 2.0, -1.0, 0.5]]).repeat(3, 1)
     other = torch.tensor([[0.0, 0.0, 1.0, 0.0]])
     half, whole = torch.tensor([[0.0, 0.5, 0.0, 0.0]]), torch.tensor([[0.0, 1.0, 0.0, 0.0]])
@@ -153,7 +153,7 @@ def test_what_is_mixed_with_an_ignored_sample_counts_by_its_share(way: str) -> N
 
 
 @pytest.mark.parametrize("way", _WAYS)
-def test_where_nothing_is_ignored_the_loss_is_as_ever(way: str) -> None:
+def test_the_loss_is_unchanged_if_nothing_is_ignored(way: str) -> None:
     logits, integers, soft = _case()
     for targets in (integers, soft):
         found = soft_target_loss(logits, targets, ignore_index=-100, **_WAYS[way])
@@ -184,7 +184,7 @@ def test_clean_loss_of_bce_is_rebalanced() -> None:
     assert torch.equal(clean_loss(logits, integers, "bce"), F.cross_entropy(logits, integers) * 2 / 4)
 
 
-def test_autocast_is_off_meanwhile() -> None:
+def test_autocast_is_off_inside_the_context() -> None:
     factor = torch.ones(2, 2)
     with torch.autocast("cpu", torch.bfloat16):
         with without_autocast(factor.device):
@@ -192,6 +192,6 @@ def test_autocast_is_off_meanwhile() -> None:
         assert (factor @ factor).dtype == torch.bfloat16
 
 
-def test_a_device_that_knows_no_autocast_needs_nothing() -> None:
+def test_a_device_without_autocast_works() -> None:
     with without_autocast(torch.device("meta")):
         pass

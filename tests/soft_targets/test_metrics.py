@@ -40,7 +40,7 @@ def test_the_top_classes_count_together() -> None:
         assert float(metric.compute()) == hard
 
 
-def test_predicted_classes_do_for_logits() -> None:
+def test_predicted_classes_may_replace_logits() -> None:
     logits, rows = torch.eye(3), torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.65, 0.1], [0.2, 0.2, 0.6]])
     for target in (rows, torch.tensor([0, 2, 2])):
         found, wanted = SoftTargetAccuracy(), SoftTargetAccuracy()
@@ -61,7 +61,7 @@ def test_no_state_needs_float64() -> None:
 
 @pytest.mark.parametrize("way", ["update", "forward"])
 def test_millions_of_samples_do_not_drift(way: str) -> None:
-    """`forward` merges states outside `update`; a sum in float32 would stand still at 2**24."""
+    """`forward` merges states outside `update`. A sum in float32 would stop growing at 2**24."""
     metric = SoftTargetAccuracy()
     share = torch.tensor([[0.7, 0.3]])
     logits = torch.tensor([[1.0, 0.0]])
@@ -77,7 +77,7 @@ def test_millions_of_samples_do_not_drift(way: str) -> None:
 
 
 def test_ranks_add_up() -> None:
-    """As `dist_reduce_fx` reduces the states that it gathers."""
+    """The states are reduced as `dist_reduce_fx` reduces gathered states."""
     whole, parts = SoftTargetAccuracy(top_k=2), [SoftTargetAccuracy(top_k=2) for _ in range(2)]
     draws = torch.Generator().manual_seed(0)
     for rows in (3, 5):
@@ -94,7 +94,7 @@ def test_ranks_add_up() -> None:
     assert reduced.counted_classes == 2
 
 
-def test_a_collection_keeps_top_classes_apart_whose_first_batches_agree() -> None:
+def test_a_collection_does_not_merge_metrics_that_agree_on_the_first_batch() -> None:
     metrics = MetricCollection({f"top{k}": SoftTargetAccuracy(top_k=k) for k in (1, 2)})
     metrics.update(torch.eye(3), torch.tensor([0, 1, 2]))
     metrics.update(torch.eye(3) + torch.eye(3).roll(1, 1) / 2, torch.tensor([1, 2, 0]))

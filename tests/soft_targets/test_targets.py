@@ -1,4 +1,4 @@
-"""What `test_functional` does not reach: the deferred check, integers of few bits, and rows by themselves."""
+"""Cases that `test_functional` does not cover: the deferred check, integers of few bits, and `one_hot_targets`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lightning_comixup.soft_targets.targets import flatten_labels, one_hot_targe
         (torch.tensor([[0.25] * 4, [torch.nan] * 4]), False),
     ],
 )
-def test_the_check_needs_only_a_few_numbers_of_the_device(targets: Tensor, passed: bool) -> None:
+def test_the_check_needs_only_a_few_numbers_from_the_device(targets: Tensor, passed: bool) -> None:
     rows, check = target_rows(targets, 4)
     assert rows.shape == (2, 4)
     assert check is not None
@@ -45,7 +45,7 @@ def test_one_hot_rows() -> None:
     assert one_hot_targets(torch.tensor([7]), 3).tolist() == [[0, 0, 0]]
 
 
-def test_a_column_of_labels_is_flat_and_anything_else_stays() -> None:
+def test_a_column_of_labels_is_flattened_and_anything_else_stays() -> None:
     column = torch.tensor([[1], [2]])
     assert flatten_labels(column).tolist() == [1, 2]
     for targets in (
@@ -57,7 +57,7 @@ def test_a_column_of_labels_is_flat_and_anything_else_stays() -> None:
         assert flatten_labels(targets) is targets
 
 
-def test_a_column_of_labels_is_taken_by_every_function() -> None:
+def test_every_function_accepts_a_column_of_labels() -> None:
     inputs, labels, logits = torch.rand(10, 1, 8, 8), torch.arange(10) % 3, torch.rand(10, 3)
     column, module = labels.unsqueeze(1), nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     kinds: tuple[Literal["ce", "bce"], ...] = ("ce", "bce")

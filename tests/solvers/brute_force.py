@@ -1,4 +1,4 @@
-"""The oracle for subproblems: the cheapest of all labelings, by listing them."""
+"""The reference for subproblems: the cheapest labeling, found by listing all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def all_labeling_costs(
     cost: NDArray[np.float64], pairwise: NDArray[np.float64], grid: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Return the cost of every labeling: an array with one axis per cell, indexed by that cell's label.
+    """Return the cost of every labeling, in an array with one axis per cell that is indexed by the cell's label.
 
     Args:
         cost: (cells, labels).
@@ -30,5 +30,5 @@ def all_labeling_costs(
 
 
 def half_square_distances(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ½‖z - z'‖² between the rows."""
+    """Return ½‖z - z'‖² for all pairs of rows."""
     return np.asarray(0.5 * ((vectors[:, None] - vectors[None]) ** 2).sum(-1))

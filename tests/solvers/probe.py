@@ -1,4 +1,4 @@
-"""One entry point for the tests of the kernels: it makes a single step of the descent from any labeling."""
+"""An entry point for the tests of the kernels, which makes a single step of the descent from any labeling."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ def _make_step(
 
 
 class Stepped(NamedTuple):
-    """What a step has left."""
+    """The result of a step."""
 
-    labeling: Labeling  # its energy is that after the step
-    before: float  # the energy before it
+    labeling: Labeling  # with the energy after the step
+    before: float  # the energy before the step
     uses: NDArray[np.float64]
     price: NDArray[np.float64]  # of the output, before the step
     most_used: list[int]  # of the output, before the step
     found: int
-    diversity: float  # what the local search returns
+    diversity: float  # as returned by the local search
     good: float  # see `_good_energy`
 
 
 def make_step(
     problem: Problem, labeling: Labeling | None = None, *, step: int = COUNT, output: int = 0, use_halves: bool = True
 ) -> Stepped:
-    """Make a step from a labeling; None: from the problem's first start."""
+    """Make a step from a labeling, or from the problem's first start if it is None."""
     inputs, grid = len(problem.unary), problem.unary.shape[1:]
     start = problem.starts[0]
     sides = (start, start) if labeling is None else (labeling.first, labeling.second)

@@ -1,4 +1,4 @@
-"""One output with the others held, against lists of all labelings."""
+"""Solving one output while the others stay fixed, compared with lists of all labelings."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.random_problems import random_group
 from tests.solvers.brute_force import all_labeling_costs, half_square_distances
 from tests.solvers.probe import SOLVE, make_step
 
-# Grid and number of inputs, so that all labelings, half labels included, can be listed.
+# Grid and number of inputs, small enough to list all labelings, including half labels.
 _SMALL = [((2, 2), 4), ((3, 2), 3), ((4,), 4), ((7,), 2), ((2, 2, 2), 2), ((3, 1), 4), ((1,), 4)]
 
 
 class _Solved(NamedTuple):
-    start: float  # the objective of the step before
-    reached: float  # and after it
-    lowest: float  # over all labelings
+    start: float  # the objective before the step
+    reached: float  # the objective after the step
+    lowest: float  # the lowest objective of all labelings
     highest: float
 
 
 def _solve(problem: Problem, labeling: Labeling, use_halves: bool) -> _Solved:
-    """Solve output 0 and list all labelings, their costs computed here from the definition."""
+    """Solve output 0, and list all labelings with costs computed from the definition."""
     inputs, grid = len(problem.unary), problem.unary.shape[1:]
     cells, parameters = problem.unary[0].size, problem.hyperparameters
     stepped = make_step(problem, labeling, step=SOLVE, use_halves=use_halves)
@@ -54,7 +54,7 @@ def _case(draws: np.random.Generator, kind: str, smoothness: float) -> tuple[Pro
     if kind != "saliency":
         unary = draws.integers(0, 3, size=unary.shape) / 4 if kind == "ties" else np.zeros_like(unary)
         prior = np.full_like(prior, 1 / inputs)
-    # At most three inputs of the output at hand are in use, so that its half labels are offered.
+    # Output 0 uses at most three inputs, so that its half labels are offered.
     used = draws.permutation(inputs)[: draws.integers(1, min(inputs, 3) + 1)]
     start = draws.choice(used, size=(1, *grid))
     others = draws.integers(0, inputs, size=(2, *grid))
@@ -66,7 +66,7 @@ def _case(draws: np.random.Generator, kind: str, smoothness: float) -> tuple[Pro
 @pytest.mark.parametrize("kind", ["saliency", "ties", "equal"])
 @pytest.mark.parametrize("use_halves", [False, True])
 def test_a_step_never_raises_the_bound_and_mostly_reaches_the_minimum(kind: str, use_halves: bool) -> None:
-    """Feasible, then within a tenth of the range of the minimum on average, and at the minimum in most cases."""
+    """The step is close to the minimum on average, and reaches it in most cases."""
     draws = np.random.default_rng(7)
     gaps, at_minimum = [], []
     for smoothness in (0.0, 0.1, 0.32, 1.0):
@@ -82,8 +82,8 @@ def test_a_step_never_raises_the_bound_and_mostly_reaches_the_minimum(kind: str,
     assert np.mean(at_minimum) > 0.75
 
 
-def test_a_cell_takes_what_is_cheapest_beside_its_neighbours() -> None:
-    """A row of three: the middle prefers input 1 by less than its two edges cost."""
+def test_a_cell_takes_the_cheapest_label_given_its_neighbours() -> None:
+    """In a row of three, the middle cell prefers input 1, but by less than the cost of its two edges."""
     unary = np.array([[-1.0, -0.4, -1.0], [0.0, -0.5, 0.0]])
     start = np.array([[0, 1, 0], [0, 1, 0]])
     problem = Problem(unary, np.eye(2), np.full(2, 0.5), start[None], Hyperparameters(smoothness=0.6, diversity=0))
@@ -92,7 +92,7 @@ def test_a_cell_takes_what_is_cheapest_beside_its_neighbours() -> None:
     assert make_step(apart, step=SOLVE, use_halves=False).labeling.first[0].tolist() == [0, 1, 0]
 
 
-def test_only_the_output_at_hand_changes() -> None:
+def test_only_the_solved_output_changes() -> None:
     draws = np.random.default_rng(3)
     problem, labeling = _case(draws, "saliency", 0.32)
     after = make_step(problem, labeling, step=SOLVE).labeling

@@ -32,7 +32,7 @@ def test_energy_reported_is_the_energy_of_the_labeling_returned() -> None:
 
 
 def test_mean_energy_from_one_start_is_not_above_the_authors() -> None:
-    """Per group the difference is noise of the block-wise descent; its mean over many starts must not be positive."""
+    """For one group, the difference is noise of the descent. Its mean over many starts must not be positive."""
     differences = []
     for group in load_golden_groups():
         if group.grid != 4 or len(group.unary) != 20:
@@ -53,7 +53,7 @@ def _solve_random(grid: tuple[int, ...], **changes: object) -> tuple[Problem, La
     return problem, solve(problem)
 
 
-@pytest.mark.parametrize("grid", [(70,), (9, 8), (5, 14), (4, 5, 4)])  # too many cells for starts of its own
+@pytest.mark.parametrize("grid", [(70,), (9, 8), (5, 14), (4, 5, 4)])  # too many cells for additional starts
 def test_result_is_the_lowest_of_all_starts(grid: tuple[int, ...]) -> None:
     problem, labeling = _solve_random(grid, sweeps=5)
     parameters = problem.hyperparameters
@@ -77,7 +77,7 @@ def _energies(**changes: Any) -> list[float]:
 
 @pytest.mark.parametrize(("grid", "bound"), [(2, -23.8), (4, -27.8), (8, -29.4), (16, -26.6)])
 def test_mean_energy_of_the_recorded_groups_at_default_settings(grid: int, bound: float) -> None:
-    """The authors' labelings have -22.2, -15.3, 22.6 and 93.8; theirs are never below these from the same start."""
+    """The authors' labelings have -22.2, -15.3, 22.6 and 93.8. From the same start, none of theirs is lower."""
     reached, theirs = [], []
     for group in load_golden_groups():
         if group.grid != grid or len(group.unary) != 20 or not group.has_default_settings:
@@ -97,8 +97,8 @@ def test_resolving_duplicates_acts_on_the_last_of_several_sweeps() -> None:
     assert several[0] != several[1]
 
 
-def test_hardly_an_output_goes_on_paying_on_a_fine_grid_of_flat_saliency() -> None:
-    """Where no input has room for a single cell, outputs must change whole: else half of these end at 17 to 41."""
+def test_few_outputs_stay_above_capacity_on_a_fine_grid_of_flat_saliency() -> None:
+    """If no input has room for another cell, whole outputs must change. Otherwise, half of the runs end at 17 to 41."""
     energies = []
     for seed in range(12):
         draws = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def test_a_prior_that_overflows_is_refused_without_a_warning() -> None:
 
 @pytest.mark.parametrize("changes", [{"diversity": 1.7e308}, {"smoothness": 1e305}, {"prior_weight": 1e300}])
 def test_absurd_weights_are_refused(changes: dict[str, float]) -> None:
-    """Energies that overflow cannot be compared; and compiled code does not check that NaN becomes no index."""
+    """Energies that overflow cannot be compared, and compiled code does not check whether NaN becomes an index."""
     draws = np.random.default_rng(3)
     unary, matrix, prior = random_group(draws, 4, (2, 2))
     problem = Problem(unary, matrix, prior, draw_starts(draws, 2, 4, (2, 2)), Hyperparameters(**changes))  # type: ignore[arg-type]
@@ -161,8 +161,8 @@ def test_problem_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["unary", "compatibility", "prior"])
-def test_what_is_not_finite_is_refused_even_if_it_has_no_weight(name: str, value: float) -> None:
-    """Compiled code that took it for granted that there is no NaN would not find it."""
+def test_non_finite_values_are_refused_even_if_they_have_no_weight(name: str, value: float) -> None:
+    """Code that is compiled under the assumption that there is no NaN would not find it."""
     draws = np.random.default_rng(3)
     unary, matrix, prior = random_group(draws, 4, (2, 2))
     arrays: dict[str, Any] = {"unary": unary, "compatibility": matrix, "prior": prior}
@@ -171,7 +171,7 @@ def test_what_is_not_finite_is_refused_even_if_it_has_no_weight(name: str, value
         optimize_masks(**arrays, generator=0, diversity=0, smoothness=0, prior_weight=0)
 
 
-def test_more_sweeps_than_integers_hold_are_as_many_as_are_worth_while() -> None:
+def test_the_number_of_sweeps_is_limited() -> None:
     problem, expected = _solve_random((1,), sweeps=1000)
     many = Hyperparameters(sweeps=2**63 - 1)
     assert scaled_weights(Problem(problem.unary, problem.compatibility, problem.prior, problem.starts, many))[
@@ -181,7 +181,7 @@ def test_more_sweeps_than_integers_hold_are_as_many_as_are_worth_while() -> None
 
 
 def test_one_sweep_offers_no_half_labels() -> None:
-    """Nor do the sweeps over outputs above capacity that may follow it."""
+    """The same holds for the sweeps over outputs above capacity that may follow."""
     for seed in range(40):
         draws = np.random.default_rng(seed)
         unary, matrix, prior = random_group(draws, 8, (3, 3))
@@ -192,7 +192,7 @@ def test_one_sweep_offers_no_half_labels() -> None:
 
 
 def test_loads_equal_to_a_capacity_of_zero_do_not_exceed_it() -> None:
-    """Sums that are zero but for rounding; the energy of the masks is computed in another order."""
+    """The sums are zero except for rounding, and the energy of the masks is summed in another order."""
     for seed in range(200):
         draws = np.random.default_rng(seed)
         unary, matrix, prior = random_group(draws, 5, (3, 2))

@@ -37,7 +37,7 @@ def test_half_labels_are_used() -> None:
 
 
 def test_permuting_the_inputs_permutes_the_masks() -> None:
-    """One sweep: later ones choose, among inputs used alike, half labels by index."""
+    """One sweep is made, because later ones choose half labels by index among equally used inputs."""
     draws = np.random.default_rng(5)
     unary, matrix, prior = random_group(draws, 9, (4, 4))
     start = draws.integers(0, 9, size=(9, 4, 4))
@@ -117,8 +117,8 @@ def test_other_work_of_the_threads_is_not_waited_for() -> None:
         torch.set_num_threads(before)
 
 
-def test_without_further_threads_this_one_solves_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after the end of the main thread, when the interpreter takes no more work."""
+def test_without_other_threads_this_one_solves_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This happens after the end of the main thread, when the interpreter accepts no more work for threads."""
     problems = _make_problems(3)
     before, ended = torch.get_num_threads(), ThreadPoolExecutor(1)
     ended.shutdown()

@@ -1,4 +1,4 @@
-"""Counts, energies and prices against the formulas in NumPy."""
+"""Counts, energies and prices, compared with the formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRIDS = [(4, 4), (7,), (2, 3, 2)]
 
 
 def random_labeling(draws: np.random.Generator, outputs: int, inputs: int, grid: tuple[int, ...]) -> Labeling:
-    """Return a labeling of which a part of the cells are halves."""
+    """Return a labeling in which some cells have half labels."""
     one = draws.integers(0, inputs, size=(outputs, *grid))
     other = np.where(draws.random(one.shape) < 0.4, draws.integers(0, inputs, size=one.shape), one)
     return Labeling(np.minimum(one, other).astype(np.int32), np.maximum(one, other).astype(np.int32), 0.0, 0)
@@ -75,7 +75,7 @@ def test_price_is_the_modular_penalty(thresholding: Any) -> None:
 
 
 def test_outputs_above_capacity() -> None:
-    """Three outputs hold input 0 in 2, 2 and 1 of four cells; with a capacity of 3.2 only the last sees too much."""
+    """Three outputs use input 0 in 2, 2 and 1 of four cells. The capacity of 3.2 is exceeded only for the last."""
     first = np.array([[0, 0, 1, 1], [0, 0, 2, 2], [0, 3, 3, 3]], np.int32)
     parameters = Hyperparameters(penalty_threshold=0.8)
     problem = Problem(np.full((4, 4), -0.25), np.eye(4), np.full(4, 0.25), first[None], parameters)

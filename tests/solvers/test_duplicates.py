@@ -21,12 +21,12 @@ def _extra(*outputs: list[int]) -> tuple[bool, list[list[float]]]:
     [
         (([0, 0, 1, 1], [0, 1, 1, 1]), True, [(0, 0), (1, 1)]),
         (([0, 0, 1, 1], [0, 2, 2, 2]), False, []),
-        (([3, 3, 3, 3], [3, 3, 3, 3]), False, []),  # one input alone
+        (([3, 3, 3, 3], [3, 3, 3, 3]), False, []),  # they use only one input
         (([1, 2, 4, 4], [0, 0, 0, 0], [4, 4, 2, 1]), True, [(0, 1), (2, 2)]),
         (([0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]), True, [(0, 0), (1, 0), (1, 1), (2, 1)]),
     ],
 )
-def test_alike_outputs_pay_for_different_inputs(
+def test_duplicates_get_costs_on_different_inputs(
     outputs: tuple[list[int], ...], alike: bool, paying: list[tuple[int, int]]
 ) -> None:
     found, extra = _extra(*outputs)

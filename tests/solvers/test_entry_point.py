@@ -1,4 +1,4 @@
-"""The first use of a compiled function, shown by one that compiles in a moment."""
+"""The first use of a compiled function, tested with one that compiles quickly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from lightning_comixup.solvers.entry_point import EntryPoint, source_fingerprint
 
-# The packages without their contents: to import PyTorch in every process would take most of the time.
+# The packages are left empty, because importing PyTorch in every process would take most of the time.
 _MODULE = """
 import sys
 from types import ModuleType
@@ -51,7 +51,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _start(folder: Path, *arguments: str, script: str = _SCRIPT, **variables: str) -> subprocess.Popen[str]:
-    outer = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}  # beside the module
+    # Without this variable, the cache is next to the module.
+    outer = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
         cwd=folder,
@@ -94,7 +95,7 @@ def test_processes_that_start_at_once_leave_a_sound_cache(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_without_a_folder_for_the_cache_it_works_and_says_what_to_do(folder: Path) -> None:
-    """Permissions would not stop root: the folders lie below a file, and a file stands where one would be made."""
+    """Permissions would not stop root. The folders are therefore below a file, or a file has the name of the folder."""
     (folder / "__pycache__").write_text("")
     below = str(folder / "doubling.py" / "cache")
     output, messages = _end(_start(folder, HOME=below, XDG_CACHE_HOME=below, NUMBA_CACHE_DIR=below))
@@ -134,7 +135,7 @@ def test_a_damaged_cache_is_compiled_anew_once(folder: Path, suffix: str, damage
 
 @pytest.mark.slow
 def test_a_damaged_cache_without_a_digest_is_compiled_anew_once(folder: Path) -> None:
-    """As where the digest could not be written: unpickling fails, if not at once."""
+    """This is the case if the digest could not be written. Unpickling fails, though not immediately."""
     assert _end(_start(folder))[0] == _COMPILED
     for path in folder.rglob("doubling*.nbd"):
         path.unlink()
@@ -172,7 +173,7 @@ else:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_fork_while_another_thread_compiles(folder: Path) -> None:
-    variables = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}  # Python warns of forks beside threads
+    variables = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}  # Python warns about forks while threads run
     assert _end(_start(folder, script=_FORKING, **variables))[0] == "0"
 
 
@@ -192,7 +193,7 @@ def test_the_caller_of_the_note_announces_it(tmp_path: Path, caplog: pytest.LogC
     assert function.first_use_note() is None
 
 
-def test_an_error_of_the_function_is_its_own(tmp_path: Path) -> None:
+def test_an_error_of_the_function_is_unchanged(tmp_path: Path) -> None:
     @EntryPoint
     def fails(number: int) -> int:
         raise ValueError("its own")
@@ -212,11 +213,11 @@ def test_the_fingerprint_names_the_files_of_the_cache() -> None:
 
 
 @pytest.mark.slow
-def test_a_cache_that_cannot_be_read_is_done_without(folder: Path) -> None:
+def test_it_works_without_a_readable_cache(folder: Path) -> None:
     assert _end(_start(folder))[0] == _COMPILED
     (path,) = folder.rglob("doubling*.nbc")
     path.unlink()
-    path.mkdir()  # as root, to whom no permission is denied
+    path.mkdir()  # this also works as root, who has all permissions
     output, messages = _end(_start(folder))
     assert output.split()[:3] == _COMPILED.split()[:3]
     assert "could not be cached" in messages

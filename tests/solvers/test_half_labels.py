@@ -10,7 +10,7 @@ from tests.solvers.probe import make_step
 
 
 def test_true_pairwise_costs() -> None:
-    """The costs that the description states; the energies of the solver are compared with those of masks elsewhere."""
+    """These are the documented costs. Other tests compare the solver's energies with those of masks."""
     unit = np.eye(4)
     half = 0.5 * (unit[0] + unit[1])
     sharing = 0.5 * (unit[1] + unit[2])
@@ -25,7 +25,7 @@ def test_true_pairwise_costs() -> None:
     [
         ([0, 0, 0, 0], [0, 0, 0, 0], [0]),
         ([1, 1, 3, 1], [1, 1, 3, 1], [1, 3]),
-        ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2]),  # used alike: by index
+        ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2]),  # equally used inputs are in order of their index
         ([3, 3, 2, 0], [3, 3, 2, 1], [3, 2, 0]),  # 2, 1, ½ and ½ cells
         ([0, 2, 2, 3], [1, 2, 2, 4], [2, 0, 1]),
     ],

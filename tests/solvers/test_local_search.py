@@ -1,4 +1,4 @@
-"""Moves of single cells on the energy itself."""
+"""Moves of single cells that lower the energy itself."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_energy_falls_and_is_the_one_reported(changes: dict[str, Any], grid:
 
 
 def test_no_move_is_left_that_lowers_the_energy() -> None:
-    """Searched again and again it ends where every move of a cell to another input is tried here."""
+    """After repeated searches, no move of a single cell to another input lowers the energy."""
     tried = 0
     for seed in range(6):
         problem, labeling = _problem(seed, (3, 3), {})
@@ -70,7 +70,7 @@ def test_no_move_is_left_that_lowers_the_energy() -> None:
 
 
 def test_cells_move_to_where_there_is_room() -> None:
-    """Every output takes input 0, which the others use beyond the capacity; the rest of the inputs are free."""
+    """At first, every output uses input 0, which exceeds the capacity. The other inputs are unused."""
     unary = np.full((4, 2, 2), -0.25)
     start = np.zeros((1, 4, 2, 2), int)
     problem = Problem(unary, np.eye(4), np.full(4, 0.25), start, Hyperparameters(smoothness=0.01))

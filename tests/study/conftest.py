@@ -1,4 +1,4 @@
-"""Fixtures of the study's tests."""
+"""Fixtures for the tests of the study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Train as the study does, and undo what a process prepares for it."""
+    """Train on one thread, as the study does, and undo the set-up of the process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]

@@ -1,4 +1,4 @@
-"""The augmentation of the study: whole images are moved, each by draws of its own."""
+"""The study's augmentation: each image is moved as a whole, with its own random draws."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_image_is_flipped_and_shifted_whole(flips: tuple[int, ...], paddin
     assert {top for _, top, _ in kinds} == {left for _, _, left in kinds} == set(range(2 * padding + 1))
 
 
-def test_draws_alone_decide() -> None:
+def test_it_depends_only_on_the_generator() -> None:
     one, again = (augment(_IMAGES, (3,), 2, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(one, again)
 

@@ -1,4 +1,4 @@
-"""What a step costs: a ratio of rounds side by side."""
+"""The cost of a step, as a ratio of rounds that run one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.study_parts.plan import Cost
 
 
 def test_the_ratio_is_the_median_of_rounds_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the machine is three times slower for two rounds, or for half of one, the ratio stays."""
+    """The ratio is unchanged if the machine is three times slower during two rounds, or during half of one."""
     milliseconds = iter([20.0, 10.0, 60.0, 30.0, 66.0, 30.0, 20.0, 10.0, 60.0, 10.0])
     asked = []
 

@@ -1,4 +1,4 @@
-"""The images of the study: who is drawn, and that nobody is drawn twice."""
+"""The images of the study: which ones are drawn, and that none is drawn twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.study.tiny import put_cells, write_fashion
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
-    """Forget data that belongs to one test."""
+    """Clear the caches, whose data belongs to a single test."""
     yield
     for function in (draw_split, read_cells, read_fashion):
         function.cache_clear()
@@ -32,7 +32,7 @@ def _pool(size: int) -> Images:
     return Images(torch.arange(size).view(size, 1, 1, 1).float(), torch.arange(size) % 4)
 
 
-def test_parts_of_a_split_are_apart_and_alike() -> None:
+def test_parts_of_a_split_do_not_overlap_and_are_balanced() -> None:
     split = split_pool(_pool(100), 40, 20, seed=0)
     numbers = [part.pixels.flatten().tolist() for part in split]
     assert [len(part) for part in numbers] == [40, 20, 40]
@@ -47,7 +47,7 @@ def test_splits_follow_from_the_seed() -> None:
     assert set(one.train.pixels.flatten().tolist()) != set(other.train.pixels.flatten().tolist())
 
 
-def test_what_is_left_is_for_choosing_where_it_is_little() -> None:
+def test_if_few_images_are_left_they_are_for_validation() -> None:
     assert [len(part.labels) for part in split_pool(_pool(100), 90, 20, seed=0)] == [90, 10, 0]
 
 
@@ -64,7 +64,7 @@ def test_fashion(tmp_path: Path) -> None:
     assert all(torch.equal(grey % 10, part.labels) for grey, part in zip(greys, split, strict=True))
 
 
-def test_clutter_has_the_items_of_its_own_part_alone(tmp_path: Path) -> None:
+def test_clutter_contains_only_items_of_its_own_part(tmp_path: Path) -> None:
     write_fashion(tmp_path)
     plain, cluttered = (draw_split(part, 40, 0, tmp_path) for part in ("fashion", "clutter"))
     for items, canvases in zip(plain, cluttered, strict=True):
@@ -72,7 +72,7 @@ def test_clutter_has_the_items_of_its_own_part_alone(tmp_path: Path) -> None:
         assert torch.equal(canvases.labels, items.labels)
         greys = {round(255 * float(grey)) for grey in items.pixels[:, 0, 0, 0]}
         assert {round(255 * float(grey)) for grey in canvases.pixels.unique()} <= greys | {0}
-        # Only what is brighter hides a part of the item, whose pixels are all alike.
+        # All pixels of an item are equal, and only brighter scraps can hide a part of it.
         brighter = [(canvas >= item[0, 0, 0]).sum() for canvas, item in zip(canvases.pixels, items.pixels, strict=True)]
         assert min(brighter) >= 14 * 14
     again = draw_split("clutter", 40, 1, tmp_path)
@@ -93,13 +93,13 @@ def test_cells_are_defective_by_probability(monkeypatch: pytest.MonkeyPatch) -> 
     put_cells(monkeypatch)
     cells = read_cells()
     assert cells.pixels.shape == (1200, 1, 32, 32)
-    assert cells.labels.tolist() == [number % 6 == 0 for number in range(1200)]  # not for 1/3
+    assert cells.labels.tolist() == [number % 6 == 0 for number in range(1200)]  # 1/3 is not defective
     assert cells.pixels[0, 0, :, 0].tolist() == [1.0] * 16 + [0.0] * 16
     split = draw_split("cells", 600, 0)
     assert [len(part.labels) for part in split] == [600, 400, 200]
     assert [int(part.labels.sum()) for part in split] == [100, 67, 33]
 
 
-def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
     assert missing_data("cells", Path()) == 'the package elpv-dataset: python -m pip install -e ".[cells]"'

@@ -1,4 +1,4 @@
-"""MixUp and CutMix of the study, by hand."""
+"""The study's MixUp and CutMix, computed by hand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_boxes_by_hand(centre: tuple[int, int], share: float, box: Box) -> None:
 
 
 @pytest.mark.parametrize("draw", [draw_mixup, draw_cutmix])
-def test_draws_differ_and_repeat(draw: type) -> None:
+def test_draws_differ_and_are_reproducible(draw: type) -> None:
     images, targets = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.eye(6)
     before = images.clone()
     draws = np.random.default_rng(0)
@@ -53,11 +53,11 @@ def test_draws_differ_and_repeat(draw: type) -> None:
 
 @pytest.mark.parametrize("draw", [draw_mixup, draw_cutmix])
 def test_shares_are_drawn_evenly(draw: type) -> None:
-    """Small shares are as likely as others: of MixUp's images, and of the area of CutMix's boxes."""
+    """Small shares are as likely as others, both of MixUp's images and of the area of CutMix's boxes."""
     draws = np.random.default_rng(0)
     images = torch.stack([torch.zeros(1, 32, 32), torch.ones(1, 32, 32)])
     shares = torch.stack([draw(images, _TARGETS, draws).targets[0, 0] for _ in range(800)])
     mixed = shares[shares < 1]
-    assert 300 < len(mixed) < 450  # in half of the draws nobody has a partner
+    assert 300 < len(mixed) < 450  # in half of the draws, no image has a partner
     assert 0.07 < float((mixed > 0.9).float().mean()) < 0.25
     assert float(mixed.min()) < 0.25

@@ -1,4 +1,4 @@
-"""Which runs the study has, for how many steps, and in which order."""
+"""The runs of the study, their numbers of steps and their order."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.study.tiny import make_result
 _ALIKE: defaultdict[tuple[str, str], float] = defaultdict(lambda: 1.0)
 
 
-def test_a_budget_is_so_many_epochs_of_plain_training() -> None:
+def test_a_budget_is_a_number_of_epochs_of_plain_training() -> None:
     assert plain_steps(Setting("fashion", 500), 1) == 60 * 5
     assert plain_steps(Setting("cells", 600), 10) == 600 * 6
     assert plain_steps(REAL_SIZE, 3) == 30 * 236
-    assert plain_steps(Setting("fashion", 40, epochs=2), 1) == 2  # one batch of them all
+    assert plain_steps(Setting("fashion", 40, epochs=2), 1) == 2  # a single batch of all images
 
 
-def test_the_dearer_have_fewer_steps_in_equal_time() -> None:
+def test_more_expensive_methods_have_fewer_steps_in_equal_time() -> None:
     assert steps_in_time(300, 2.0) == 150
     assert steps_in_time(300, 1.1) == 273
     assert steps_in_time(300, 500.0) == 2
@@ -65,7 +65,7 @@ def test_every_method_has_its_budgets_and_seeds() -> None:
     assert {run[:2] for run in runs if run.method == NONE} == {setting[:2] for setting in SETTINGS}
 
 
-def test_what_says_most_comes_first() -> None:
+def test_the_most_informative_runs_come_first() -> None:
     runs = plan_runs(Wish(), _ALIKE)
     assert [run.method for run in runs[:4]] == list(MAIN)
     kinds = [(run.method in MAIN, run.seed, run.budget) for run in runs]
@@ -78,7 +78,7 @@ def test_what_says_most_comes_first() -> None:
     assert len(first) == 4 * 6 * 3 * 3
 
 
-def test_what_is_asked_for_takes_the_place_of_the_own() -> None:
+def test_requested_values_replace_the_studys_own() -> None:
     runs = plan_runs(Wish(SETTINGS[4:5], ["MixUp", AUTHORS_CUTS], [2, 30], 4, "resnet18"), _ALIKE)
     assert {run[:4] for run in runs} == {("cells", 600, "resnet18", "MixUp")}
     assert [(run.budget, run.seed) for run in runs[:3]] == [(2, 0), (30, 0), (2, 1)]
@@ -86,7 +86,7 @@ def test_what_is_asked_for_takes_the_place_of_the_own() -> None:
     assert first_stage(Wish(seeds=2)).seeds == 2
 
 
-def test_costs_are_measured_once_for_all_that_cost_alike() -> None:
+def test_costs_are_measured_once_for_methods_of_equal_cost() -> None:
     found = places(Wish(SETTINGS[:3], [STOPPED, PAPER]))
     assert found == [("fashion", NONE), ("fashion", PAPER), ("clutter", NONE), ("clutter", PAPER)]
 

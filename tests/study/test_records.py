@@ -1,4 +1,4 @@
-"""The files of a study: lines stay, and one command at a time writes them."""
+"""The files of a study: lines are never lost, and only one command at a time writes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESULT = make_result(NONE, 3, 0, 0.5)
 def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     assert read_records(path, Result) == []
-    second = _RESULT._replace(method=AUTHORS_CUTS, nll=0.1 + 0.2)  # a comma in a name, all digits of a number
+    second = _RESULT._replace(method=AUTHORS_CUTS, nll=0.1 + 0.2)  # tests a comma in a name and all digits of a number
     for record in (_RESULT, second):
         append_record(path, record)
     assert read_records(path, Result) == [_RESULT, second]
@@ -30,7 +30,7 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_an_interrupted_line_leaves_the_others(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     append_record(path, _RESULT)
-    path.with_suffix(".new").write_text("part,lab", encoding="utf-8")  # what a killed process leaves
+    path.with_suffix(".new").write_text("part,lab", encoding="utf-8")  # as left by a killed process
     append_record(path, _RESULT._replace(seed=1))
     assert [result.seed for result in read_records(path, Result)] == [0, 1]
 
@@ -44,5 +44,5 @@ def test_a_second_command_is_turned_away(
         main(["--output", str(tmp_path)])
     assert stop.value.code == 1
     assert capsys.readouterr().err.endswith(message)
-    with lock_folder(tmp_path):  # it is free again
+    with lock_folder(tmp_path):  # the folder is free again
         pass

@@ -1,4 +1,4 @@
-"""The study's summary, table and figure."""
+"""The summary, table and figure of the study."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_summaries_by_hand() -> None:
     assert paper.nll == pytest.approx((0.205, 0.005))
     assert paper.scaled_nll == pytest.approx((0.4, 0.0))
     assert paper.hours == 1.0
-    assert summaries[2].gains == ()  # none has no such budget
+    assert summaries[2].gains == ()  # the method "none" has no runs with this budget
     assert summaries == summarise(results)
 
 
 def test_times_are_compared_run_by_run() -> None:
     seconds = {(NONE, 0): 10.0, (NONE, 1): 100.0, (PAPER, 0): 11.0, (PAPER, 1): 120.0, (PAPER, 2): 9.0}
     results = [make_result(method, 1, seed, 0.5)._replace(seconds=took) for (method, seed), took in seconds.items()]
-    found = time_shares([*results, make_result("MixUp", 3, 0, 0.5)])  # the last has nothing to be compared to
+    found = time_shares([*results, make_result("MixUp", 3, 0, 0.5)])  # there is nothing to compare the last one with
     assert found == pytest.approx({PAPER: 1.15})
     assert write_time_shares(found | {"MixUp": 1.0}) == (
         "Training time relative to none, median: Co-Mixup (paper) 1.15; MixUp 1.00."
@@ -96,7 +96,7 @@ def test_the_table_by_hand() -> None:
     assert "…" not in text
 
 
-def test_a_network_of_its_own_is_a_task_of_its_own() -> None:
+def test_another_network_is_another_task() -> None:
     results = [make_result(NONE, 1, 0, 0.5), make_result(NONE, 1, 0, 0.6)._replace(network="resnet18")]
     text = write_markdown(summarise(results))
     assert "**digits in clutter, 600 labels**" in text
@@ -114,21 +114,21 @@ def test_the_figure_has_a_panel_for_each_task() -> None:
     figure = draw_figure(summarise(results))
     axes = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in axes] == ["solar cells, 600 labels", "digits in clutter, 600 labels"]
-    panel: Any = axes[0]  # matplotlib's types know no error bars
+    panel: Any = axes[0]  # matplotlib's types do not include error bars
     assert [text.get_text() for text in panel.texts] == ["none", "Co-Mixup", "Co-Mixup, fast", "CutMix, half"]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n50.0 %", "180\n50.0 %", "600\n50.0 %"]
     assert panel.get_xscale() == "log"
     heights = [[round(float(height), 9) for height in line.get_ydata()] for line in panel.lines]
-    assert [0, 0] in heights  # none
+    assert [0, 0] in heights  # the line of "none"
     assert [2, 4] in heights  # a dot for each of Co-Mixup's seeds
-    assert [3, 3, 3] in heights  # and its means
+    assert [3, 3, 3] in heights  # the means of Co-Mixup
     [*_, errors] = [bars for bars in panel.containers if bars.lines[0].get_ydata()[0] == pytest.approx(3)]
     [(low, high), *_] = (segment[:, 1] for segment in errors.lines[2][0].get_segments())
     assert (low, high) == pytest.approx((2, 4))  # the standard error of 2 and 4 is 1
 
 
-def test_a_figure_is_drawn_of_whatever_there_is() -> None:
-    """A method whose runs have nothing to be compared to yet has no line."""
+def test_a_figure_is_drawn_from_partial_results() -> None:
+    """A method has no line while there is nothing to compare its runs with."""
     figure = draw_figure(summarise([make_result(PAPER, 1, 0, 0.5), make_result(NONE, 30, 0, 0.5)]))
     panel = figure.axes[0]
     assert [text.get_text() for text in panel.texts] == ["none"]

@@ -1,4 +1,4 @@
-"""The study as a whole: it does what is missing, in this process or in others, and reports it."""
+"""The study as a whole: it does the missing runs, in this process or in others, and reports them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TINY = Setting("digits", 600, epochs=1)
 
 @pytest.fixture
 def tiny_study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return the command for three methods and one part, whose budgets are single epochs; it measures no cost."""
+    """Return a command for three methods and one part. Its budgets are single epochs, and it must not measure costs."""
     monkeypatch.setattr(choice, "SETTINGS", (_TINY,))
     monkeypatch.setattr(commands, "measure_cost", lambda *_: pytest.fail("no cost is missing"))
 
@@ -65,7 +65,7 @@ def test_a_study_goes_on_where_it_was_left(tmp_path: Path, tiny_study: Callable[
     tiny_study(tmp_path, "--seeds", "1", "--budgets", "1", "--processes", "2")
     *others, again = read_records(tmp_path / RESULTS, Result)
     assert others == results
-    assert again[:-1] == lost[:-1]  # all but its time, though another process did it
+    assert again[:-1] == lost[:-1]  # everything is equal except the time, although another process did it
 
 
 def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "**Fashion-MNIST, 40 labels, resnet18**" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
-def test_missing_costs_are_measured_when_it_is_their_turn(
+def test_missing_costs_are_measured_when_they_are_needed(
     tmp_path: Path, tiny_study: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs_before = {}
@@ -101,7 +101,7 @@ def test_missing_costs_are_measured_when_it_is_their_turn(
     assert [(result.seed, result.budget) for result in results[::3]][:4] == [(0, 1), (0, 3), (0, 10), (1, 1)]
 
 
-def test_none_is_begun_after_the_limit(tmp_path: Path, tiny_study: Callable[..., None]) -> None:
+def test_nothing_starts_after_the_time_limit(tmp_path: Path, tiny_study: Callable[..., None]) -> None:
     _write_costs(tmp_path)
     tiny_study(tmp_path, "--limit-hours", "0")
     assert not (tmp_path / RESULTS).exists()
@@ -111,7 +111,7 @@ def test_none_is_begun_after_the_limit(tmp_path: Path, tiny_study: Callable[...,
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_what_had_ended_is_kept_when_a_study_is_stopped(
+def test_finished_runs_are_kept_when_a_study_is_stopped(
     how: signal.Signals,
     tmp_path: Path,
     tiny_study: Callable[..., None],
@@ -178,7 +178,7 @@ def _choose(*arguments: str) -> tuple[Wish, dict[str, str]]:
     return choose(options, missing), missing
 
 
-def test_what_is_not_there_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_and_packages_are_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
     wish, missing = _choose("--fashion", str(tmp_path), "--parts", "fashion", "digits")
     assert {setting.part for setting in wish.settings} == {"digits"}
@@ -212,7 +212,7 @@ def test_a_study_without_any_of_its_data_fails_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_method_that_nobody_named_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_that_was_not_requested_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.study_parts.choice.find_spec", lambda name: None)
     for arguments, expected in (((), []), (("--methods", NONE, AUTHORS_CUTS), [AUTHORS_CUTS])):
         options = study.parse(["--parts", "digits", *arguments])
@@ -235,7 +235,7 @@ def test_settings_are_chosen_by_part_and_labels(tmp_path: Path) -> None:
     assert [setting[:2] for setting in wish.settings] == [("fashion", 2000), ("fashion-all", 59_000)]
 
 
-def test_the_hours_that_are_left_by_hand() -> None:
+def test_the_remaining_hours_by_hand() -> None:
     wish = Wish((_TINY,), [NONE, PAPER], [1, 10], 1)
     costs = [Cost("digits", "small", NONE, 1.0, 36_000.0, 36_000.0), Cost("digits", "small", PAPER, 2.0, 7.0, 3.0)]
     assert hours_left(wish, costs, []) == pytest.approx(2 * (0.06 + 0.6))

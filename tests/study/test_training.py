@@ -1,4 +1,4 @@
-"""The study's training: what each method's step is, what the runs of a seed share, and which state is kept."""
+"""The study's training: the step of each method, what runs of the same seed share, and the state that is kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WAY = Way("digits", 3)
 
 
 def _note_batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
-    """Return a list that the batches of every step will be in."""
+    """Return a list to which every step appends its batch."""
     seen: list[tuple[Tensor, Tensor]] = []
     step = Student.training_step
 
@@ -99,14 +99,14 @@ def test_batches_go_through_all_images_in_each_epoch() -> None:
     assert [len(batch) for batch in Batches(4, 100, 2, seed=0)] == [4, 4]
 
 
-def test_runs_of_a_seed_begin_alike_and_differ_by_method(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_a_seed_start_the_same_and_differ_by_method(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = _note_batches(monkeypatch)
     firsts, weights = [], []
     methods = [method for method in METHODS if method not in (TUNED, STOPPED) and not missing_code(method)]
     for method in methods:
         seen.clear()
         trained = train(_IMAGES, _IMAGES, _WAY, method, seed=0)
-        firsts.append(seen[0][0])  # Co-Mixup's clean pass sees it, or a part of it
+        firsts.append(seen[0][0])  # for Co-Mixup, the batch of the clean pass or a part of it
         weights.append(trained.module.network.state_dict()["0.weight"])
         assert trained.seconds > 0
     plain = dict(zip(methods, firsts, strict=True))
@@ -143,7 +143,7 @@ def test_early_stopping_restores_the_best_state(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(training, "_CHOICES", 4)
     trained = train(_IMAGES, _IMAGES, Way("digits", 8), STOPPED, seed=0).module
     assert len(states) == 4
-    assert torch.equal(trained.network.state_dict()["0.weight"], states[2])  # the last of equals
+    assert torch.equal(trained.network.state_dict()["0.weight"], states[2])  # the last of several equally good states
     assert not torch.equal(states[2], states[1])
 
 
@@ -184,7 +184,7 @@ def test_the_time_leaves_the_first_steps_out(monkeypatch: pytest.MonkeyPatch) ->
         clock.on_train_batch_end(trainer, module, None, None, step)
         next(times)
     clock.on_train_end(trainer, module)
-    # Read at 0 and, one tick after each step, at 2 and 6.
+    # The fake clock adds 1 at each reading and after each step. It is read at 2, after the skipped steps, and at 6.
     assert clock.seconds == 4
 
 

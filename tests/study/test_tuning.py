@@ -1,4 +1,4 @@
-"""The choice of rates: which trials there are, and what one returns."""
+"""The choice of learning rates and weight decay: the trials, and the result of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.study_parts.tuning import Trial, plan_trials, try_rates
 from tests.study.tiny import make_images
 
 
-def test_trials_have_seeds_and_labels_of_their_own() -> None:
+def test_trials_have_their_own_seeds_and_labels() -> None:
     trials = plan_trials(SETTINGS)
     assert {trial[:2] for trial in trials} == {("fashion", 500), ("clutter", 500), ("cells", 600), ("digits", 600)}
     assert [trial.budget for trial in trials] == sorted(trial.budget for trial in trials)
@@ -25,7 +25,7 @@ def test_trials_have_seeds_and_labels_of_their_own() -> None:
     assert len({(trial.learning_rate, trial.weight_decay) for trial in long}) == len(long) == 6
 
 
-def test_a_trial_looks_at_the_validation_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_uses_only_the_validation_images(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = make_images(1, 16)._replace(pixels=None)  # type: ignore[arg-type]
     split = Split(make_images(20, 16), make_images(40, 16), nothing)
     monkeypatch.setattr(tuning, "draw_split", lambda *_: split)

@@ -18,7 +18,7 @@ _NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx
 
 
 def write_fashion(folder: Path, size: int = 200) -> None:
-    """Write a small Fashion-MNIST, one of its files gzipped: an image has its own grey, and its label by its index."""
+    """Write a small Fashion-MNIST with one gzipped file. An image's grey level and label depend on its index."""
     number = np.arange(size)
     labels = (number % 10).astype(np.uint8)
     images = np.broadcast_to(number.astype(np.uint8)[:, None, None], (size, 28, 28))
@@ -28,7 +28,7 @@ def write_fashion(folder: Path, size: int = 200) -> None:
 
 
 def put_cells(monkeypatch: pytest.MonkeyPatch, size: int = 1200) -> None:
-    """Pretend that the package of the solar cells is there: 60 × 60, the upper half bright in every third."""
+    """Add a fake of the package with the solar cells: 60 × 60 pixels, with a bright upper half in every third image."""
     images = np.zeros((size, 60, 60), np.uint8)
     images[::3, :30] = 255
     probabilities = np.where(np.arange(size) % 3 == 0, 1 / 3, 0.0)
@@ -48,6 +48,6 @@ def make_images(size: int = 20, side: int = 8, classes: int = 10) -> Images:
 def make_result(
     method: str, budget: int, seed: int, accuracy: float, part: str = "digits", labels: int = 600, steps: int = 7
 ) -> Result:
-    """Return a result whose other measures follow from its accuracy."""
+    """Return a result whose other measures are computed from its accuracy."""
     run = Run(part, labels, "small", method, budget, seed, steps)
     return Result(*run, accuracy, 0.1, 0.5, accuracy, accuracy / 10, 1 - accuracy, 1.5, accuracy / 20, 0.4, 1800.0)

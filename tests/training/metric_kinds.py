@@ -1,4 +1,4 @@
-"""Metrics of every kind, and what a step makes of logits and labels for them."""
+"""Metrics of every kind, and the functions that prepare logits and labels for them in a step."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _graded() -> dict[str, Any]:
 
 
 def _classes() -> dict[str, Any]:
-    """Metrics of predicted classes."""
+    """Return metrics for predicted classes."""
     graded = {name: getattr(tc, f"Multiclass{name}")(**K, average="micro") for name in _GRADED[:-1]}
     return graded | {"exact": torchmetrics.ExactMatch(**_TASK), "kappa": tc.MulticlassCohenKappa(**K)}
 
@@ -77,7 +77,7 @@ def _regression() -> dict[str, Any]:
 
 
 Prepare = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-# Metrics, and what a step makes of logits and labels for them; the labels are rows in the mixed pass.
+# Metrics, and how a step prepares logits and labels for them. In the mixed pass, labels are rows.
 KINDS: dict[str, tuple[Callable[[], dict[str, Any]], Prepare]] = {
     "logits": (_multiclass, lambda logits, labels: (logits, labels)),
     "probabilities": (_multiclass, lambda logits, labels: (logits.softmax(1), labels)),

@@ -1,4 +1,4 @@
-"""A module that notes its outputs in both passes, and comparisons of its metrics with those worked out by hand."""
+"""A module that records its outputs in both passes, and comparisons of its metrics with metrics computed by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tiny import CLASSES, fit, is_clean_pass, make_network
 
 
 class Outputs(NamedTuple):
-    """What a step computed."""
+    """The outputs of a step."""
 
     logits: Tensor
     labels: Tensor
@@ -25,20 +25,20 @@ class Outputs(NamedTuple):
 
 
 class Noting(pl.LightningModule):
-    """A user's module; the tests say which metrics it has and what it does with them."""
+    """A user's module. Subclasses define its metrics and how it uses them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = make_network()
         self.clean: list[Outputs] = []
-        self.stepped: list[Outputs] = []  # mixed, or unmixed if the batch was left so
+        self.stepped: list[Outputs] = []  # mixed, unless the batch stayed unmixed
         self.build()
 
     def build(self) -> None:
-        """Make the metrics."""
+        """Create the metrics."""
 
     def report(self, logits: Tensor, labels: Tensor, loss: Tensor) -> Any:
-        """Call the metrics; a value is the step's output in place of the loss."""
+        """Call the metrics. If this returns a value, the step returns it in place of the loss."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         logits = self.network(batch[0])
@@ -53,7 +53,7 @@ class Noting(pl.LightningModule):
 
 
 def train(module: Noting, *callbacks: pl.Callback, **settings: Any) -> pl.Trainer:
-    """Train for one epoch of four batches; no metric is left with a method of another."""
+    """Train for one epoch of four batches, and check that no metric keeps a replaced method."""
     metrics = find_metrics(module)
     before = [_own_calls(metric) for metric in metrics]
     try:
@@ -63,7 +63,7 @@ def train(module: Noting, *callbacks: pl.Callback, **settings: Any) -> pl.Traine
 
 
 def _own_calls(metric: Any) -> dict[str, Any]:
-    """Return those methods of a metric that are attributes of the instance."""
+    """Return the methods of a metric that are set on the instance."""
     return {name: value for name, value in vars(metric).items() if name in ("forward", "update", "compute", "reset")}
 
 
@@ -72,7 +72,7 @@ def assert_same(found: Any, expected: Any) -> None:
 
 
 def of_batches(metric: Any, batches: list[Any], how: str = "update") -> Any:
-    """Return what a metric makes of some batches alone, each a tuple of arguments."""
+    """Return a metric's value for some batches only, each a tuple of arguments."""
     metric.reset()
     for arguments in batches:
         getattr(metric, how)(*arguments)
@@ -100,14 +100,14 @@ class Simple(Noting):
         self.mean(loss)
 
     def check(self) -> None:
-        """Check the metrics of a run in which some batches may be unmixed; these have no clean pass, or are it."""
+        """Check the metrics of a run. Batches that stay unmixed have no other clean pass, so their step counts."""
         unmixed = [outputs for outputs in self.stepped if outputs.labels.ndim == 1]
         assert_same(self.acc.compute(), accuracy(self.clean + unmixed))
         assert_same(self.mean.compute(), of_batches(self.mean, [(outputs.loss,) for outputs in self.stepped]))
 
 
 class Logging(Noting):
-    """Logs in every way."""
+    """Logs metrics in every possible way."""
 
     def build(self) -> None:
         self.by_object, self.by_value, self.updated, self.mean = micro(), micro(), micro(), MeanMetric()

@@ -1,4 +1,4 @@
-"""Misuses of mixed targets to plant in a step: the last line of each function is the one that an error must name."""
+"""Misuses of mixed targets to plant in a step. An error must name the last line of the function."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def against_outputs(logits: Tensor, targets: Tensor) -> Any:
 
 
 class Accuracy(nn.Module):
-    """A part of a module, in another file than its step."""
+    """A submodule that is defined in another file than the step."""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Any:
         return (logits.argmax(1) == targets).float().mean()

@@ -41,7 +41,7 @@ class FrozenRecord:
 
 
 class Encoding(UserDict[str, Any]):
-    """As those of tokenizers: items are attributes too, and `.to` returns the container itself."""
+    """A container like those of tokenizers. Items are also attributes, and `.to` returns the container itself."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -59,7 +59,7 @@ class Thing:
 
 
 class AnyBatch(Tiny):
-    """Reads a batch by the callback's keys and notes what every hook gets."""
+    """Reads batches of any kind, and records them."""
 
     def __init__(self, read: Any) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ _CONTAINERS: list[tuple[str, Any, dict[str, Any], Any]] = [
 ]
 
 
-# Containers whose parts are found. A collate function makes them of (inputs, targets).
+# Containers whose parts are found without keys. A collate function makes them from (inputs, targets).
 _FOUND: list[tuple[str, Any, Any]] = [
     ("a tuple", lambda x, y: (x, y), tuple),
     ("a list with more", lambda x, y: [x, y, "extra", torch.arange(len(y))], lambda batch: batch[:2]),
@@ -165,7 +165,7 @@ def test_every_container_gets_the_same_mixed_batch(wrap: Any, keys: dict[str, An
 
 @pytest.mark.parametrize(("wrap", "read"), [case[1:] for case in _FOUND], ids=[case[0] for case in _FOUND])
 def test_the_parts_of_every_container_are_found(wrap: Any, read: Any) -> None:
-    """The tensors and containers are the data set's own memory, and stay as they are."""
+    """The tensors and containers belong to the data set, and do not change."""
     inputs, targets = make_data(20)
     batches: Any = [wrap(*parts) for parts in zip(inputs.split(10), targets.split(10), strict=True)]
     layouts = [describe_layout(batch) for batch in batches]
@@ -203,14 +203,14 @@ def _assert_mixed_as_tuples(loader: Any, read: Any, kind: type[AnyBatch] | None 
     assert largest_difference(module, expected) == 0
 
 
-def test_containers_keep_their_type_and_what_else_they_hold() -> None:
+def test_containers_keep_their_type_and_other_parts() -> None:
     module = AnyBatch(lambda batch: (batch.image, batch.label))
     loader = DataLoader(Items(lambda x, y: LegacyPair(x, y, 7)), batch_size=10)
     fit(module, loader=loader, max_epochs=1)
     assert all(type(batch) is LegacyPair and (batch.path == 7).all() for batch in module.batches)
 
 
-def test_containers_around_one_that_can_change_stay_the_same() -> None:
+def test_containers_around_a_mutable_one_stay_the_same() -> None:
     inner = {"image": 1, "id": 2}
     batch = (inner, "label")
     assert with_part(batch, [0, "image"], 5, in_place=True) is batch
@@ -235,7 +235,7 @@ def test_parts_by_negative_indices_and_of_objects() -> None:
 
 @pytest.mark.parametrize("mode", ["min_size", "max_size_cycle", "max_size"])
 def test_combined_loaders(mode: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Labelled and further data in one batch: what is named is mixed, the other loader's part is left alone."""
+    """The batch has labelled and other data. The named parts are mixed, and those of the other loader do not change."""
     loaders = {
         "labelled": DataLoader(Items(lambda x, y: (x, y)), batch_size=10),
         "other": DataLoader(Items(lambda x, y: (x, y)), batch_size=5),
@@ -244,7 +244,7 @@ def test_combined_loaders(mode: Any, caplog: pytest.LogCaptureFixture) -> None:
     callback = CoMixup(seed=0, input_key=["labelled", 0], target_key=["labelled", 1])
     with caplog.at_level("INFO"):
         fit(module, callback, loader=CombinedLoader(loaders, mode), max_epochs=1)
-    # In "max_size" the shorter loader runs out.
+    # With "max_size", the shorter loader runs out.
     assert caplog.text.count("CoMixup leaves batches unmixed") == (mode == "max_size")
     assert len(module.batches) == (2 if mode == "min_size" else 4)
     expected = Tiny()

@@ -1,4 +1,4 @@
-"""Which parts of a batch are taken for its inputs and targets; `test_batch` trains on them."""
+"""The parts of a batch that are recognised as inputs and targets. `test_batch` trains on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Restored(NamedTuple):
 
 _FOUND: list[tuple[Any, dict[str, Any], tuple[Any, Any]]] = [
     ((_X, _Y), {}, (0, 1)),
-    ((_X, _Y, _Y + 1), {}, (0, 1)),  # an index, as far as anyone can tell
+    ((_X, _Y, _Y + 1), {}, (0, 1)),  # the third part could be an index
     ((_X, _X + 1), {}, (0, 1)),
     ((_X, _ROWS), {}, (0, 1)),
     ((_X, _Y, _ROWS), {"linear_targets": True}, (0, 2)),
@@ -44,8 +44,8 @@ _FOUND: list[tuple[Any, dict[str, Any], tuple[Any, Any]]] = [
     ({"left": _X, "right": _X + 1, "label": _Y}, {"input_key": "right"}, ("right", "label")),
     ({"fine": _Y, "coarse": _Y + 1, "x": _X}, {"target_key": "fine"}, ("x", "fine")),
     ({"fine": _Y, "coarse": _Y + 1, "x": _X}, {"also_average": {"coarse": 9}}, ("x", "fine")),
-    ({"x": _X, "score": _ROWS, "kind": _Y}, {}, ("x", "kind")),  # integers before floating numbers
-    ({"x": _X, "labels": _ROWS, "kind": _Y}, {}, ("x", "labels")),  # names before that
+    ({"x": _X, "score": _ROWS, "kind": _Y}, {}, ("x", "kind")),  # integers come before floating-point numbers
+    ({"x": _X, "labels": _ROWS, "kind": _Y}, {}, ("x", "labels")),  # usual names come before integers
     ({"x": _X, "score": _ROWS, "kind": _Y}, {"linear_targets": True}, ("x", "score")),
     ({"x": _X, "mask": _Y, "weights": _Y, "image_id": _Y, "class_id": _Y}, {}, ("x", "class_id")),
     ({"x": _X, "validMask": _Y, "input_lengths": _Y, "species": _Y}, {}, ("x", "species")),
@@ -58,7 +58,7 @@ _FOUND: list[tuple[Any, dict[str, Any], tuple[Any, Any]]] = [
 
 
 @pytest.mark.parametrize(("batch", "settings", "keys"), _FOUND, ids=range(len(_FOUND)))
-def test_what_is_found(batch: Any, settings: dict[str, Any], keys: tuple[Any, Any]) -> None:
+def test_keys_are_found(batch: Any, settings: dict[str, Any], keys: tuple[Any, Any]) -> None:
     assert find_keys(batch, CoMixup(**settings)._config) == keys
 
 
@@ -82,6 +82,6 @@ _UNCLEAR: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("batch", "message"), _UNCLEAR, ids=range(len(_UNCLEAR)))
-def test_what_is_unclear_is_asked(batch: Any, message: str) -> None:
+def test_unclear_batches_raise_an_error_that_asks_for_keys(batch: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_keys(batch, CoMixup()._config)

@@ -1,4 +1,4 @@
-"""Batches in words, copied, and searched for tensors."""
+"""Describing batches in words, copying them, and searching them for tensors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Frozen:
 
 
 class Encoding(UserDict[str, Any]):
-    """Attributes are items, as in some libraries; what is missing is a KeyError."""
+    """A container whose items are also attributes, as in some libraries. Missing attributes raise a KeyError."""
 
     def __getattr__(self, name: str) -> Any:
         return self.data[name]
@@ -98,7 +98,7 @@ def _containers(batch: Any) -> list[Any]:
     return [batch] + [container for part in parts for container in _containers(part)]
 
 
-def test_copies_share_tensors_and_no_container_that_can_change() -> None:
+def test_copies_share_tensors_but_not_mutable_containers() -> None:
     batch = _nested()
     copied = copy_containers(batch)
     old, new = _containers(batch), _containers(copied)
@@ -109,7 +109,7 @@ def test_copies_share_tensors_and_no_container_that_can_change() -> None:
     assert copied["default"].default_factory is list
 
 
-def test_copies_share_what_is_no_container() -> None:
+def test_copies_share_everything_that_is_not_a_container() -> None:
     proxy, module, plain = MappingProxyType({"a": _X}), nn.Linear(1, 1), Plain(1, 2)
     for batch in (proxy, module, plain, torch.Size([1]), None, "ab", _X):
         assert copy_containers(batch) is batch

@@ -1,4 +1,4 @@
-"""What a run says about its batches, and the parts that need more than reading."""
+"""Messages of a run about its batches, and parts that must be converted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _X, _Y = make_data(20)
 
 
 class Named(Tiny):
-    """Notes its batches, dicts with an image and a label."""
+    """Records its batches, which are dicts with an image and a label."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def _messages(caplog: pytest.LogCaptureFixture, callback: CoMixup, *batches: Any
     return [text for text in texts if text.startswith(("CoMixup mixes", "CoMixup leaves", "CoMixup treats"))]
 
 
-def test_what_was_found_is_said_once_in_each_run(caplog: pytest.LogCaptureFixture) -> None:
+def test_found_keys_are_reported_once_in_each_run(caplog: pytest.LogCaptureFixture) -> None:
     batch = {"image": _X, "label": _Y, "index": _Y, "more": [{"weight": _Y.float()}], "scale": torch.ones(3)}
     batch["index"] = _Y.clone()
     found = _messages(caplog, CoMixup(seed=0), batch, batch, runs=2)
@@ -52,12 +52,12 @@ def test_what_was_found_is_said_once_in_each_run(caplog: pytest.LogCaptureFixtur
     assert "also_mix or also_average" in found[1]
 
 
-def test_keys_that_were_given_are_not_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_given_keys_are_not_reported(caplog: pytest.LogCaptureFixture) -> None:
     callback = CoMixup(seed=0, input_key="image", target_key="label", also_average=["weight"])
     assert _messages(caplog, callback, {"image": _X, "label": _Y, "weight": torch.ones(20)}) == []
 
 
-def test_channels_that_seem_to_be_elsewhere_are_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_channels_that_seem_to_be_elsewhere_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     reader = BatchReader(CoMixup(input_key=0, target_key=1)._config)
     with caplog.at_level("INFO"):
         reader.read((torch.rand(20, 100, 6), _Y))
@@ -66,13 +66,13 @@ def test_channels_that_seem_to_be_elsewhere_are_said(caplog: pytest.LogCaptureFi
     assert "For series (B, T, C) = (20, 100, 6) pass CoMixup(channel_dim=-1)." in caplog.text
 
 
-def test_keys_are_found_anew_only_where_they_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_searched_again_only_if_they_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, config = BatchReader(CoMixup()._config), "lightning_comixup.training.batch_reader.find_keys"
     first: Any = reader.read({"a": _X, "b": _Y})
     assert first.keys == ("a", "b")
     with monkeypatch.context() as patch:
         patch.setattr(config, lambda *_: pytest.fail("searched again"))
-        # Alone these would be unclear.
+        # Without the earlier keys, this batch would be unclear.
         again: Any = reader.read({"a": _X[:7], "b": _Y[:7], "c": _X[:7], "d": _Y[:7]})
     assert again.keys == ("a", "b")
     assert len(again.inputs) == 7
@@ -114,7 +114,7 @@ def test_further_labels_are_averaged_as_one_hot_rows(classes: Any, columns: int,
     label, found = module.batches[0]["label"], module.batches[0]["coarse"]
     assert found.shape == (20, columns)
     assert found.dtype == torch.float32
-    for index in range(3):  # a coarse class has what its classes have
+    for index in range(3):  # a coarse class has the share of its fine classes
         assert torch.allclose(found[:, index], label[:, 2 * index : 2 * index + 2].sum(1))
     assert torch.allclose(module.batches[0]["flags"], torch.stack([label[:, 2:].sum(1), label[:, 3:].sum(1)], 1))
 
@@ -125,7 +125,7 @@ def test_a_nested_mapping_names_a_path() -> None:
     assert config.average_classes == (None, 3, None, 4)
 
 
-def test_an_exhausted_loader_leaves_the_batch_as_it_is() -> None:
+def test_a_batch_of_an_exhausted_loader_stays_unmixed() -> None:
     reader = BatchReader(CoMixup(input_key=["a", "image"], target_key=["a", "label"])._config)
     assert reader.read({"a": None}) is None
     parts: Any = reader.read({"a": {"image": _X, "label": _Y}})

@@ -11,13 +11,13 @@ from lightning_comixup.training.batch_replacement import BatchReplacement
 
 
 class Strategy:
-    """Stands for a strategy: only its `training_step` matters here."""
+    """Replaces a strategy, of which only `training_step` matters here."""
 
     def training_step(self, *args: Any) -> Any:
         return args
 
 
-def test_the_batch_named_is_replaced_at_every_call_until_it_is_forgotten() -> None:
+def test_a_batch_is_replaced_in_every_call_until_it_is_forgotten() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
     original, mixed = (1,), (2,)
@@ -46,14 +46,14 @@ def test_a_wrapper_that_came_later_stays() -> None:
     assert strategy.training_step(1) == ("later", 1)
 
 
-def test_copies_and_pickles_hold_nothing_of_the_run() -> None:
+def test_copies_and_pickles_keep_nothing_from_the_run() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
     replacement.replace((1,), (2,), nullcontext)
     assert vars(pickle.loads(pickle.dumps(replacement))) == vars(BatchReplacement())
 
 
-def test_another_wrapper_is_put_back() -> None:
+def test_another_wrapper_is_restored() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     other = lambda *args: "other tool"  # noqa: E731
     vars(strategy)["training_step"] = other
@@ -63,7 +63,7 @@ def test_another_wrapper_is_put_back() -> None:
     assert vars(strategy)["training_step"] is other
 
 
-def test_removing_leaves_nothing_and_may_be_repeated() -> None:
+def test_removing_leaves_nothing_behind_and_may_be_repeated() -> None:
     strategy, replacement = Strategy(), BatchReplacement()
     replacement.install(strategy)  # type: ignore[arg-type]
     replacement.remove()
@@ -71,7 +71,7 @@ def test_removing_leaves_nothing_and_may_be_repeated() -> None:
     assert not vars(strategy)
 
 
-def test_each_step_runs_in_a_context_of_its_own_also_with_a_batch_changed_in_place() -> None:
+def test_each_step_runs_in_a_new_context_even_if_the_batch_is_changed_in_place() -> None:
     entered: list[str] = []
 
     @contextmanager

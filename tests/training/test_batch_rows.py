@@ -1,4 +1,4 @@
-"""The rows of some groups of a batch: cut in every container, or in none if it is not plain which they are."""
+"""Taking the rows of some groups of a batch: from every container, or from none if the rows are unclear."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _labels() -> Tensor:
 
 
 def _fill(batch: Any, **parts: Any) -> Any:
-    """Set parts as attributes, besides inputs and targets."""
+    """Set the inputs, the targets and other parts as attributes."""
     for name, part in {"image": _inputs(), "label": _labels(), **parts}.items():
         setattr(batch, name, part)
     return batch
@@ -58,20 +58,20 @@ class Marked(dict[str, Any]):
 
 
 class Mixed:
-    """Has a slot besides its attributes."""
+    """Has a slot in addition to its attributes."""
 
     __slots__ = ("__dict__", "weights")
 
 
 class Uncopied:
-    """Is its own copy."""
+    """Returns itself as its copy."""
 
     def __copy__(self) -> Any:
         return self
 
 
 class Strict(dict[str, Any]):
-    """Takes parts of the same rows alone."""
+    """A dict that accepts only parts with all rows of the batch."""
 
     def __setitem__(self, key: str, part: Any) -> None:
         if len(part) != _SIZE:
@@ -138,7 +138,7 @@ def test_rows_are_cut(make: Any) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*(nested|CSR)")
-def test_a_part_whose_rows_are_not_plain_keeps_the_batch_whole(make: Any) -> None:
+def test_a_part_whose_rows_are_unclear_keeps_the_batch_whole(make: Any) -> None:
     assert _take(_make_dict(rest=make())) is None
 
 
@@ -164,7 +164,7 @@ def test_a_getter_that_looks_elsewhere_keeps_the_batch_whole() -> None:
     assert _take(batch, input_key=(lambda _: elsewhere, lambda *_: None)) is None
 
 
-def test_a_part_in_several_places_stays_one() -> None:
+def test_a_part_in_several_places_stays_shared() -> None:
     shared = {"index": torch.arange(_SIZE)}
     batch = _make_dict(first=shared, second=shared)
     batch["itself"] = batch
@@ -184,7 +184,7 @@ def test_a_masked_array_keeps_its_mask() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"mixed_share": 0.5, "partition_size": 4, "clean_weight": 0}])
 def test_a_dict_whose_attributes_are_its_items(options: dict[str, Any]) -> None:
-    """The clean pass reads its inputs through either."""
+    """In the clean pass, attributes and items lead to the same inputs."""
     sizes = []
 
     class Module(Plain):

@@ -1,4 +1,4 @@
-"""Which line a message names: the user's, though the call may come from an installed package."""
+"""The line that a message names: the user's, even if the call comes from an installed package."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Failing(nn.Module):
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Any:
-    """Return a package that is installed beside others."""
+    """Return a package that seems to be installed in `site-packages`."""
     path = tmp_path / "site-packages" / "installed.py"
     path.parent.mkdir()
     path.write_text(_PACKAGE)
@@ -81,7 +81,7 @@ def test_a_call_from_an_installed_package_has_both_lines(installed: Any) -> None
     assert here() == f"{last_line(here)} (through {installed.__file__}:{_LINE_OF_CALL})"
 
 
-def test_a_call_from_the_standard_library_has_the_users_line_alone() -> None:
+def test_a_call_from_the_standard_library_has_only_the_users_line() -> None:
     def here() -> Any:
         return contextmanager(users_line)().gen  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ def test_an_installed_module_has_its_own_line(installed: Any) -> None:
     assert module.found == f"{installed.__file__}:{_LINE_OF_CALL}"
 
 
-def test_an_error_of_this_package_is_its_own() -> None:
+def test_an_error_of_this_package_is_recognised() -> None:
     with pytest.raises(ValueError, match="found 0") as raised:
         CoMixup(partition_size=0)
     assert is_raised_by_us(raised.value)

@@ -21,7 +21,7 @@ def test_a_module_without_the_mixin() -> None:
 
 
 class NoForward(Tiny):
-    """Its own clean loss, whose calls show nothing of the classes."""
+    """Has its own clean loss, whose calls do not show the number of classes."""
 
     def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return self.network(inputs).square().mean()
@@ -60,7 +60,7 @@ def test_share_of_the_batches() -> None:
     assert not any(_is_mixed(targets) for _, targets in never.seen)
 
 
-def test_the_clean_targets_of_the_batch_at_hand_are_reachable() -> None:
+def test_the_clean_targets_of_the_current_batch_are_available() -> None:
     class Metered(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             callback: CoMixup = self.trainer.callbacks[0]  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def test_steps_that_fetch_their_batches_are_refused() -> None:
 
 
 class Poisoned(Tiny):
-    """Its second batch has a NaN."""
+    """Puts a NaN in its second batch."""
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         self.count = getattr(self, "count", 0) + 1
@@ -165,7 +165,7 @@ def test_nothing_stays_wrapped(module_type: type[Tiny]) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"clean_weight": 0.0}, {"clean_gradient": "backward"}, {}])
-def test_an_exception_in_the_clean_pass_leaves_modes_gradients_and_hooks_as_they_were(settings: dict[str, Any]) -> None:
+def test_an_exception_in_the_clean_pass_changes_no_modes_gradients_or_hooks(settings: dict[str, Any]) -> None:
     class Raises(Tiny):
         def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
             if len(self.seen) == 1:
@@ -201,7 +201,7 @@ def test_validation_gets_its_own_batches() -> None:
 
 
 class Watching(pl.Callback):
-    """Notes whether the batches that its hooks get are mixed."""
+    """Records whether the batches in its hooks are mixed."""
 
     def __init__(self) -> None:
         self.at_start: list[bool] = []
@@ -215,7 +215,7 @@ class Watching(pl.Callback):
 
 
 @pytest.mark.parametrize("can_change", [True, False])
-def test_what_the_hooks_of_other_callbacks_and_the_module_get(can_change: bool) -> None:
+def test_batches_in_the_hooks_of_other_callbacks_and_the_module(can_change: bool) -> None:
     class Hooked(Tiny):
         def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
             assert _is_mixed(batch[1]) == can_change
@@ -266,7 +266,7 @@ def test_a_batch_left_unmixed_keeps_the_last_report() -> None:
 
 
 def _grid_of(mixed: Tensor) -> int:
-    """Return the coarsest grid on whose cells images mixed from constant ones are constant."""
+    """Return the coarsest grid whose cells are all constant, for images mixed from constant ones."""
     for grid in (1, 2, 4):
         cell = 8 // grid
         if torch.equal(mixed, F.interpolate(mixed[..., ::cell, ::cell], scale_factor=cell)):

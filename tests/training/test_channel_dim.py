@@ -1,4 +1,4 @@
-"""Inputs with their channels elsewhere are mixed as those with their channels first."""
+"""Inputs with channels elsewhere are mixed in the same way as inputs with channels first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Y = make_data(16)[1]
 
 
 class Layouts(Tiny):
-    """Turns its inputs, in a layout, to (B, C, *spatial), and notes its batches."""
+    """Converts its inputs from a layout to (B, C, *spatial), and records its batches."""
 
     def __init__(self, channel_dim: int | None, shape: tuple[int, ...]) -> None:
         torch.manual_seed(0)
@@ -36,7 +36,7 @@ class Layouts(Tiny):
 
 
 def _train(channel_dim: int | None, first: Tensor, other: Tensor, **settings: Any) -> Layouts:
-    """Train on inputs (B, C, *spatial) laid out with their channels at `channel_dim`."""
+    """Train on inputs (B, C, *spatial), converted to a layout with channels at `channel_dim`."""
     module = Layouts(channel_dim, tuple(first.shape[1:]))
     parts = [restore_channels(part, channel_dim).contiguous() for part in (first, other)]
     copies = [part.clone() for part in parts]
@@ -59,7 +59,7 @@ def _train(channel_dim: int | None, first: Tensor, other: Tensor, **settings: An
     ],
 )
 @pytest.mark.parametrize("own_saliency", [False, True])
-def test_a_layout_is_mixed_as_channels_first(
+def test_a_layout_is_mixed_like_channels_first(
     channel_dim: int | None, shape: tuple[int, ...], own_saliency: bool
 ) -> None:
     draws = torch.Generator().manual_seed(0)

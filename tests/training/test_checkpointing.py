@@ -1,4 +1,4 @@
-"""Activation checkpointing: non-reentrant as it is, re-entrant through the fallback."""
+"""Activation checkpointing: non-reentrant works directly, and re-entrant works with the fallback."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Module(Tiny):
         inputs, targets = batch
         if not is_clean_pass(self):
             self.seen.append((inputs.clone(), targets.clone()))
-        # Re-entrant checkpointing needs an input that requires grad.
+        # Re-entrant checkpointing needs an input that requires a gradient.
         return self.comixup_loss(self(inputs.requires_grad_()), targets)
 
 
 @pytest.mark.parametrize(("use_reentrant", "how"), [(False, "grad"), (False, "backward"), (True, "backward")])
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
-def test_the_step_is_the_loops(use_reentrant: bool, how: Any, clean_weight: float) -> None:
+def test_the_step_matches_the_loop(use_reentrant: bool, how: Any, clean_weight: float) -> None:
     module = Module(Checkpointed(use_reentrant))
     start = copy.deepcopy(module)
     fit(module, CoMixup(seed=0, clean_gradient=how, clean_weight=clean_weight))
@@ -62,7 +62,7 @@ def test_the_fallback_keeps_what_was_accumulated() -> None:
     assert largest_difference(*states) == 0
 
 
-def test_re_entrant_checkpointing_is_told_what_to_do() -> None:
+def test_the_error_with_re_entrant_checkpointing_says_what_to_do() -> None:
     with pytest.raises(RuntimeError, match=r'must be non-reentrant.*CoMixup\(clean_gradient="backward"\)'):
         fit(Module(Checkpointed(True)))
 

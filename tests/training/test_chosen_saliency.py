@@ -1,4 +1,4 @@
-"""Saliencies of the inputs alone in a Trainer: no pass of the module, and any layout."""
+"""Saliencies that need only the inputs, in a Trainer: no pass of the module, and any layout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHOICES = [Edges(), SpectralResidual(), Uniform(), Random()]
 
 
 class Counting(Tiny):
-    """Counts its passes."""
+    """Counts its forward passes."""
 
     passes = 0
 
@@ -38,12 +38,12 @@ def test_the_maps_are_used_and_no_pass_is_run_for_them(saliency: Any, clean_weig
     fit(expected, CoMixup(saliency=lambda module, inputs, targets: saliency(None, inputs, None), **settings))
     assert largest_difference(module, expected) == 0
     assert largest_difference(module, replay(start, module.seen, clean_weight=clean_weight)) == 0
-    # Without clean loss, one pass of the first batch shows what its targets are.
+    # Without a clean loss, one pass on the first batch shows the kind of targets.
     assert module.passes == (16 if clean_weight else 8 + 1)
 
 
 class FirstChannel(Tiny):
-    """Classifies the first channel alone, and notes the mixed images."""
+    """Classifies only the first channel, and records the mixed images."""
 
     def __init__(self, channel_dim: int | None) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class FirstChannel(Tiny):
 @pytest.mark.parametrize("channel_dim", [-1, 2, -2, None])
 @pytest.mark.parametrize("saliency", _CHOICES, ids=repr)
 def test_channels_elsewhere(saliency: Any, channel_dim: int | None) -> None:
-    """The callback hands them the channels first, so that they need no setting of their own."""
+    """The callback passes inputs with channels first, so that the saliencies do not need a setting for this."""
     images = torch.rand(16, 1 if channel_dim is None else 4, 8, 8, generator=torch.Generator().manual_seed(0))
     found, expected = (_mixed(saliency, images, dim) for dim in (channel_dim, 1))
     assert torch.equal(found, expected)
@@ -67,7 +67,7 @@ def test_channels_elsewhere(saliency: Any, channel_dim: int | None) -> None:
 
 
 def _mixed(saliency: Any, images: Tensor, channel_dim: int | None) -> Tensor:
-    """Return the mixed images of a batch with its channels at a dimension, put back to the first."""
+    """Return the mixed images of a batch with channels at a given dimension, converted back to channels first."""
     module = FirstChannel(channel_dim)
     data: Any = [[restore_channels(images, channel_dim).contiguous(), make_data(16)[1]]]
     loader: Any = DataLoader(data, batch_size=None, collate_fn=lambda batch: batch)
@@ -104,7 +104,7 @@ def test_uniform_saliency_mixes_by_the_prior_and_the_starts_alone() -> None:
 
 
 class InTraining(Plain):
-    """Has two heads in training mode alone, as GoogLeNet has."""
+    """Has two heads, but only in training mode, like GoogLeNet."""
 
     def forward(self, inputs: Tensor) -> Any:
         logits = super().forward(inputs)
@@ -116,8 +116,8 @@ class InTraining(Plain):
         return F.cross_entropy(logits, batch[1]) + F.cross_entropy(others, batch[1])
 
 
-def test_a_step_that_needs_training_mode_is_looked_at_in_vain() -> None:
-    """What its targets are is then taken from the arguments, or an error says which."""
+def test_a_step_that_needs_training_mode_cannot_be_inspected() -> None:
+    """The kind of targets then comes from the arguments, or an error says which arguments are needed."""
     settings: dict[str, Any] = {"seed": 0, "saliency": Edges(), "clean_weight": 0}
     module, expected = InTraining(), Plain()
     fit(module, CoMixup(**settings, num_classes=CLASSES), max_epochs=1)
@@ -131,13 +131,13 @@ def test_a_step_that_needs_training_mode_is_looked_at_in_vain() -> None:
     assert "pass CoMixup(num_classes=...)" in notes
 
 
-def test_what_the_look_finds_wrong_itself_is_not_passed_over() -> None:
+def test_errors_that_the_inspection_finds_are_raised() -> None:
     with pytest.raises(ValueError, match="num_classes must be the number of the module's logits, 5, found 7"):
         fit(Plain(), CoMixup(seed=0, saliency=Edges(), clean_weight=0, num_classes=7))
     with pytest.raises(ValueError, match="linear_targets must agree with the losses"):
         fit(Plain(), CoMixup(seed=0, saliency=Edges(), clean_weight=0, linear_targets=True))
 
 
-def test_a_class_for_an_instance_is_named() -> None:
+def test_a_class_in_place_of_an_instance_is_named() -> None:
     with pytest.raises(TypeError, match=r"found <class .*Edges'>.* If it is a class, make an instance: Edges\(\)"):
         CoMixup(saliency=Edges)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`LightningModule.configure_optim
 
 
 def test_each_parameter_gets_its_own_tensor() -> None:
-    """One gradient tensor for two parameters, as autograd may return it."""
+    """Autograd may return one gradient tensor for two parameters."""
     parameters = [nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))]
     shared = torch.ones(3)
     CleanGradient(parameters, [shared, shared]).add(parameters)
@@ -52,7 +52,7 @@ def test_copies_are_the_same_together_and_one_by_one() -> None:
 
 
 class _Wrapped(Tensor):
-    """Weights of a kind of their own, which know a few operations only."""
+    """Weights of a special kind, which support only a few operations."""
 
     plain: Tensor
 
@@ -72,14 +72,14 @@ class _Wrapped(Tensor):
         return _Wrapped(func(args[0].plain, *args[1:], **(kwargs or {})))
 
 
-def test_parameters_of_a_kind_of_their_own() -> None:
+def test_parameters_of_a_special_kind() -> None:
     parameter = nn.Parameter(_Wrapped(torch.zeros(3)))
     (copy,) = own_copies([parameter], [torch.ones(3)])
     assert isinstance(copy, _Wrapped)
     assert copy.plain.tolist() == [1, 1, 1]
 
 
-def test_gradients_add_to_what_is_there() -> None:
+def test_gradients_add_to_existing_ones() -> None:
     parameter = nn.Parameter(torch.zeros(3))
     parameter.grad = torch.full((3,), 2.0)
     CleanGradient([parameter], [torch.ones(3)]).add([parameter])
@@ -96,7 +96,7 @@ def test_sparse_gradients() -> None:
 
 
 class Manual(Tiny):
-    """Manual optimization in which the Trainer holds no optimizer."""
+    """Manual optimization without an optimizer in the Trainer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Manual(Tiny):
         self.update(batch_idx)
 
     def update(self, batch_idx: int) -> None:
-        """Change the parameters by their gradients."""
+        """Update the parameters with their gradients."""
         with torch.no_grad():
             for parameter in self.parameters():
                 assert parameter.grad is not None
@@ -130,7 +130,7 @@ class OwnOptimizer(Manual):
 
 
 class OneKeptAside(OwnOptimizer):
-    """The Trainer holds the optimizer of the body; that of the head steps every second time."""
+    """The Trainer has only the optimizer of the body. The optimizer of the head steps every second time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class OneKeptAside(OwnOptimizer):
 
 
 class InTheBackward(Manual):
-    """Each parameter is stepped as soon as its gradient is there."""
+    """Updates each parameter as soon as its gradient is available."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class InTheBackward(Manual):
         parameter.grad = None
 
     def update(self, batch_idx: int) -> None:
-        """Nothing is left to do."""
+        """Do nothing, since the parameters are already updated."""
 
 
 class InTheAutomaticBackward(InTheBackward):
@@ -175,7 +175,7 @@ class InTheAutomaticBackward(InTheBackward):
 
 
 @pytest.mark.parametrize("kind", [Manual, OwnOptimizer, OneKeptAside, InTheBackward, InTheAutomaticBackward])
-def test_parameters_that_no_optimizer_of_the_trainer_holds(kind: type[Manual]) -> None:
+def test_parameters_that_are_in_no_optimizer_of_the_trainer(kind: type[Manual]) -> None:
     module, start = kind(), Manual() if issubclass(kind, InTheBackward) else kind()
     fit(module, CoMixup(seed=0, manual_optimization=not module.automatic_optimization), max_epochs=1)
     for index, ((inputs, targets), (mixed, rows)) in enumerate(zip(make_loader(), module.seen, strict=True)):
@@ -187,13 +187,13 @@ def test_parameters_that_no_optimizer_of_the_trainer_holds(kind: type[Manual]) -
     assert largest_difference(module, start) == 0
 
 
-def test_a_backward_of_the_clean_loss_steps_nothing() -> None:
+def test_a_backward_of_the_clean_loss_must_not_update_parameters() -> None:
     with pytest.raises(RuntimeError, match=r"not have post-accumulate-grad hooks.*found 6 with"):
         fit(InTheBackward(), CoMixup(seed=0, manual_optimization=True, clean_gradient="backward"))
 
 
 class WithATensor(Tiny):
-    """A tensor that requires a gradient and is no parameter."""
+    """Has a tensor that requires a gradient but is not a parameter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class WithAKnownTensor(WithATensor):
         return torch.optim.SGD([*self.parameters(), self.scale], lr=0.1)
 
 
-def test_a_tensor_that_is_no_parameter_is_refused_unless_an_optimizer_holds_it() -> None:
+def test_a_tensor_that_is_not_a_parameter_is_refused_unless_an_optimizer_has_it() -> None:
     message = r"must be parameters of the module or of its optimizers.*shape \(5,\).*nn\.Parameter"
     with pytest.raises(RuntimeError, match=message):
         fit(WithATensor())

@@ -1,4 +1,4 @@
-"""Compiled modules and submodules (the backend that needs no C++ compiler)."""
+"""Compiled modules and submodules, with a backend that does not need a C++ compiler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.tiny import Tiny, fit, largest_difference, make_loader, make_network,
 
 
 class Plain(pl.LightningModule):
-    """Keeps nothing that a compiled step would depend on."""
+    """Has no state that a compiled step would depend on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Plain(pl.LightningModule):
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 @pytest.mark.parametrize("whole", [False, True], ids=["submodule", "module"])
-def test_the_step_is_the_loops(whole: bool, clean_weight: float) -> None:
+def test_the_step_matches_the_loop(whole: bool, clean_weight: float) -> None:
     network = make_network()
     module = Tiny(network)
     start = copy.deepcopy(module)
@@ -43,7 +43,7 @@ def test_the_step_is_the_loops(whole: bool, clean_weight: float) -> None:
 
 
 @pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="before PyTorch 2.6 give num_classes")
-def test_each_of_the_two_steps_is_compiled_once() -> None:
+def test_clean_and_mixed_steps_are_each_compiled_once() -> None:
     compiled: list[int] = []
 
     def backend(graph: Any, inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The hooks that get the first mixed batch: what takes its targets for integers there is an error too."""
+"""Hooks that get the first mixed batch. Code there that treats its targets as integers is an error too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tiny import CLASSES, Plain, fit, make_loader
 
 
 class Ending(Plain):
-    """Uses outputs and batch once more at the end of a batch."""
+    """Uses the outputs and the batch again at the end of a batch."""
 
     def __init__(self, use: Any) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def _compared(module: Ending, logits: Tensor, targets: Tensor, others: Tensor) -
 def test_a_misuse_in_a_hook_of_the_first_batch_is_an_error(use: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"), pytest.raises(ValueError) as raised:
         fit(Ending(use), CoMixup(seed=0))
-    logged = [record.getMessage() for record in caplog.records]  # notes, before Python 3.11
+    logged = [record.getMessage() for record in caplog.records]  # before Python 3.11, notes are logged
     text = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", logged)])
     assert "class probabilities (B, K)" in text
     assert "test_current_batch.py:" in text

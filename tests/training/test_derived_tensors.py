@@ -1,4 +1,4 @@
-"""Following tensors through a step, and what is asked of a tensor on the way."""
+"""Following tensors through a step, and the properties of tensors that this needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lightning_comixup.training.derived_tensors import (
 )
 
 
-def test_what_is_computed_from_roots_alone_is_derived() -> None:
+def test_tensors_computed_only_from_roots_are_derived() -> None:
     root, other = torch.arange(6.0).view(2, 3), torch.ones(2, 3)
     with DerivedTensors([root]) as watch:
         derived = [
@@ -34,7 +34,7 @@ def test_what_is_computed_from_roots_alone_is_derived() -> None:
         mixed = [root + other, other, torch.ones(3), other[:, root.argmax(1)]]
     assert all(watch.is_derived(tensor) for tensor in (root, *derived))
     assert not any(watch.is_derived(tensor) for tensor in mixed)
-    assert watch.is_derived(root[:, 1:])  # a view that was made elsewhere
+    assert watch.is_derived(root[:, 1:])  # a view created elsewhere
     assert not watch.is_derived(3)
 
 
@@ -52,7 +52,7 @@ def test_which_tensors_have_the_values_of_a_root() -> None:
     assert not any(watch.has_same_values(tensor) for tensor in others)
 
 
-def test_calls_are_shown_with_what_they_get() -> None:
+def test_calls_with_roots_are_shown() -> None:
     class Noting(DerivedTensors):
         always_shown = ("relu",)
 
@@ -68,7 +68,7 @@ def test_calls_are_shown_with_what_they_get() -> None:
     assert calls == ["relu", "add"]
 
 
-def test_tensors_without_memory_of_their_own() -> None:
+def test_tensors_without_their_own_memory() -> None:
     root = torch.arange(3.0)
     sparse = torch.eye(3).to_sparse()
     assert storages([sparse, torch.empty(0)]) == set()
@@ -81,11 +81,11 @@ def test_tensors_without_memory_of_their_own() -> None:
 
 
 class Tagged(Tensor):
-    """A tensor that a library gave further attributes and methods."""
+    """A tensor class to which a library added attributes and methods."""
 
 
 class Remote(Tensor):
-    """A tensor without memory here, as shards have none."""
+    """A tensor without local memory, like some shards."""
 
     @staticmethod
     def __new__(cls) -> Remote:
@@ -97,7 +97,7 @@ class Remote(Tensor):
         raise NotImplementedError
 
 
-def test_memory_is_known_whatever_the_class() -> None:
+def test_memory_is_known_for_every_class() -> None:
     memory = torch.zeros(3)
     views = [memory, memory.as_subclass(Tagged), memory[1:], torch.nn.Parameter(memory)]
     assert len({tuple(storages([view])) for view in views}) == 1
@@ -115,7 +115,7 @@ def test_versions() -> None:
 
 
 class Unfinished(dict[str, Tensor]):
-    """A mapping that cannot be looked into while `deepcopy` makes it."""
+    """A mapping that cannot be read while `deepcopy` creates it."""
 
     def __reduce__(self) -> Any:
         return Unfinished, (), {"data": dict(self)}

@@ -1,4 +1,4 @@
-"""Two processes (gloo) against one that averages their gradients, on the batches that they saw."""
+"""Two processes (gloo), compared with one process that averages the gradients on their batches."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.distributed import CASES, EPOCHS, RANKS, Case, Distributed
 from tests.tiny import largest_difference, make_data, make_trainer
 from tests.training.metric_modules import Logging, Outputs, accuracy, assert_same
 
-# The order of a few sums differs.
+# A few sums are computed in a different order.
 _LARGEST = {torch.float64: 1e-15, torch.float32: 1e-7}
 _MINUTES = 10
-_TAIL = 4000  # characters of a failed run's messages
+_TAIL = 4000  # last characters of a failed run's messages
 
 Ranks = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train all cases in two processes, started once, by torchrun."""
+    """Train all cases in two processes that torchrun starts once."""
     folder = tmp_path_factory.mktemp("ranks")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _replay(case: Case, ranks: Ranks) -> Distributed:
-    """Step on the mean over the ranks of the sums of clean and mixed gradients."""
+    """Train with the sum of clean and mixed gradients, averaged over the ranks."""
     module = Distributed(case)
     optimizer = module.configure_optimizers()
     clean = [list(module.batches(rank)) * EPOCHS for rank in range(RANKS)]
@@ -75,14 +75,14 @@ def _is_mixed(targets: Tensor) -> bool:
 
 
 def _check_ranks(case: Case, ranks: Ranks) -> None:
-    """Parameters and decisions are the same, masks are not, but for ranks that share their samples."""
+    """Check that ranks have equal parameters and decisions, and equal masks only if they share their samples."""
     for name, value in ranks[0]["state"].items():
         assert torch.equal(value, ranks[1]["state"][name])
     targets = [[targets for _, targets in rank["seen"]] for rank in ranks]
     decisions = [[_is_mixed(batch) for batch in rank] for rank in targets]
     assert decisions[0] == decisions[1]
     assert any(decisions[0])
-    # Which inputs were mixed differs with the samples anyhow; the targets' masses do not.
+    # The mixed inputs differ because the samples differ, so compare the sorted targets.
     masses = [torch.cat([batch[:1].sort().values for batch in rank if _is_mixed(batch)]) for rank in targets]
     assert torch.equal(*masses) == (case.strategy == "tensor_parallel")
 
@@ -101,7 +101,7 @@ def _load(folder: Path, name: str) -> Ranks:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_of_torchrun_are_one(name: str, trained: Path) -> None:
+def test_two_processes_of_torchrun_equal_one(name: str, trained: Path) -> None:
     _check(CASES[name], _load(trained, name))
 
 
@@ -114,7 +114,7 @@ def test_the_accuracy_is_over_the_samples_of_all_ranks(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_half_of_the_batches_are_mixed_on_both_ranks_alike(trained: Path) -> None:
+def test_both_ranks_mix_the_same_half_of_the_batches(trained: Path) -> None:
     ranks = _load(trained, "half of the batches")
     mixed = [[_is_mixed(targets) for _, targets in rank["seen"]] for rank in ranks]
     assert mixed[0] == mixed[1]
@@ -122,7 +122,7 @@ def test_half_of_the_batches_are_mixed_on_both_ranks_alike(trained: Path) -> Non
 
 
 class _Saved(Distributed):
-    """Leaves what each rank saw in a folder."""
+    """Saves the batches and the final state of each rank in a folder."""
 
     def __init__(self, case: Case, folder: Path) -> None:
         super().__init__(case)
@@ -133,9 +133,9 @@ class _Saved(Distributed):
 
 
 class Spawned(DDPStrategy):
-    """Two spawned processes that end their group before they exit.
+    """Two spawned processes that destroy their process group before they exit.
 
-    Lightning does so for NCCL alone. A process that exits while gloo's threads run is aborted now and then.
+    Lightning does this only for NCCL. A process that exits while gloo's threads run is sometimes aborted.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class Spawned(DDPStrategy):
 
 
 @pytest.mark.slow
-def test_two_spawned_processes_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_spawned_processes_equal_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MASTER_ADDR", "MASTER_PORT"):  # of an earlier run in this process
         monkeypatch.delenv(name, raising=False)
     case = Case()
@@ -163,7 +163,7 @@ def test_two_spawned_processes_are_one(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 class _OnTwoRanks(Logging):
-    """Leaves what each rank saw and logged in a folder."""
+    """Saves the outputs and logged values of each rank in a folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

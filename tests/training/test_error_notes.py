@@ -1,4 +1,4 @@
-"""Which errors of a step get a note, and what it says."""
+"""The errors of a step that get a note, and the text of the note."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_errors_that_soft_targets_may_cause_name_the_line(kind: type[Exception])
 
 
 @pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt, MemoryError])
-def test_other_errors_stay_as_they_are(kind: type[BaseException]) -> None:
+def test_other_errors_do_not_change(kind: type[BaseException]) -> None:
     with pytest.raises(kind) as raised, explaining_mixed_targets(have_classes=True):
         _raise(kind("the user's"))
     assert not _notes(raised.value)

@@ -1,4 +1,4 @@
-"""Steps that set `requires_grad` of what is computed from the inputs."""
+"""Steps that set `requires_grad` of tensors computed from the inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.tiny import Plain, fit, is_clean_pass, largest_difference
 
 
 class Flagging(Plain):
-    """Asks for a gradient at a view of the inputs, as models with checkpointing do."""
+    """Requests a gradient at a view of the inputs, as models with checkpointing do."""
 
     flag: bool | None = True
 
@@ -44,7 +44,7 @@ class ClearingSomethingElse(Unset):
         return super().training_step(batch, batch_idx)
 
 
-def test_a_flag_that_is_set_may_be_set() -> None:
+def test_a_flag_may_be_set_again() -> None:
     flagging, other = Flagging(), Unset()
     fit(flagging)
     fit(other)
@@ -54,7 +54,7 @@ def test_a_flag_that_is_set_may_be_set() -> None:
 
 
 @pytest.mark.parametrize("kind", [Unset, ClearingSomethingElse])
-def test_only_the_first_clean_pass_is_slower_without_need(kind: type[Flagging]) -> None:
+def test_only_the_first_clean_pass_watches_flags_if_none_is_set(kind: type[Flagging]) -> None:
     module = kind()
     fit(module)
     assert module.modes[0] > 0

@@ -1,4 +1,4 @@
-"""Samples without a class: sources like others, without a share in the targets."""
+"""Samples without a class: they are mixed like others, but have no share in the targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _loader(ignored: int) -> DataLoader[Any]:
 
 
 class Ignoring(Plain):
-    """A module of somebody else's; notes the mixed batches."""
+    """A user's module that records the mixed batches."""
 
     index = -100
 
@@ -42,7 +42,7 @@ class IgnoringMinusOne(Ignoring):
 
 
 @pytest.mark.parametrize("kind", [Ignoring, IgnoringMinusOne])
-def test_what_the_loss_ignores_has_no_share_in_the_targets(kind: type[Ignoring]) -> None:
+def test_ignored_samples_have_no_share_in_the_targets(kind: type[Ignoring]) -> None:
     module = kind()
     start = copy.deepcopy(module)
     fit(module, CoMixup(seed=0), loader=_loader(kind.index), max_epochs=1)
@@ -59,8 +59,8 @@ def test_what_the_loss_ignores_has_no_share_in_the_targets(kind: type[Ignoring])
     assert largest_difference(module, start) == 0
 
 
-def test_ignored_samples_are_sources() -> None:
-    """Nothing of a batch is labelled: its outputs are mixed all the same, and have no target at all."""
+def test_ignored_samples_are_mixed() -> None:
+    """Only one sample of the batch is labelled. The outputs are mixed all the same, and many have no target at all."""
     module = Ignoring()
     inputs, targets = make_data(10)
     loader = DataLoader(Listed(inputs, torch.where(torch.arange(10) == 0, targets, -100)), batch_size=10)
@@ -70,7 +70,7 @@ def test_ignored_samples_are_sources() -> None:
     assert int((rows.sum(1) == 0).sum()) > 4
 
 
-def test_the_argument_comes_before_what_the_loss_ignores() -> None:
+def test_the_argument_overrides_the_index_of_the_loss() -> None:
     class Own(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             if not is_clean_pass(self):

@@ -14,7 +14,7 @@ from tests.tiny import Tiny, fit
 
 
 class Recorder(Logger):
-    """A logger of someone's; `calls` is what it was given."""
+    """A user's logger that records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,12 +123,12 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
 
 def test_a_folder_below_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # the home of Windows
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # the home folder on Windows
     fit(Tiny(), CoMixup(seed=0, log_images_every=100, images_folder="~/pictures"))
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["batch_0000000.png"]
 
 
-def test_the_next_mixed_batch_is_drawn_where_the_one_due_is_not_mixed(tmp_path: Path) -> None:
+def test_the_next_mixed_batch_is_drawn_if_the_due_one_is_not_mixed(tmp_path: Path) -> None:
     module = Tiny()
     fit(module, CoMixup(seed=0, start_epoch=1, log_images_every=3), root=tmp_path, max_epochs=3)
     found = sorted(path.name for path in (tmp_path / "comixup").iterdir())
@@ -141,7 +141,7 @@ def test_fast_dev_run_leaves_no_pictures(settings: dict[str, Any], tmp_path: Pat
     assert not list(tmp_path.rglob("*.png"))
 
 
-def test_what_is_drawn_does_not_change_the_run(tmp_path: Path) -> None:
+def test_drawing_does_not_change_the_run(tmp_path: Path) -> None:
     drawn, plain = Tiny(), Tiny()
     fit(drawn, CoMixup(seed=0, log_images_every=4), root=tmp_path)
     fit(plain)
@@ -150,7 +150,7 @@ def test_what_is_drawn_does_not_change_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
-def test_a_batch_of_which_some_groups_are_mixed(clean_weight: float, tmp_path: Path) -> None:
+def test_a_batch_with_some_mixed_groups(clean_weight: float, tmp_path: Path) -> None:
     share: dict[str, Any] = {"mixed_share": 0.5, "partition_size": 4, "clean_weight": clean_weight}
     fit(Tiny(), CoMixup(seed=0, log_images_every=1, images_folder=tmp_path, **share), limit_train_batches=3)
     assert len(list(tmp_path.glob("*.png"))) == 6

@@ -1,4 +1,4 @@
-"""Where channels are: a module whose first layer takes others than those that are mixed is refused."""
+"""The place of channels: a module is refused if its first layer has channels elsewhere than the mixing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tiny import fit
 
 
 class Module(pl.LightningModule):
-    """Calls a function of its layer and the inputs, and classifies the mean of what it returns."""
+    """Calls a function with its layer and the inputs, and classifies the result."""
 
     def __init__(self, layer: nn.Module, call: Any) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def test_channels_elsewhere_are_refused_in_the_first_step(
         _fit(layer, call, shape)
     assert "test_layout_watch.py:" in str(raised.value)
     _fit(layer, call, shape, channel_dim=channel_dim)
-    _fit(layer, call, shape, channel_dim=-len(shape))  # dimension 1, said on purpose
+    _fit(layer, call, shape, channel_dim=-len(shape))  # dimension 1, given explicitly
 
 
 _RIGHT: dict[str, tuple[nn.Module, Any, tuple[int, ...]]] = {
@@ -88,5 +88,5 @@ _RIGHT: dict[str, tuple[nn.Module, Any, tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize(("layer", "call", "shape"), _RIGHT.values(), ids=_RIGHT)
-def test_channels_in_their_place_are_not_doubted(layer: nn.Module, call: Any, shape: tuple[int, ...]) -> None:
+def test_channels_in_the_right_place_are_accepted(layer: nn.Module, call: Any, shape: tuple[int, ...]) -> None:
     _fit(layer, call, shape)

@@ -1,4 +1,4 @@
-"""The private names that the package uses still exist, in both of Lightning's packages."""
+"""The private names that this package uses still exist in both of Lightning's packages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_strategy_calls_methods_through_its_wrapper(package: Any) -> None:
     strategy.model = Wrapper(module)
     assert call_module(strategy, module, "double", 3) == 6
     assert strategy.model.calls == 1
-    # The redirection refuses "forward", which the wrapper calls anyway.
+    # The redirection rejects "forward", which the wrapper calls anyway.
     assert call_module(strategy, module, "forward", 3) == 9
     assert strategy.model.calls == 2
 

@@ -1,4 +1,4 @@
-"""What the uses of the targets in a step show: classes and how many, or numbers."""
+"""A step's uses of the targets show whether these are classes, and how many, or numbers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _log(z: Tensor) -> Tensor:
     return z[:, 0].sigmoid().log()
 
 
-# What a step does, with which targets, and what they are.
+# The loss of a step, its targets, and their kind.
 _CASES: dict[str, tuple[Loss, Tensor, TargetKind]] = {
     "cross_entropy": (F.cross_entropy, _LABELS, _CLASSES),
     "cross_entropy by names": (lambda z, y: F.cross_entropy(input=z, target=y), _LABELS, _CLASSES),
@@ -124,7 +124,7 @@ _CASES: dict[str, tuple[Loss, Tensor, TargetKind]] = {
     "l1_loss": (lambda z, y: F.l1_loss(z[:, 0], y), _LABELS.float(), _NUMBERS),
     "huber_loss": (lambda z, y: F.huber_loss(z, y[:, None].repeat(1, CLASSES)), _LABELS.float(), _NUMBERS),
     "smooth_l1_loss": (lambda z, y: F.smooth_l1_loss(z[:, 0], y), _LABELS.float(), _NUMBERS),
-    # Nothing is seen: the dtype decides, and what the module returns.
+    # The watch sees nothing, so the dtype and the module's output decide.
     "a script": (_scripted, _LABELS, TargetKind(False, None)),
     "a mask of pairs": (lambda z, y: (z @ z.T)[y[:, None] == y[None, :]], _LABELS, TargetKind(False, None)),
     "contrastive alone": (lambda z, y: (z @ z.T) * (y[:, None] == y[None, :]), _LABELS, TargetKind(False, None)),
@@ -139,7 +139,7 @@ def _watch(loss: Loss, targets: Tensor) -> LossWatch:
 
 
 @pytest.mark.parametrize("name", _CASES)
-def test_what_a_step_shows(name: str) -> None:
+def test_a_step_shows_the_kind_of_targets(name: str) -> None:
     loss, targets, expected = _CASES[name]
     assert find_target_kind(targets, _watch(loss, targets).calls, None, None)._replace(ignored=None) == expected
 

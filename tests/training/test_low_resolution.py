@@ -1,4 +1,4 @@
-"""The clean pass on smaller inputs: against a loop written by hand, and what the module sees of it."""
+"""The clean pass on smaller inputs, compared with a hand-written loop, and its effects on the module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOW: dict[str, Any] = {"seed": 0, "saliency": LowResolution(2), "clean_weight":
 
 
 def make_network(channels: int = 1) -> nn.Sequential:
-    """Takes images of any size."""
+    """Return a network for images of any size."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return nn.Sequential(
@@ -41,7 +41,7 @@ def make_network(channels: int = 1) -> nn.Sequential:
 
 
 class OwnStep(pl.LightningModule):
-    """A user's module without `forward`, with a loss of its own; it notes the batches of both passes."""
+    """A user's module without `forward` and with its own loss, which records the batches of both passes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def _mix_by_hand(module: OwnStep, index: int, inputs: Tensor, targets: Tensor, s
 
 @pytest.mark.parametrize("clean_gradient", ["grad", "backward"])
 @pytest.mark.parametrize("mixed_share", [1.0, 0.5])
-def test_the_step_is_the_loops(mixed_share: float, clean_gradient: Any) -> None:
+def test_the_step_matches_the_loop(mixed_share: float, clean_gradient: Any) -> None:
     module = OwnStep()
     start = copy.deepcopy(module)
     callback = CoMixup(**_LOW, mixed_share=mixed_share, partition_size=_GROUP, clean_gradient=clean_gradient)
@@ -97,7 +97,7 @@ def test_the_step_is_the_loops(mixed_share: float, clean_gradient: Any) -> None:
     assert all(part.training for part in module.modules())
 
 
-def test_the_clean_pass_alone_gets_smaller_inputs() -> None:
+def test_only_the_clean_pass_gets_smaller_inputs() -> None:
     module = OwnStep()
     fit(module, CoMixup(**_LOW), max_epochs=1)
     for (inputs, targets), clean, mixed in zip(make_loader(), module.clean, module.mixed, strict=True):
@@ -116,7 +116,7 @@ def test_a_factor_of_one_is_the_exact_saliency(clean_loss: Any, precision: Any) 
     assert largest_difference(found, expected) == 0
 
 
-def test_a_clean_loss_of_the_modules_own_gets_them() -> None:
+def test_a_clean_loss_of_the_module_gets_smaller_inputs() -> None:
     seen: list[tuple[int, ...]] = []
 
     class Own(Tiny):
@@ -129,7 +129,7 @@ def test_a_clean_loss_of_the_modules_own_gets_them() -> None:
 
 
 class Layouts(Tiny):
-    """Turns its inputs, in a layout, to images (B, C, H, W) of any size."""
+    """Converts its inputs from a layout to images (B, C, H, W) of any size."""
 
     def __init__(self, channel_dim: int | None, channels: int) -> None:
         super().__init__(make_network(channels))
@@ -170,7 +170,7 @@ def test_channels_elsewhere(channel_dim: int | None, shape: tuple[int, ...], sma
 
 
 class TwoInputs(Tiny):
-    """Lays images over their depth, which has twice their size."""
+    """Combines images with depth maps of twice their size."""
 
     def __init__(self) -> None:
         super().__init__(make_network(2))
@@ -191,7 +191,7 @@ def test_further_inputs_shrink_alike() -> None:
 
 
 class Record:
-    """A batch that cannot be copied, and hides its parts from all but its functions."""
+    """A batch that cannot be copied and whose parts only its own functions can find."""
 
     def __init__(self, inputs: Tensor, depth: Tensor, targets: Tensor) -> None:
         self._parts = {"inputs": inputs, "depth": depth, "targets": targets}
@@ -205,7 +205,7 @@ class Record:
 
 
 def test_a_batch_that_a_step_leaves_out_keeps_its_inputs() -> None:
-    """Where a setter writes into the batch itself, the smaller inputs must not stay there."""
+    """If a setter writes into the batch itself, the smaller inputs must not stay there."""
 
     class Skipping(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -258,15 +258,15 @@ def _fit_series(shape: tuple[int, ...], forward: Any) -> None:
     fit(Series(network), CoMixup(**_LOW), loader=loader)
 
 
-def test_where_the_channels_are_is_seen_by_the_batchs_own_size() -> None:
-    """A layer over 20 positions of 12 channels is no series of 12 with 10 features; one of 4 channels of 20 is."""
+def test_the_full_size_shows_where_the_channels_are() -> None:
+    """A layer over the 20 positions of 12 channels is no sign of channels last. A convolution of 4 channels is."""
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         _fit_series((12, 20), lambda network, inputs: network["linear"](inputs).mean(1))
     with pytest.raises(ValueError, match=r"inputs of shape \(16, 20, 4\) .*channel_dim=-1"):
         _fit_series((20, 4), lambda network, inputs: network["conv"](inputs.transpose(1, 2)).mean(2))
 
 
-def test_its_pass_is_a_clean_pass_to_the_checks_before_a_run() -> None:
+def test_the_checks_before_a_run_treat_its_pass_as_a_clean_pass() -> None:
     class Manual(Tiny):
         automatic_optimization = False
 
@@ -277,7 +277,7 @@ def test_its_pass_is_a_clean_pass_to_the_checks_before_a_run() -> None:
 
 
 def test_a_side_of_one_block_is_refused() -> None:
-    """Its saliency would be flat, and parts at full size would broadcast to it."""
+    """Its saliency would be constant, and parts at full size would broadcast to it."""
     callback = CoMixup(seed=0, clean_weight=0, saliency=LowResolution(8))
     with pytest.raises(ValueError, match=r"LowResolution\(factor=8\) must leave at least two .* \(1, 1\) for"):
         fit(Tiny(make_network()), callback)

@@ -1,4 +1,4 @@
-"""Metrics in a mixed step against metrics of the noted outputs: those with targets are clean, the others mixed."""
+"""Metrics in a step, compared with recorded outputs: metrics of targets use clean batches, others mixed ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.training.metric_modules import Noting, assert_same, of_batches, train
 )
 @pytest.mark.parametrize("how", ["forward", "update"])
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_every_metric_of_targets_is_that_of_the_clean_batches(kind: str, how: str) -> None:
+def test_metrics_of_targets_use_the_clean_batches(kind: str, how: str) -> None:
     build, prepare = KINDS[kind]
 
     class Module(Noting):
@@ -46,7 +46,7 @@ def test_every_metric_of_targets_is_that_of_the_clean_batches(kind: str, how: st
             assert_same(metric.compute(), of_batches(metric, batches, how))
 
 
-def test_metrics_of_other_things_are_those_of_the_mixed_batches() -> None:
+def test_other_metrics_use_the_mixed_batches() -> None:
     class Module(Noting):
         def build(self) -> None:
             self.means: Any = nn.ModuleList([MeanMetric(), MeanMetric()])
@@ -130,7 +130,7 @@ def test_a_metric_of_labels_in_the_loss_is_refused() -> None:
         train(Module())
 
 
-def test_metrics_that_a_step_copies_are_metrics_of_their_own() -> None:
+def test_copies_that_a_step_makes_are_independent_metrics() -> None:
     class Module(Noting):
         def build(self) -> None:
             self.acc, self.group = (
@@ -188,7 +188,7 @@ def test_metrics_are_found_wherever_a_module_keeps_them() -> None:
     expected = of_batches(module.part.acc, [outputs[:2] for outputs in module.clean])
     for metric in module.all():
         assert_same(metric.compute(), expected)
-    assert all(metric.update_count <= 4 for metric in module.boot.metrics)  # a draw may be empty
+    assert all(metric.update_count <= 4 for metric in module.boot.metrics)  # a bootstrap sample may be empty
 
 
 def test_the_accuracy_of_soft_targets_sees_the_mixed_batch_in_a_collection_too() -> None:

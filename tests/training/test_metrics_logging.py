@@ -48,7 +48,7 @@ def test_loggers_get_it(tmp_path: Path) -> None:
 
 
 class _Counted(Tiny):
-    """Notes the batches at which something is logged."""
+    """Records the batches at which something is logged."""
 
     def on_train_start(self) -> None:
         self.logged: list[tuple[int, int]] = []
@@ -62,15 +62,15 @@ class _Counted(Tiny):
     ("settings", "expected"),
     [
         ({"log_every_n_steps": 1}, [(epoch, batch) for epoch in (0, 1) for batch in range(4)]),
-        # The steps 3, 6 of 8, the run's first, and the last of each epoch.
+        # Steps 3 and 6 of 8, the first step of the run, and the last step of each epoch.
         ({"log_every_n_steps": 3}, [(0, 0), (0, 2), (0, 3), (1, 1), (1, 3)]),
         ({"log_every_n_steps": 100}, [(0, 0), (0, 3), (1, 3)]),
-        # The second step is of the batches 2 and 3: Lightning records at its end.
+        # The second step consists of batches 2 and 3, and Lightning records at its end.
         ({"log_every_n_steps": 2, "accumulate_grad_batches": 2}, [(0, 0), (0, 2), (0, 3), (1, 2), (1, 3)]),
     ],
     ids=str,
 )
-def test_what_loggers_record_is_logged_and_little_else(
+def test_little_more_is_logged_than_loggers_record(
     settings: dict[str, int], expected: list[tuple[int, int]], tmp_path: Path
 ) -> None:
     module = _Counted()
@@ -83,13 +83,13 @@ def test_what_loggers_record_is_logged_and_little_else(
     assert len(rows) == 8 // settings.get("accumulate_grad_batches", 1) // settings["log_every_n_steps"]
 
 
-def test_a_run_whose_first_batches_are_not_mixed_logs_the_first_that_is() -> None:
+def test_the_first_mixed_batch_is_logged_if_earlier_ones_are_not_mixed() -> None:
     module = _Counted()
     fit(module, CoMixup(seed=0, start_epoch=1))
     assert module.logged == [(1, 0), (1, 3)]
 
 
-def test_where_a_share_is_mixed_all_of_it_is_logged() -> None:
+def test_every_mixed_batch_is_logged_if_only_a_share_is_mixed() -> None:
     module, callback = _Counted(), CoMixup(seed=0, prob=0.5)
     fit(module, callback, max_epochs=3, log_every_n_steps=100)
     mixed = [index for index, (_, targets) in enumerate(module.seen) if targets.ndim == 2]

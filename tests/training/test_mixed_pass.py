@@ -1,4 +1,4 @@
-"""Metrics over a run: what is logged, batches that stay unmixed, resuming, and steps without a clean pass."""
+"""Metrics over a run: logged values, batches that stay unmixed, resuming, and steps without a clean pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.tiny import CLASSES, ResumableLoader, is_clean_pass, make_trainer
 from tests.training.metric_modules import Logging, Noting, Outputs, Simple, accuracy, assert_same, of_batches, train
 
 
-def test_what_is_logged() -> None:
+def test_logged_values() -> None:
     module = Logging()
     logged = train(module).callback_metrics
     expected = accuracy(module.clean)
@@ -110,7 +110,7 @@ def test_no_metric_stays_changed_after_an_error(in_clean_pass: bool) -> None:
 
     module = Module()
     with pytest.raises(KeyError):
-        train(module)  # which checks it
+        train(module)  # `train` checks the metrics
     assert module.mean.update_count == (1 if in_clean_pass else 2)
 
 
@@ -181,7 +181,7 @@ def test_without_a_clean_pass_targets_are_dominant_classes(
 
     module = Module()
     train(module, CoMixup(seed=0, **mixing))
-    assert len(module.clean) == ("saliency" in mixing)  # the look at the targets, in the first step
+    assert len(module.clean) == ("saliency" in mixing)  # the first step inspects the targets
     dominant = [Outputs(logits, labels.argmax(1), loss) for logits, labels, loss in module.stepped]
     assert_same(module.acc.compute(), accuracy(dominant))
     assert_same(module.mean.compute(), of_batches(module.mean, [(outputs.loss,) for outputs in module.stepped]))
@@ -215,7 +215,7 @@ def test_a_compiled_step() -> None:
 
 
 class _Averaging(Callback):
-    """Copies the module at the end of each batch, as an average of weights does."""
+    """Copies metrics at the end of each batch, as weight averaging does."""
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
         state = copy.deepcopy(pl_module.acc), copy.deepcopy(pl_module.mean.metric_state)

@@ -1,4 +1,4 @@
-"""A share of each batch's groups is mixed: against loops written by hand."""
+"""Mixing a share of the groups of each batch, compared with hand-written loops."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tests.tiny import (
     replay,
 )
 
-# Where errors have no notes, before Python 3.11, they are logged.
+# Before Python 3.11, notes are logged instead of added to the error.
 _AS_LOGGED = "the module is in eval mode, only the rows of the mixed groups"
-_SIZE = 4  # of a group: four in a batch of 16, one smaller one in the last of two
+_SIZE = 4  # of a group: there are four in a batch of 16, and a smaller one in the last batch of two
 _BATCHES = 4
 
 
@@ -58,7 +58,7 @@ def _rows(groups: Groups) -> Tensor:
 
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.3, 0.0])
-def test_the_step_is_the_loops(clean_weight: float) -> None:
+def test_the_step_matches_the_loop(clean_weight: float) -> None:
     module = Tiny()
     start = copy.deepcopy(module)
     fit(module, _callback(clean_weight=clean_weight))
@@ -73,7 +73,7 @@ def _saliency(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _mix_by_hand(module: nn.Module, index: int, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mix the groups that are drawn as a batch of their own."""
+    """Mix the drawn groups as a separate batch."""
     rows = _rows(_groups(index, len(inputs)))
     module.eval()
     saliency = _saliency(module, inputs[rows], targets[rows])
@@ -84,7 +84,7 @@ def _mix_by_hand(module: nn.Module, index: int, inputs: Tensor, targets: Tensor)
     return mixed, soft
 
 
-def test_saliency_and_labelings_are_those_of_the_mixed_groups_alone() -> None:
+def test_saliency_and_labelings_use_only_the_mixed_groups() -> None:
     module = Plain()
     start = copy.deepcopy(module)
     fit(module, _callback(clean_weight=0), max_epochs=2)
@@ -100,7 +100,7 @@ def test_saliency_and_labelings_are_those_of_the_mixed_groups_alone() -> None:
     assert largest_difference(module, start) == 0
 
 
-def test_the_other_groups_are_left_as_they_are() -> None:
+def test_the_other_groups_do_not_change() -> None:
     module = Tiny()
     fit(module, _callback(), max_epochs=1)
     for index, ((inputs, targets), (mixed, soft)) in enumerate(zip(make_loader(), module.seen, strict=True)):
@@ -128,14 +128,14 @@ class _Counting(Tiny):
 
 
 @pytest.mark.parametrize(("clean_weight", "rows"), [(1.0, 16), (0.0, 8)])
-def test_without_a_clean_loss_the_clean_pass_is_that_of_the_mixed_groups(clean_weight: float, rows: int) -> None:
+def test_without_a_clean_loss_the_clean_pass_gets_only_the_mixed_groups(clean_weight: float, rows: int) -> None:
     module = _Counting()
     fit(module, _callback(clean_weight=clean_weight), max_epochs=1, limit_train_batches=3)
     assert module.rows == [(True, rows), (False, 16)] * 3
 
 
 def _alone(clean_weight: float, **options: Any) -> Tiny:
-    """Train on batches of one group each; half of them are mixed."""
+    """Train on batches of one group each. Half of the batches are mixed."""
     module = Tiny()
     start = copy.deepcopy(module)
     fit(module, _callback(clean_weight=clean_weight, partition_size=16, **options), max_epochs=4)
@@ -145,7 +145,7 @@ def _alone(clean_weight: float, **options: Any) -> Tiny:
     return module
 
 
-def test_a_batch_of_which_no_group_is_drawn_is_a_plain_one() -> None:
+def test_a_batch_without_drawn_groups_is_a_plain_one() -> None:
     module = _alone(0.0)
     drawn = [bool(_groups(index, len(targets), partition_size=16).mixed) for index, (_, targets) in _seen(module)]
     assert [targets.is_floating_point() for _, targets in module.seen] == drawn
@@ -153,7 +153,7 @@ def test_a_batch_of_which_no_group_is_drawn_is_a_plain_one() -> None:
 
 
 @pytest.mark.parametrize("saliency", [None, Edges()])
-def test_with_a_clean_loss_it_has_its_clean_pass_all_the_same(saliency: Any) -> None:
+def test_with_a_clean_loss_every_batch_has_a_clean_pass(saliency: Any) -> None:
     module = _alone(1.0, saliency=saliency)
     assert all(targets.is_floating_point() for _, targets in module.seen)
     for index, (mixed, soft) in _seen(module):
@@ -215,7 +215,7 @@ class _Logging(Plain):
         return F.cross_entropy(logits, batch[1])
 
 
-def test_metrics_and_the_logged_accuracy_are_those_of_the_mixed_groups() -> None:
+def test_metrics_and_the_logged_accuracy_use_the_mixed_groups() -> None:
     module = _Logging()
     callback = CoMixup(seed=0, mixed_share=0.5, partition_size=_SIZE, clean_weight=0)
     trainer = fit(module, callback, max_epochs=1, limit_train_batches=3)
@@ -226,10 +226,10 @@ def test_metrics_and_the_logged_accuracy_are_those_of_the_mixed_groups() -> None
     assert logged == pytest.approx(float(right[-1].float().mean()))
     assert callback.last_report is not None
     assert np.isfinite(callback.last_report.energy)
-    assert callback.last_report.inputs_per_output > 1.2  # of the mixed outputs; of all it would be near 1.1
+    assert callback.last_report.inputs_per_output > 1.2  # for the mixed outputs; for all, it would be near 1.1
 
 
-def test_a_saliency_of_the_users_gets_the_mixed_groups() -> None:
+def test_a_users_saliency_gets_the_mixed_groups() -> None:
     sizes = []
 
     def saliency(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -242,7 +242,7 @@ def test_a_saliency_of_the_users_gets_the_mixed_groups() -> None:
 
 
 def test_a_saliency_without_a_clean_pass_needs_no_number_of_classes() -> None:
-    """The first step looks at the losses; modes, metrics and gradients are what they were."""
+    """The first step inspects the losses without changing modes, metrics or gradients."""
 
     class Module(_Logging):
         def on_before_zero_grad(self, optimizer: Any) -> None:
@@ -262,7 +262,7 @@ def _first_channel(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor
     return inputs[:, 0].abs()
 
 
-def test_what_the_first_step_looks_at_leaves_no_trace_in_metrics() -> None:
+def test_the_inspection_in_the_first_step_does_not_change_metrics() -> None:
     module = _Logging()
     updates: list[int] = []
 
@@ -281,7 +281,7 @@ def test_a_share_out_of_its_range_is_refused(share: float) -> None:
 
 
 def test_unnamed_rows_stay_with_their_inputs() -> None:
-    """A step that looks at other rows of the batch gets those of the mixed groups in the saliency pass."""
+    """In the saliency pass, a step that uses other parts of the batch gets their rows of the mixed groups."""
     seen: list[Any] = []
 
     class Module(Plain):
@@ -308,8 +308,8 @@ def test_unnamed_rows_stay_with_their_inputs() -> None:
     assert torch.equal(batch["image"][:, 0, 0, 0], torch.tensor(rows).float())
 
 
-def test_a_batch_whose_rows_are_not_plain_is_passed_whole() -> None:
-    """Then the saliency is that of the whole batch, of which the mixed groups are taken."""
+def test_a_batch_whose_rows_are_unclear_is_passed_whole() -> None:
+    """The saliency is then computed for the whole batch, and the mixed groups are taken from it."""
     sizes = []
 
     class Module(Plain):
@@ -325,7 +325,7 @@ def test_a_batch_whose_rows_are_not_plain_is_passed_whole() -> None:
     assert sizes == [(True, 16, CLASSES), (False, 16, CLASSES)]
 
 
-def test_a_step_that_must_have_whole_batches_is_told_so() -> None:
+def test_the_error_of_a_step_that_needs_whole_batches_explains_this() -> None:
     class Module(Plain):
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
             return super().training_step(batch, batch_idx) * torch.ones(16).dot(torch.ones(len(batch[1])))

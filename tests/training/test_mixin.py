@@ -12,7 +12,7 @@ from tests.tiny import CLASSES, Tiny, fit, largest_difference
 
 
 class Embedded(Tiny):
-    """Embeddings and a head with a margin, which needs the class and has no logits without it."""
+    """Embeddings with a margin loss, which needs the classes and has no logits without them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Embedded(Tiny):
 
 
 @pytest.mark.parametrize("settings", [{}, {"clean_weight": 0}])
-def test_a_loss_of_integers_trains_on_mixed_batches(settings: dict[str, Any]) -> None:
+def test_a_loss_for_integers_trains_on_mixed_batches(settings: dict[str, Any]) -> None:
     module = Embedded()
     fit(module, CoMixup(seed=0, num_classes=CLASSES, **settings), max_epochs=1)
     assert any(targets.ndim == 2 and ((targets > 0).sum(1) > 1).any() for _, targets in module.seen)

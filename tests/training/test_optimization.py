@@ -1,4 +1,4 @@
-"""Optimizers, schedules and the callbacks that change parameters, against hand-written loops."""
+"""Optimizers, schedules and callbacks that change parameters, compared with hand-written loops."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def by_hand(
     before_step: Callable[[], None] = lambda: None,
     after_step: Callable[[], None] = lambda: None,
 ) -> Tiny:
-    """Train on the mixed batches that a run saw: clean backward, mixed backward on top, step."""
+    """Train on the mixed batches of a run, with a step on the sum of clean and mixed gradients."""
     module.train()
     batches = list(make_loader())
     mixed_batches = iter(seen)
@@ -58,7 +58,7 @@ def _pair(network: nn.Module | None = None, kind: type[Tiny] = Tiny) -> tuple[Ti
 
 
 class Groups(Tiny):
-    """Adam on two parameter groups, another learning rate at each step."""
+    """Adam with two parameter groups, and a learning rate that changes in each step."""
 
     def configure_optimizers(self) -> Any:
         groups = [
@@ -108,13 +108,13 @@ def test_averaged_weights() -> None:
 
 
 def test_stochastic_weight_averaging() -> None:
-    """Weights of the last two epochs; BatchNorm is then updated in an epoch without backward, on both batches."""
+    """The last two epochs are averaged. An epoch without backward then updates BatchNorm, on both batches."""
     module, start = _pair()
     averaging = StochasticWeightAveraging(swa_lrs=0.1, swa_epoch_start=2, annealing_epochs=1)
     fit(module, CoMixup(seed=0), averaging, max_epochs=EPOCHS)
     weights: list[list[Tensor]] = []
     optimizer = start.configure_optimizers()
-    # Lightning counts an epoch's weights at its start.
+    # Lightning uses the weights at the start of an epoch.
     by_hand(
         start,
         module.seen,
@@ -124,15 +124,15 @@ def test_stochastic_weight_averaging() -> None:
     with torch.no_grad():
         for parameter, first, second in zip(start.parameters(), weights[1], weights[2], strict=True):
             parameter.copy_(first + (second - first) / 2)
-    optimizer.step()  # Lightning's, after the epoch without backward, on the last batch's gradients
+    optimizer.step()  # Lightning's step after the epoch without backward, with the last batch's gradients
     assert all(torch.equal(*pair) for pair in zip(module.parameters(), start.parameters(), strict=True))
     assert len(module.seen) == 4 * (EPOCHS + 1)
-    # Reset, then in each of four steps the clean and the mixed batch.
+    # After a reset, each of four steps adds the clean and the mixed batch.
     assert int(module.network[1].num_batches_tracked) == 8
 
 
 class _Thaw(BaseFinetuning):
-    """Trains the head alone in the first epoch, all from the second on."""
+    """Trains only the head in the first epoch, and everything from the second epoch on."""
 
     def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
         self.freeze(pl_module.network[:2], train_bn=False)  # type: ignore[index]
@@ -174,7 +174,7 @@ def test_channels_last() -> None:
 
 
 class Embedded(nn.Module):
-    """Looks the brightness of pixels up in a sparse table, beside a dense path that carries the saliency."""
+    """Looks up the brightness of pixels in a sparse table, and has a dense path for the saliency."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ def test_a_network_that_overwrites_its_input() -> None:
     fit(module, max_epochs=EPOCHS)
 
     class Apart(Tiny):
-        """The loop's own copy of the data: the network may overwrite it."""
+        """Gives the network a copy of the data, which it may overwrite."""
 
         def forward(self, inputs: Tensor) -> Tensor:
             return super().forward(inputs.clone())

@@ -1,4 +1,4 @@
-"""The clean pass as the module's own step: every loss against a hand-written loop, and no trace of it."""
+"""The clean pass runs the module's own step: every loss matches a hand-written loop, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.tiny import CLASSES, fit, is_clean_pass, largest_difference, make_dat
 
 
 class Own(pl.LightningModule):
-    """A module of somebody else's, with a loss of its own and dropout; it notes the mixed batches."""
+    """A user's module with its own loss and dropout, which records the mixed batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class OtherName(Own):
 
 
 def _loop(module: Own, epochs: int, clean_weight: float) -> Own:
-    """Train a copy by hand: the module's own step on each clean batch, then on the mixed one on top."""
+    """Train a copy by hand, adding the gradients of the module's own loss on the clean and the mixed batch."""
     module, seen = copy.deepcopy(module), module.seen
     module.seen = []
     module.train()
@@ -103,7 +103,7 @@ def _loop(module: Own, epochs: int, clean_weight: float) -> Own:
 
 
 def _loader() -> DataLoader[Any]:
-    """Draws from no global generator, as dropout does: a loader draws a seed for each epoch."""
+    """Return a loader with its own generator. Otherwise, its seeds would come from the generator that dropout uses."""
     return DataLoader(TensorDataset(*make_data()), batch_size=16, generator=torch.Generator())
 
 
@@ -117,7 +117,7 @@ _MODULES = [Own, Weighted, Smoothed, Summed, Focal, Auxiliary, Probabilities, Wi
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.3])
 @pytest.mark.parametrize("kind", _MODULES)
-def test_steps_of_all_kinds_are_those_of_the_loop_bit_for_bit(kind: type[Own], clean_weight: float) -> None:
+def test_steps_of_all_kinds_match_the_loop_bit_for_bit(kind: type[Own], clean_weight: float) -> None:
     module = kind()
     start = copy.deepcopy(module)
     torch.manual_seed(5)
@@ -128,14 +128,14 @@ def test_steps_of_all_kinds_are_those_of_the_loop_bit_for_bit(kind: type[Own], c
     assert all(targets.shape == (len(inputs), CLASSES) for inputs, targets in module.seen)
 
 
-def test_the_saliency_is_that_of_the_own_loss() -> None:
-    """With one class weighted away, the loss and with it the saliency of its samples is zero."""
+def test_the_saliency_comes_from_the_modules_own_loss() -> None:
+    """With weight 0 for one class, the loss and therefore the saliency of its samples is zero."""
     seen = []
 
     class Watching(Own):
         def __init__(self) -> None:
             super().__init__()
-            self.network = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))  # no BatchNorm between the samples
+            self.network = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))  # samples are independent
 
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             return F.cross_entropy(self.network(inputs), targets, weight=torch.tensor([0.0, 1.0, 1.0, 1.0, 1.0]))
@@ -168,7 +168,7 @@ class Logging(Own):
         self.mixed: list[tuple[int, float]] = []
 
 
-def test_what_a_step_logs_is_that_of_the_mixed_batch_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_logs_only_the_mixed_batch_and_only_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module, logger = Logging(), CSVLogger(tmp_path)
     written: list[dict[str, float]] = []
 
@@ -188,7 +188,7 @@ def test_what_a_step_logs_is_that_of_the_mixed_batch_once(tmp_path: Path, capsys
     assert trainer.loggers == [logger]
 
 
-def test_logging_comes_back_after_an_error_in_the_clean_pass() -> None:
+def test_logging_is_restored_after_an_error_in_the_clean_pass() -> None:
     class Failing(Logging):
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             raise RuntimeError("user code")
@@ -202,7 +202,7 @@ def test_logging_comes_back_after_an_error_in_the_clean_pass() -> None:
     assert not {"log_dict", "print"} & set(vars(module))
 
 
-def test_an_error_in_the_clean_pass_has_a_note_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_the_clean_pass_has_its_own_note(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(Own):
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             raise KeyError("user code")
@@ -226,7 +226,7 @@ def test_a_step_without_a_loss_leaves_its_batch_unmixed() -> None:
     assert torch.equal(module.seen[2][0], make_data()[0][32:48])
 
 
-def test_something_else_than_a_loss_is_refused() -> None:
+def test_an_output_that_is_not_a_loss_is_refused() -> None:
     class Strange(Own):
         def loss(self, inputs: Tensor, targets: Tensor) -> Any:
             return 0.5

@@ -1,4 +1,4 @@
-"""The step in every precision, against the loop in the authors' order."""
+"""The step in every precision, compared with a loop in the authors' order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tiny import CLASSES, Tiny, fit, largest_difference, make_loader, make
 
 
 class OptedOut(nn.Module):
-    """A head that leaves autocast: its backward must not be cast either."""
+    """A network whose head disables autocast, so that its backward must not be cast either."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def test_true_precisions(precision: Any, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("init_scale", [2.0**10, 2.0**40])
 def test_float16_with_a_grad_scaler(init_scale: float) -> None:
-    """With the second scale the first steps overflow, are skipped, and the scale is lowered."""
+    """With the second scale, the first steps overflow and are skipped, and the scale is lowered."""
 
     def scaler() -> torch.amp.GradScaler:
         return torch.amp.GradScaler("cpu", init_scale=init_scale, backoff_factor=2.0**-8)
@@ -95,7 +95,7 @@ def test_float16_with_a_grad_scaler(init_scale: float) -> None:
     assert (skipped > 0) == (init_scale > 2.0**20)
 
 
-def test_a_loss_that_is_not_finite_is_no_overflow() -> None:
+def test_a_loss_that_is_not_finite_does_not_count_as_overflow() -> None:
     class Poisoned(Tiny):
         def comixup_clean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
             return super().comixup_clean_loss(inputs, targets) * float("nan")

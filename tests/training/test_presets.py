@@ -31,13 +31,13 @@ def test_arguments_of_a_preset_and_changes(make: Any, preset: Mapping[str, Any])
         preset["smoothness"] = 0.5  # type: ignore[index]
 
 
-def test_the_papers_is_todays_default() -> None:
+def test_the_papers_preset_equals_the_defaults() -> None:
     assert CoMixup.paper()._config == CoMixup()._config
     assert all(_ARGUMENTS[name].default == value for name, value in PAPER.items())
     assert {field.name for field in fields(Hyperparameters)} - set(PAPER) == {"solver"}
 
 
-def test_the_fast_one_costs_little() -> None:
+def test_the_fast_preset() -> None:
     callback = CoMixup.fast()
     assert callback._config.clean_weight == 0
     assert callback._config.mixed_share == 0.5

@@ -1,4 +1,4 @@
-"""The other name of Lightning: the package `pytorch_lightning` has classes of its own."""
+"""The package `pytorch_lightning`, another name for Lightning, has its own classes."""
 
 from __future__ import annotations
 

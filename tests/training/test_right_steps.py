@@ -1,4 +1,4 @@
-"""Steps and hooks that are right on mixed batches, and look like some that are not: none is refused."""
+"""Steps and hooks that are correct with mixed batches but look like incorrect ones. None of them is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROWS = F.one_hot(_Y, CLASSES).float()
 
 
 class Module(pl.LightningModule):
-    """Computes its loss by a function, and calls another at the end of a batch."""
+    """Computes its loss with a function, and calls another one at the end of a batch."""
 
     def __init__(self, loss: Callable[[Any, Any], Tensor], hook: Callable[[Any, Any], Any] | None) -> None:
         super().__init__()

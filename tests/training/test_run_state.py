@@ -1,4 +1,4 @@
-"""What a run says once."""
+"""Messages that a run shows only once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.tiny import CLASSES, Plain, fit, make_data
 
 
 @pytest.mark.parametrize(("smoothing", "times"), [(0.0, 0), (0.1, 1)])
-def test_targets_that_come_mixed_already_are_said_once(
+def test_targets_that_are_already_mixed_are_reported_once(
     smoothing: float, times: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     inputs, targets = make_data(20)
@@ -24,7 +24,7 @@ def test_targets_that_come_mixed_already_are_said_once(
     assert sum("batches are mixed twice" in record.getMessage() for record in caplog.records) == times
 
 
-def test_a_solver_that_mixes_nothing_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_solver_that_mixes_nothing_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         fit(Plain(), CoMixup(seed=0, smoothness=1.5, penalty_threshold=0.0), max_epochs=30)
     said = [record.getMessage() for record in caplog.records if "nothing was mixed" in record.getMessage()]
@@ -38,7 +38,7 @@ class _Watcher(pl.Callback):
 
 
 @pytest.mark.parametrize(("in_place", "times"), [(True, 1), (False, 0)])
-def test_who_gets_the_mixed_batch_after_the_step_is_said_once(
+def test_hooks_that_get_the_mixed_batch_after_the_step_are_reported_once(
     in_place: bool, times: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Hooked(Plain):

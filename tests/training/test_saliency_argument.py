@@ -1,4 +1,4 @@
-"""Saliencies of the user's own, other targets than classes, and further parts of a batch."""
+"""Users' own saliencies, targets other than classes, and additional parts of a batch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FrozenTeacher:
 
 
 def class_activation_map(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The last feature maps, weighted by their mean gradient."""
+    """Return the last feature maps, weighted by their mean gradient."""
     features = module.network[:3](inputs)
     logits = module.network[3:](features)
     (gradient,) = torch.autograd.grad(logits.gather(1, targets.unsqueeze(1)).sum(), features)
@@ -95,7 +95,7 @@ class Regression(Tiny):
 
 
 @pytest.mark.parametrize("module_type", [MultiLabel, Regression])
-def test_targets_that_are_no_classes_are_mixed_linearly(module_type: type[Tiny]) -> None:
+def test_targets_that_are_not_classes_are_mixed_linearly(module_type: type[Tiny]) -> None:
     inputs, _ = make_data(20)
     shape = (20, CLASSES) if module_type is MultiLabel else (20,)
     targets = (torch.rand(shape, generator=torch.Generator().manual_seed(0)) < 0.5).float()
@@ -109,13 +109,13 @@ def test_targets_that_are_no_classes_are_mixed_linearly(module_type: type[Tiny])
     mixed, soft = module.seen[0]
     assert soft.shape == targets.shape
     pixel_share = torch.stack([(mixed == inputs[i]).float().mean((1, 2, 3)) for i in range(20)], 1)
-    whole = pixel_share.sum(1) > 0.999  # outputs without half cells: the share can be read off the pixels
+    whole = pixel_share.sum(1) > 0.999  # outputs without half cells, whose pixels show the shares
     assert whole.any()
     torch.testing.assert_close(soft[whole], (pixel_share @ targets)[whole])
 
 
 class TwoInputs(Tiny):
-    """Images of two sizes with a loss weight each."""
+    """Images of two sizes, with a loss weight for each sample."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         self.batch = batch

@@ -18,16 +18,16 @@ def _first(rank: int, epoch: int, batch_idx: int, seed: int = 0) -> tuple[float,
     return draws.decisions("mix").random(), draws.decisions("grid").random(), draws.masks().random()
 
 
-def test_draws_depend_on_the_place_alone() -> None:
+def test_draws_depend_only_on_the_position() -> None:
     assert _first(0, 3, 7) == _first(0, 3, 7)
 
 
-def test_places_and_streams_differ() -> None:
+def test_positions_and_streams_differ() -> None:
     found = [_first(0, 0, 0), _first(0, 0, 1), _first(0, 1, 0), _first(0, 0, 0, seed=1)]
     assert len({draw for draws in found for draw in draws}) == 12
 
 
-def test_ranks_take_the_same_decisions_and_draw_other_masks() -> None:
+def test_ranks_make_the_same_decisions_and_draw_different_masks() -> None:
     first, second = _first(0, 1, 2), _first(1, 1, 2)
     assert first[:2] == second[:2]
     assert first[2] != second[2]
@@ -43,7 +43,7 @@ def test_the_seed_decides_all_draws() -> None:
     assert not torch.equal(runs[0], runs[2])
 
 
-def test_without_a_seed_that_of_seed_everything_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_seed_it_comes_from_seed_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PL_GLOBAL_SEED", "17")
     callback = CoMixup()
     fit(Tiny(), callback)
@@ -57,7 +57,7 @@ def test_without_a_seed_that_of_seed_everything_counts(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("seed", [5, None])
 def test_a_resumed_run_draws_the_same_masks(seed: int | None, tmp_path: Path) -> None:
-    """Interrupted within an epoch; its batches are equal because Lightning restarts plain loaders."""
+    """The run is interrupted within an epoch. All batches are equal, because Lightning restarts plain loaders."""
     inputs, targets = make_data(16)
     loader = DataLoader(Listed(inputs.repeat(4, 1, 1, 1), targets.repeat(4)), batch_size=16)
     first = Tiny()

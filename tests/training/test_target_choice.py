@@ -1,4 +1,4 @@
-"""Batches whose second part is not the targets: the losses of the step show which one is."""
+"""Batches whose second part is not the targets. The losses of the step show which part is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECOND = {
 
 
 class Third(Plain):
-    """Takes the third part for its labels, and the second into account."""
+    """Uses the third part as labels, and also the second part."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self.targets_seen.append(batch[2])
@@ -44,7 +44,7 @@ def test_labels_elsewhere_are_named_by_the_error_and_its_remedy_trains(second: T
     assert {targets.ndim for targets in module.targets_seen} == {1, 2}
 
 
-def test_a_part_that_no_loss_takes_does_not_matter() -> None:
+def test_a_part_that_no_loss_uses_does_not_matter() -> None:
     class Second(Plain):
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
             return (F.cross_entropy(self(batch[0]), batch[1], reduction="none") * batch[2]).mean()
@@ -59,7 +59,7 @@ def test_several_views_are_not_targets() -> None:
 
 
 class Named(Plain):
-    """Takes the parts of some names."""
+    """Uses the parts with the given names."""
 
     def __init__(self, inputs: str, targets: str) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def _fit_named(module: Named, **options: Any) -> None:
 @pytest.mark.parametrize("name", ["same", "column"])
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 def test_targets_that_are_in_the_batch_twice(name: str, clean_weight: float) -> None:
-    """Only one of both is mixed: a step that takes the other one would train mixed inputs on clean labels."""
+    """Only one of the two is mixed. A step that uses the other one would train mixed inputs on clean labels."""
     with pytest.raises(ValueError, match=r"found that its losses use those of the clean batch"):
         _fit_named(Named("image", name), clean_weight=clean_weight)
     module = Named("image", name)
@@ -92,7 +92,7 @@ def test_targets_that_are_in_the_batch_twice(name: str, clean_weight: float) -> 
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
 def test_inputs_that_the_step_does_not_use(clean_weight: float) -> None:
-    """Without a gradient at the inputs only the step's calls show which part it uses."""
+    """Without a gradient at the inputs, only the step's calls show which part it uses."""
     options: dict[str, Any] = {"saliency": Edges(), "clean_weight": clean_weight}
     with pytest.raises(ValueError, match=r"input_key must name the part that the step uses, found image"):
         _fit_named(Named("crop", "label"), **options)

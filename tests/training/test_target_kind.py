@@ -1,4 +1,4 @@
-"""What the targets of a run are, and disagreements between what a user gave and what the step shows."""
+"""The kind of targets in a run, and disagreements between the user's arguments and the step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tiny import CLASSES, Items, fit, is_clean_pass, make_network
 
 
 class Stepping(pl.LightningModule):
-    """A module with any loss, which notes the mixed targets."""
+    """A module with any loss, which records the mixed targets."""
 
     def __init__(self, loss: Any) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ def test_a_number_of_classes_in_also_average_is_named() -> None:
         fit(TwoLabels(None), CoMixup(seed=0, also_average={"coarse": 4}), loader=loader, max_epochs=1)
 
 
-def test_the_user_decides_where_losses_differ() -> None:
+def test_the_user_decides_if_losses_differ() -> None:
     mixed = _fit(_number, linear_targets=True)
     assert mixed.shape == (10,)
     assert _fit(lambda z, y: F.cross_entropy(z, y), num_classes=CLASSES).shape == (10, CLASSES)

@@ -1,4 +1,4 @@
-"""Every misuse of mixed targets, planted in a module: found in the first mixed step, with its line and its remedy."""
+"""Misuses of mixed targets, planted in a module. Each is found in the first mixed step, with its line and a remedy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _check_caught(
         )
     message = str(raised.value)
     assert f" at {line}. " in message
-    assert "found __" not in message  # but what the user wrote, such as == or int(targets)
+    assert "found __" not in message  # the error shows the user's code, such as == or int(targets)
     assert any(remedy in message for remedy in _REMEDIES)
     assert module.steps <= 1
     for parameter, earlier in zip(module.parameters(), start, strict=True):
@@ -56,12 +56,12 @@ def test_each_misuse_is_found_in_the_first_mixed_step(use: Use, batch_size: int)
 
 @pytest.mark.parametrize("use", [planted.minus_predictions, planted.against_outputs])
 def test_rows_do_not_broadcast_over_samples(use: Use) -> None:
-    """With B = K a number for each sample and a row of K numbers have the same shape."""
+    """With B = K, one number for each sample and a row of K numbers have the same shape."""
     _check_caught(Using(use), last_line(use), batch_size=CLASSES)
 
 
 class Switching(Using):
-    """Takes rows for several labels, which labels are not."""
+    """Uses another loss for rows, which it treats as several labels at once."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         logits, targets = self(batch[0]), batch[1]
@@ -70,7 +70,7 @@ class Switching(Using):
         return F.cross_entropy(logits, targets)
 
 
-def test_a_binary_loss_of_rows_alone_is_refused() -> None:
+def test_a_binary_loss_only_for_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="several labels at once"):
         fit(Switching(lambda logits, targets: None), CoMixup(seed=0), loader=make_batches(10), max_epochs=1)
 
@@ -168,7 +168,7 @@ def test_misuse_of_the_second_of_two_labels() -> None:
     fit(TwoLabels(nothing), CoMixup(seed=0, also_average={"coarse": 3}), loader=_two_labels(), max_epochs=1)
 
 
-def test_targets_that_are_numbers_have_a_remedy_of_their_own() -> None:
+def test_targets_that_are_numbers_have_their_own_remedy() -> None:
     class Flags(Using):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             logits, targets = (
@@ -196,8 +196,8 @@ def test_a_batch_that_is_left_out_does_not_end_the_watch() -> None:
 
 
 @pytest.mark.parametrize("use", [planted.as_numpy, planted.as_array, planted.as_list])
-def test_what_leaves_pytorch_is_said_but_not_refused(use: Use, caplog: pytest.LogCaptureFixture) -> None:
-    """It may be stored or drawn; whether it is compared with integers cannot be seen."""
+def test_targets_that_leave_pytorch_are_reported_but_not_refused(use: Use, caplog: pytest.LogCaptureFixture) -> None:
+    """They may be stored or plotted, and it is not visible whether they are compared with integers."""
     with caplog.at_level("INFO"):
         fit(Using(use), CoMixup(seed=0), loader=make_batches(10), max_epochs=2)
     said = [record.getMessage() for record in caplog.records if "outside PyTorch" in record.getMessage()]
@@ -210,7 +210,7 @@ def _smoothed(rows: Tensor) -> Tensor:
 
 
 class _BinaryLoss(Using):
-    """Makes rows of integer targets, and smooths those, other rows, both or none."""
+    """Makes rows from integer targets, and smooths these rows, other rows, both or neither."""
 
     def __init__(self, *, smooths_labels: bool, smooths_rows: bool) -> None:
         super().__init__(lambda *_: None)
@@ -225,7 +225,7 @@ class _BinaryLoss(Using):
 
 @pytest.mark.parametrize("smooths_rows", [False, True])
 @pytest.mark.parametrize("smooths_labels", [False, True])
-def test_a_loss_that_smooths_labels_alone_is_mentioned(
+def test_a_loss_that_smooths_only_labels_is_reported(
     smooths_labels: bool, smooths_rows: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     module = _BinaryLoss(smooths_labels=smooths_labels, smooths_rows=smooths_rows)
@@ -236,7 +236,7 @@ def test_a_loss_that_smooths_labels_alone_is_mentioned(
 
 
 def test_losses_of_numbers_keep_the_shapes_of_the_clean_batch() -> None:
-    """A distribution around a label, as for ages: rows broadcast to (B, B, K)."""
+    """The targets are distributions around labels, such as ages. With rows, they broadcast to (B, B, K)."""
 
     class Distributed(Using):
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Uses of mixed targets that are right: the watch lets them pass, and they change nothing."""
+"""Correct uses of mixed targets. The watch accepts them, and they do not change the training."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def _trained(module: Using, batch_size: int) -> list[Tensor]:
 
 @cache
 def _untouched(batch_size: int) -> list[Tensor]:
-    """What a step that uses the targets in its loss alone comes to."""
+    """Return the trained parameters of a module that uses the targets only in its loss."""
     return _trained(Using(lambda logits, targets: None), batch_size)
 
 
 @pytest.mark.parametrize("batch_size", [10, CLASSES])
 @pytest.mark.parametrize("use", _RIGHT)
-def test_what_steps_rightly_do_with_targets_raises_nothing_and_changes_nothing(use: Use, batch_size: int) -> None:
+def test_correct_uses_of_targets_raise_no_error_and_change_nothing(use: Use, batch_size: int) -> None:
     for parameter, expected in zip(_trained(Using(use), batch_size), _untouched(batch_size), strict=True):
         assert torch.equal(parameter, expected)
 
@@ -119,12 +119,12 @@ def test_metrics_memory_banks_and_our_own_losses() -> None:
     trainer = fit(module, CoMixup(seed=0), loader=make_batches(10), max_epochs=1)
     assert 0 < float(trainer.callback_metrics["soft"]) < 1
     assert float(trainer.callback_metrics["mean"]) == pytest.approx(1 / CLASSES)
-    assert module.bank.shape == (40, CLASSES)  # of two batches, clean and mixed
+    assert module.bank.shape == (40, CLASSES)  # from two batches, each clean and mixed
     torch.testing.assert_close(module.bank.sum(1), torch.ones(40))
 
 
 class Binary(Using):
-    """A sigmoid for each class, as timm trains; its rows are made by the remedy of our own message."""
+    """Has a sigmoid for each class, as in timm's training. Its rows follow the remedy in this package's message."""
 
     def __init__(self, rows: Callable[[Tensor], Tensor]) -> None:
         super().__init__(lambda logits, targets: None)
@@ -150,7 +150,7 @@ def _rows_of_a_matrix(targets: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("rows", [_rows, _scattered_rows, _filled_rows, _rows_of_a_matrix])
-def test_a_binary_loss_that_takes_one_hot_rows_takes_mixed_ones(rows: Any) -> None:
+def test_a_binary_loss_for_one_hot_rows_accepts_mixed_ones(rows: Any) -> None:
     module = Binary(rows)
     fit(module, CoMixup(seed=0), loader=make_batches(10), max_epochs=1)
     torch.testing.assert_close(module.rows_seen.sum(1), torch.ones(10))
@@ -158,7 +158,7 @@ def test_a_binary_loss_that_takes_one_hot_rows_takes_mixed_ones(rows: Any) -> No
 
 
 @pytest.mark.parametrize("rows", [_rows, _scattered_rows, _filled_rows])
-def test_a_binary_loss_may_take_a_threshold_of_the_rows(rows: Any) -> None:
+def test_a_binary_loss_may_use_thresholded_rows(rows: Any) -> None:
     module = Binary(lambda targets: (rows(targets) > 0.2).float())
     fit(module, CoMixup(seed=0), loader=make_batches(10), max_epochs=1)
     assert module.rows_seen.unique().tolist() == [0, 1]

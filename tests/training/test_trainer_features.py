@@ -1,4 +1,4 @@
-"""What else a Trainer does: tuning, sanity checks, stopping early, resuming with a loader that knows its place."""
+"""Other features of a Trainer: tuning, sanity checks, early stopping, and resuming with a loader that has a state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _mixed(module: Tiny) -> list[bool]:
 
 
 def _check_that_it_trains(trainer: pl.Trainer, module: Tiny) -> None:
-    """All of a fit's batches are mixed, whatever came before."""
+    """Check that all batches of a fit are mixed, regardless of what came before."""
     module.seen.clear()
     trainer.fit(module)
     assert len(module.seen) > 0
@@ -86,7 +86,7 @@ def test_sanity_checks_and_validation_change_nothing() -> None:
     assert largest_difference(validated, plain) == 0
 
 
-def test_should_stop_ends_the_run_where_it_stands() -> None:
+def test_should_stop_ends_the_run_immediately() -> None:
     class Stopping(Tiny):
         def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
             self.trainer.should_stop = self.global_step >= 6
@@ -110,7 +110,7 @@ def test_early_stopping() -> None:
     assert all(_mixed(module))
 
 
-def test_resuming_within_an_epoch_gives_the_uninterrupted_run(tmp_path: Path) -> None:
+def test_resuming_within_an_epoch_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"max_epochs": 3, "root": tmp_path}
     checkpoint = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
     whole, resumed = Tiny(), Tiny()

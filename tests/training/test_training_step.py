@@ -1,4 +1,4 @@
-"""The step against a hand-written loop that replays the mixed batches in the authors' order."""
+"""The step, compared with a hand-written loop that replays the mixed batches in the authors' order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.tiny import (
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.3, 0.0])
 @pytest.mark.parametrize("kind", ["ce", "bce"])
-def test_parameters_and_buffers_are_those_of_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
+def test_parameters_and_buffers_match_the_loop_bit_for_bit(clean_weight: float, kind: str) -> None:
     class Module(Tiny):
         comixup_loss_kind = kind  # type: ignore[assignment]
 
@@ -51,7 +51,7 @@ def test_batches_are_really_mixed() -> None:
 
 
 def test_the_clean_pass_differentiates_the_clean_loss() -> None:
-    """With the mixed loss switched off, training is plain training on the clean loss."""
+    """Without the mixed loss, training is plain training on the clean loss."""
 
     class CleanOnly(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -109,7 +109,7 @@ def test_frozen_unused_and_tied_parameters() -> None:
 
 
 @pytest.mark.parametrize("clean_weight", [1.0, 0.0])
-def test_frozen_batch_norm_stays_frozen_and_modes_come_back(clean_weight: float) -> None:
+def test_frozen_batch_norm_stays_frozen_and_modes_are_restored(clean_weight: float) -> None:
     class Frozen(Tiny):
         def on_train_start(self) -> None:
             self.network[1].eval()
@@ -132,7 +132,7 @@ def test_batch_norm_sees_both_batches_only_with_a_clean_loss() -> None:
 
 
 def test_global_random_numbers_are_not_used() -> None:
-    """A run whose batches are mixed and one whose are not end with the same global state."""
+    """A run with mixed batches and a run without end with the same global state."""
     states = []
     for prob in (0.0, 1.0):
         torch.manual_seed(3)
@@ -169,14 +169,14 @@ class Manual(Tiny):
         optimizer.step()
 
 
-def test_manual_optimization_opted_in() -> None:
+def test_manual_optimization() -> None:
     module = Manual()
     start = copy.deepcopy(module)
     fit(module, CoMixup(seed=0, manual_optimization=True))
     assert largest_difference(module, replay(start, module.seen)) == 0
 
 
-def test_manual_optimization_must_be_opted_in() -> None:
+def test_manual_optimization_needs_an_opt_in() -> None:
     with pytest.raises(ValueError, match=r"must be opted in.*manual_optimization=True"):
         fit(Manual())
     fit(Manual(announces=False), CoMixup(seed=0, clean_weight=0))
@@ -224,7 +224,7 @@ def test_strategies_whose_wrapper_shards_are_refused() -> None:
 
     def found_at_setup(name: str, base: type[Strategy] = SingleDeviceStrategy) -> pl.Trainer:
         trainer = make_trainer()
-        # Told by its name: `lightning` and `pytorch_lightning` have one each, and a user's class may derive from it.
+        # It is recognised by name, because `lightning` and `pytorch_lightning` each have one. Users may subclass it.
         named = type(name, (base,), {})
         trainer._accelerator_connector.strategy = type("Users", (named,), {})()
         return trainer

@@ -1,4 +1,4 @@
-"""What users' modules, loaders and scripts do besides."""
+"""Other things that users' modules, loaders and scripts do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_call_of_a_closure_gets_the_mixed_batch() -> None:
     assert all(targets.shape == (10, CLASSES) for _, targets in module.seen)
 
 
-def test_layers_that_are_frozen_within_the_step_stay_as_they_are() -> None:
+def test_layers_that_are_frozen_within_the_step_do_not_change() -> None:
     class Freezing(Tiny):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             self.network[0].requires_grad_(False)
@@ -69,7 +69,7 @@ class Encoded(UserDict[str, Any]):
 
 
 class Ready:
-    """A loader over batches that are made once."""
+    """A loader over batches that are created once."""
 
     def __init__(self, kind: type[Any]) -> None:
         self.batches = [kind({"x": inputs, "y": targets}) for inputs, targets in make_loader()]
@@ -93,7 +93,7 @@ class MovingInPlace(Moving):
 
 
 @pytest.mark.parametrize(("module_type", "kind"), [(Moving, Encoded), (MovingInPlace, dict)])
-def test_batches_that_are_the_users_own_are_not_changed(module_type: type[Tiny], kind: type[Any]) -> None:
+def test_the_users_own_batches_are_not_changed(module_type: type[Tiny], kind: type[Any]) -> None:
     loader, module, expected = Ready(kind), module_type(), Tiny()
     fit(module, CoMixup(seed=0, input_key="x", target_key="y"), loader=loader)
     for batch, (inputs, targets) in zip(loader.batches, make_loader(), strict=True):
@@ -116,7 +116,7 @@ def test_a_learned_transfer_is_refused() -> None:
         fit(Scaling())
 
 
-def test_a_backward_of_the_modules_own_scales_both_losses() -> None:
+def test_the_modules_own_backward_scales_both_losses() -> None:
     class Scaled(Tiny):
         def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
             (loss * 0.1).backward()
@@ -153,7 +153,7 @@ def test_a_callback_among_the_hyper_parameters_can_be_saved(tmp_path: Path) -> N
     assert list(tmp_path.glob("*.ckpt"))
 
 
-def test_each_run_has_the_seed_of_its_own_seed_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_run_has_its_own_seed_from_seed_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     callback = CoMixup()
     for seed in ("1", "2"):
         monkeypatch.setenv("PL_GLOBAL_SEED", seed)
@@ -161,8 +161,8 @@ def test_each_run_has_the_seed_of_its_own_seed_everything(monkeypatch: pytest.Mo
         assert callback.seed == int(seed)
 
 
-def test_a_checkpoint_without_a_seed_leaves_the_run_its_own(tmp_path: Path) -> None:
-    """As saved by a Trainer that has only validated."""
+def test_a_checkpoint_without_a_seed_does_not_change_the_seed(tmp_path: Path) -> None:
+    """A Trainer that has only validated saves such a checkpoint."""
 
     class Validated(Tiny):
         def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -177,11 +177,11 @@ def test_a_checkpoint_without_a_seed_leaves_the_run_its_own(tmp_path: Path) -> N
 
 
 class Tagged(Tensor):
-    """A tensor that a library gave further attributes and methods."""
+    """A tensor class to which a library added attributes and methods."""
 
 
 class Measured(Plain):
-    """Notes the classes of the tensors in its batches."""
+    """Records the classes of the tensors in its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ def _mean_square(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
     return inputs.square().mean(1)
 
 
-def test_tensors_of_a_librarys_own_class_are_mixed_as_others() -> None:
+def test_tensors_of_a_librarys_own_class_are_mixed_like_others() -> None:
     for settings in ({}, {"clean_weight": 0, "saliency": _mean_square, "num_classes": CLASSES}):
         plain, accuracy = _fit_measured(None, **settings)
         tagged, other_accuracy = _fit_measured(_tagged, **settings)

@@ -1,4 +1,4 @@
-"""What a user's saliency leaves behind: nothing, or an error."""
+"""A user's saliency leaves nothing behind, or raises an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tiny import CLASSES, Tiny, fit, is_clean_pass, largest_difference, ma
 
 
 def pure(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The gradient's norm in eval mode, of a copy of the network."""
+    """Return the norm of the gradient, computed on a copy of the network in eval mode."""
     network = copy.deepcopy(module.network).eval()
     inputs = inputs.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(F.cross_entropy(network(inputs), targets), inputs)
@@ -57,7 +57,7 @@ def with_hooks_of_its_own(module: Any, inputs: Tensor, targets: Tensor) -> Tenso
 
 @pytest.mark.parametrize("accumulated", [1, 2])
 @pytest.mark.parametrize("saliency", [with_a_backward, frozen, cleared, with_hooks_of_its_own])
-def test_gradients_modes_and_hooks_are_as_before(saliency: Any, accumulated: int) -> None:
+def test_gradients_modes_and_hooks_do_not_change(saliency: Any, accumulated: int) -> None:
     module, expected = Tiny(), Tiny()
     fit(module, CoMixup(seed=0, saliency=saliency), accumulate_grad_batches=accumulated)
     fit(expected, CoMixup(seed=0, saliency=pure), accumulate_grad_batches=accumulated)
@@ -128,7 +128,7 @@ def test_a_batch_that_is_changed_is_refused(change: Any) -> None:
 
 
 class Rows(Tiny):
-    """A loss by hand that takes only rows, on which integers would broadcast if B = K."""
+    """A hand-written loss only for rows. With integers, it would broadcast if B = K."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
         if not is_clean_pass(self):
@@ -141,7 +141,7 @@ class Rows(Tiny):
         return -(targets * self(inputs).log_softmax(1)).sum(1).mean()
 
 
-def test_batches_that_are_skipped_have_rows_too() -> None:
+def test_skipped_batches_have_rows_too() -> None:
     calls: list[int] = []
 
     def sometimes(module: Any, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ def test_batches_that_are_skipped_have_rows_too() -> None:
     optimizer = start.configure_optimizers()
     for index, ((inputs, targets), (mixed, rows)) in enumerate(zip(loader, module.seen, strict=True)):
         optimizer.zero_grad()
-        clean = F.cross_entropy(start(inputs), targets)  # BatchNorm sees the batch twice
+        clean = F.cross_entropy(start(inputs), targets)  # this pass also updates BatchNorm
         if index % 2:
             clean.backward()
         else:

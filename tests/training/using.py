@@ -1,4 +1,4 @@
-"""A module whose step uses the targets in a further way, and its loader."""
+"""A module whose step uses the targets in one more way, and its loader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.training.planted import Use
 
 
 class Using(CoMixupMixin, pl.LightningModule):
-    """A module whose step uses the targets in a further way."""
+    """A module whose step uses the targets in one more way."""
 
     def __init__(self, use: Use) -> None:
         super().__init__()
