@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from itertools import islice, takewhile
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from examples.command_line import children_ignore_interrupts
 
 Task = TypeVar("Task")
 Found = TypeVar("Found")
+
+SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
 
 
 def spread(
@@ -38,10 +42,23 @@ def spread(
         prepare()
         yield from map(work, left)
         return
-    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare,))
-    try:
+    with worker_pool(processes, prepare) as pool:
         yield from _do_in(pool, work, left, processes)
+
+
+@contextmanager
+def worker_pool(processes: int, prepare: Callable[..., None], *arguments: Any) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool whose processes end with this one, and are killed on any error.
+
+    Args:
+        processes: Number of processes. The first tasks start all of them. Submit those within
+            `children_ignore_interrupts`.
+        prepare: Called once in each process. It must be picklable.
+        arguments: Its arguments, which must belong to `SPAWN` if they are shared memory.
+    """
+    pool = ProcessPoolExecutor(processes, SPAWN, _prepare_worker, (prepare, arguments))
+    try:
+        yield pool
     except BaseException:  # after an interruption or a failed task, nobody needs the running tasks
         for child in multiprocessing.active_children():
             child.kill()
@@ -62,9 +79,10 @@ def _do_in(
         yield from (future.result() for future in done)
 
 
-def _prepare_worker(prepare: Callable[[], None]) -> None:
+def _prepare_worker(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, processes do not inherit it
+    prepare(*arguments)
 
 
 def _end_with_parent() -> None:

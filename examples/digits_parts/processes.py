@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any, TypeVar
 
 from examples.command_line import children_ignore_interrupts
+from examples.processes import SPAWN, worker_pool
 
 Advance = Callable[[float], None]  # receives the work done since its last call
 Task = TypeVar("Task")
@@ -37,10 +36,8 @@ def spread(
     if processes == 1:
         prepare()
         return _do_here(work, tasks, show)
-    spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    done = spawn.Value("d", 0.0)
-    pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, (prepare, done))
-    try:
+    done = SPAWN.Value("d", 0.0)
+    with worker_pool(processes, _prepare_worker, prepare, done) as pool:
         with children_ignore_interrupts():  # the first tasks start all processes
             futures = [pool.submit(_do_in_worker, work, task) for task in tasks]
         left = set(futures)
@@ -50,12 +47,6 @@ def spread(
             for future in finished:
                 future.result()  # raises the task's error, if any
         return [future.result() for future in futures]
-    except BaseException:  # after an interruption or a failed task, nobody needs the running tasks
-        for child in multiprocessing.active_children():
-            child.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _do_here(
@@ -74,7 +65,6 @@ def _do_here(
 def _prepare_worker(prepare: Callable[[], None], done: Any) -> None:
     global _done
     _done = done
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows, processes do not inherit it
     prepare()
 
 
