@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
 import multiprocessing
 import signal
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from examples.processes import spread
 
@@ -38,7 +37,6 @@ def _handler(task: int) -> object:
     return signal.getsignal(signal.SIGINT)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="on Windows processes do not inherit it")
 def test_only_the_first_process_answers_interrupts() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert list(spread(_handler, [1, 2, 3], 2, _prepare)) == [signal.SIG_IGN] * 3
@@ -88,13 +86,11 @@ def test_no_process_outlives_the_first_one(tmp_path: Path) -> None:
     first = multiprocessing.get_context("spawn").Process(target=_keep_busy, args=(path,))
     first.start()
     _wait_for(path.exists)
-    with path.open() as file:
-        with pytest.raises(BlockingIOError):  # the other process holds the lock until it ends
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        first.kill()
-        start = time.monotonic()
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert time.monotonic() - start < _LONG / 2
+    lock = FileLock(_lock_of(path))
+    with pytest.raises(Timeout):  # the other process holds the lock until it ends
+        lock.acquire(blocking=False)
+    first.kill()
+    with lock.acquire(timeout=_LONG / 2):
         first.join()
 
 
@@ -103,11 +99,13 @@ def _keep_busy(path: Path) -> None:
 
 
 def _lock(path: Path) -> None:
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        new.rename(path)
+    with FileLock(_lock_of(path)):
+        path.touch()
         time.sleep(_LONG)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+from filelock import FileLock, Timeout
 
 from examples.command_line import CommandError
 
@@ -59,11 +60,14 @@ def lock_folder(folder: Path) -> Iterator[None]:
     Raises:
         CommandError: If another command is using the folder.
     """
-    with (folder / "lock").open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(
-                f"Another command is using {folder}. Wait for it to end, or choose another folder."
-            ) from None
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise CommandError(
+            f"Another command is using {folder}. Wait for it to end, or choose another folder."
+        ) from None
+    try:
         yield
+    finally:
+        lock.release()

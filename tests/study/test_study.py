@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -122,7 +121,7 @@ def test_finished_runs_are_kept_when_a_study_is_stopped(
 
     def pretend(run: Run, folder: Path, accelerator: str) -> Result:
         if run.method == HALF_CUTMIX:
-            os.kill(os.getpid(), how)
+            signal.raise_signal(how)
         return _pretend_run(run, folder, accelerator)
 
     monkeypatch.setattr(commands, "do_run", pretend)
