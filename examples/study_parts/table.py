@@ -96,5 +96,6 @@ def _cells(row: Summary | None) -> Row:
 
 def _write(value: Estimate, sign: str = "") -> str:
     """Format shares in per cent, without unknown values."""
-    numbers = [f"{100 * value.mean:{sign}.1f}", f"{100 * value.error:.1f}"]
+    rounded = round(100 * value.mean, 1) + 0.0  # which is never -0.0
+    numbers = [f"{rounded:{sign}.1f}", f"{100 * value.error:.1f}"]
     return " ± ".join(text for text, number in zip(numbers, value, strict=True) if not math.isnan(number))

@@ -70,6 +70,12 @@ def test_times_are_compared_run_by_run() -> None:
     )
 
 
+def test_a_difference_of_zero_has_one_sign() -> None:
+    accuracies = {NONE: 0.8, PAPER: 0.79999, "MixUp": 0.80001}
+    rows = write_markdown(summarise([make_result(method, 1, 0, found) for method, found in accuracies.items()]))
+    assert [line.split(" | ")[1] for line in rows.splitlines()[-2:]] == ["+0.0", "+0.0"]
+
+
 def test_tasks_are_in_the_studys_order() -> None:
     places = [("digits", 600), ("fashion", 2000), ("fashion", 500), ("clutter", 500)]
     found = summarise([make_result(NONE, 1, 0, 0.5, part, labels) for part, labels in places])
