@@ -9,14 +9,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from examples.study_parts.names import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.names import FAST, HALF_CUTMIX, MIXUP, NONE, PAPER
 from examples.study_parts.summary import Summary, Task, budgets_in, estimate
 from examples.study_parts.table import epochs_of, title
 
 # Colours of Wong, "Points of view: Color blindness", Nature Methods 8 (2011), which all readers can tell apart.
-_COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00"}
-_LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half"}
-_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06}  # factors of the budget that keep the methods' bars apart
+_COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00", MIXUP: "#CC79A7"}
+_LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half", MIXUP: "MixUp"}
+# Factors of the budget that keep the methods' bars apart.
+_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06, MIXUP: 1.12}
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from examples.study_parts.figure import draw_figure, spread_out
-from examples.study_parts.names import FAST, HALF_CUTMIX, NONE, PAPER
+from examples.study_parts.names import FAST, HALF_CUTMIX, MIXUP, NONE, PAPER
 from examples.study_parts.plan import Result
 from examples.study_parts.records import read_records
 from examples.study_parts.summary import estimate, summarise, time_shares
@@ -117,17 +117,19 @@ def test_the_figure_has_a_panel_for_each_task() -> None:
         for budget in (1, 3, 10)
         for seed in (0, 1)
     ]
+    results += [make_result(MIXUP, budget, 0, 0.55, part) for part in ("digits", "cells") for budget in (3, 10)]
     figure = draw_figure(summarise(results))
     axes = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in axes] == ["solar cells, 600 labels", "digits in clutter, 600 labels"]
     panel: Any = axes[0]  # matplotlib's types do not include error bars
-    assert [text.get_text() for text in panel.texts] == ["none", "Co-Mixup", "Co-Mixup, fast", "CutMix, half"]
+    assert [text.get_text() for text in panel.texts] == ["none", "Co-Mixup", "Co-Mixup, fast", "CutMix, half", "MixUp"]
     assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n50.0 %", "180\n50.0 %", "600\n50.0 %"]
     assert panel.get_xscale() == "log"
     heights = [[round(float(height), 9) for height in line.get_ydata()] for line in panel.lines]
     assert [0, 0] in heights  # the line of "none"
     assert [2, 4] in heights  # a dot for each of Co-Mixup's seeds
     assert [3, 3, 3] in heights  # the means of Co-Mixup
+    assert heights.count([5]) == 2  # MixUp's only seed, with two budgets
     [*_, errors] = [bars for bars in panel.containers if bars.lines[0].get_ydata()[0] == pytest.approx(3)]
     [(low, high), *_] = (segment[:, 1] for segment in errors.lines[2][0].get_segments())
     assert (low, high) == pytest.approx((2, 4))  # the standard error of 2 and 4 is 1
