@@ -17,7 +17,7 @@ from examples.study_parts.table import epochs_of, title
 _COLOURS = {PAPER: "#0072B2", FAST: "#009E73", HALF_CUTMIX: "#D55E00", MIXUP: "#CC79A7"}
 _LABELS = {PAPER: "Co-Mixup", FAST: "Co-Mixup, fast", HALF_CUTMIX: "CutMix, half", MIXUP: "MixUp"}
 # Factors of the budget that keep the methods' bars apart.
-_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06, MIXUP: 1.12}
+_ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06, MIXUP: 1 / 1.12}
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
