@@ -77,8 +77,11 @@ def test_the_energy_reported_is_that_of_the_masks(group: Group) -> None:
 
 @given(group=groups(most=3, most_cells=6, outputs=1))
 @cases(short=100, long=3000)
-def test_a_single_output_is_between_the_minima_with_and_without_halves(group: Group) -> None:
-    """Without other outputs there is no diversity term, and the subproblem is small enough to list all labelings."""
+def test_a_single_output_is_between_the_minimum_and_its_start(group: Group) -> None:
+    """Without other outputs there is no diversity term, and the subproblem is small enough to list all labelings.
+
+    Moves of single cells may end in a local minimum, above that of all labelings.
+    """
     problem = _problem(group)
     labeling = solve_groups([problem])[0]
     inputs, grid = len(group.unary), group.unary.shape[1:]
@@ -88,10 +91,10 @@ def test_a_single_output_is_between_the_minima_with_and_without_halves(group: Gr
     halves = [np.eye(inputs)[list(pair)].mean(0) for pair in combinations(range(inputs), 2)]
     vectors = np.concatenate([np.eye(inputs), np.reshape(halves, (-1, inputs))])
     listed = all_labeling_costs(cost @ vectors.T, parameters.smoothness / cells * half_square_distances(vectors), grid)
-    whole = listed[(slice(inputs),) * cells].min()
+    start = min(listed[tuple(start[0].ravel())] for start in problem.starts)
     slack = _ROUNDING * _largest_term(problem)
     bonus = HALF_LABEL_BONUS * cells if parameters.sweeps > 1 else 0
-    assert listed.min() - slack <= labeling.energy <= whole + bonus + slack
+    assert listed.min() - slack <= labeling.energy <= start + bonus + slack
 
 
 def _bad_parts(group: Group) -> list[tuple[str, Any]]:
