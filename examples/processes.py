@@ -54,7 +54,7 @@ def worker_pool(processes: int, prepare: Callable[..., None], *arguments: Any) -
         processes: Number of processes. The first tasks start all of them. Submit those within
             `children_ignore_interrupts`.
         prepare: Called once in each process. It must be picklable.
-        arguments: Its arguments, which must belong to `SPAWN` if they are shared memory.
+        arguments: Arguments for `prepare`. Shared memory among them must come from `SPAWN`.
     """
     pool = ProcessPoolExecutor(processes, SPAWN, _prepare_worker, (prepare, arguments))
     try:
