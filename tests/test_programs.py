@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from examples.recipes.__main__ import COMMANDS, FAMILIES
 from tests.processes import PATIENCE, RECIPE, ROOT, start_python
 
 _HEAVY = ("torch", "lightning", "numpy", "sklearn", "matplotlib", "PIL", "lightning_comixup")
@@ -147,6 +148,36 @@ def test_missing_files_are_one_line(name: str, arguments: str, line: str, tmp_pa
     assert err.startswith(f"error: {line}" if name != "tools.check_release" else "error: ")
     assert len(err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_recipe_answers_at_once(command: str, tmp_path: Path) -> None:
+    recipes = next(program for program in PROGRAMS if program.name == "examples.recipes")
+    code, out, err = _answer(recipes, [command, "--help"], tmp_path)
+    assert (code, err) == (0, "")
+    assert "--help-all" in out
+    code, out, err = _answer(recipes, [command, "--config", RECIPE, "--daat.batch_size", "3"], tmp_path)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"python -m examples\.recipes: error: an option must begin with one of .+--data, .+, found --daat\.batch_size\. "
+        r"See --help\.\n",
+        err,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_recipe_lists_all_options(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They begin with the names that are allowed before Lightning is imported."""
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # for calls that Lightning makes
+    monkeypatch.setattr(sys, "argv", ["recipes", command, "--help-all"])
+    with pytest.raises(SystemExit) as stop:
+        importlib.import_module("examples.recipes.__main__").main()
+    assert stop.value.code == 0
+    found = set(re.findall(r"^  (?:-\w[^-]*)?--(\w+)", capsys.readouterr().out, re.MULTILINE))
+    allowed = set(FAMILIES) - ({"verbose"} if command in ("fit", "predict") else set())
+    assert found == allowed - (set() if command == "predict" else {"return_predictions"})
 
 
 @pytest.mark.parametrize(
