@@ -32,9 +32,9 @@ class Recipe:
 # methods are the best in the middle budget, and the tuned ones are the best in the longest. "fashion-all" has the rate
 # of "fashion".
 RECIPES = {
-    "fashion": Recipe(10, Rates(0.2), None),
+    "fashion": Recipe(10, Rates(0.2), Rates(0.1, 2e-3)),
     "fashion-all": Recipe(10, Rates(0.2), None, batch_size=250),
-    "clutter": Recipe(10, Rates(0.05), None),
-    "cells": Recipe(2, Rates(0.2), None, flips=(2, 3)),
-    "digits": Recipe(10, Rates(0.1), None, flips=()),
+    "clutter": Recipe(10, Rates(0.05), Rates(0.1, 5e-3)),
+    "cells": Recipe(2, Rates(0.2), Rates(0.2, 5e-3), flips=(2, 3)),
+    "digits": Recipe(10, Rates(0.1), Rates(0.1, 2e-3), flips=()),
 }
