@@ -159,8 +159,8 @@ def test_a_recipe_answers_at_once(command: str, tmp_path: Path) -> None:
     code, out, err = _answer(recipes, [command, "--config", RECIPE, "--daat.batch_size", "3"], tmp_path)
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"python -m examples\.recipes: error: an option must begin with one of .+--data, .+, found --daat\.batch_size\. "
-        r"See --help\.\n",
+        r"python -m examples\.recipes: error: an option must begin with one of .+--data, .+, found --daat\.batch_size\."
+        r" See --help\.\n",
         err,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -21,6 +22,7 @@ _ASIDE = {PAPER: 1.0, FAST: 1.06, HALF_CUTMIX: 1 / 1.06, MIXUP: 1 / 1.12}
 _GREY = "0.35"
 _COLUMNS = 3
 _PANEL_WIDTH, _PANEL_HEIGHT, _CAPTION_HEIGHT = 3.3, 2.7, 0.5  # inches
+_TITLE_WIDTH = 40  # characters that fit above a panel
 DOTS_PER_INCH = 150
 _ROOM_FOR_LABELS = 2.4  # times the last budget, where the axis ends
 _BESIDE = 1.15  # times the last budget, where the labels begin
@@ -67,7 +69,7 @@ def _draw_panel(axis: Any, task: Task, rows: Sequence[Summary]) -> None:
             spots = [places[row.budget] for row in shown]
             axis.errorbar(spots, found, errors, color=colour, linewidth=1.8, capsize=2)
             ends[_LABELS[method]] = (shown[-1].budget, found[-1])
-    axis.set_title(title(task), fontsize="medium", loc="left")
+    axis.set_title(textwrap.fill(title(task), _TITLE_WIDTH), fontsize="medium", loc="left")
     _dress_axes(axis, task, rows, budgets)
     _label_ends(axis, ends)
 

@@ -25,8 +25,8 @@ SHORT, MIDDLE, LONG = 1, 3, 10
 BUDGETS = (SHORT, MIDDLE, LONG)
 MAIN = (NONE, HALF_CUTMIX, PAPER, FAST)  # at every budget
 _MAIN_SEEDS, _OTHER_SEEDS = 5, 3
-# The first two are for long training. MixUp and the control did as well as any method in the middle budget, which is the
-# only one of the others.
+# The first two are for long training. MixUp and the control did as well as any method in the middle budget, and the
+# others have no other.
 _OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,), MIXUP: (MIDDLE, LONG), RANDOM: (MIDDLE, LONG)}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from examples.study_parts.names import METHOD_NAMES, NONE
-from examples.study_parts.plan import BUDGETS, Result
+from examples.study_parts.plan import Result
 from examples.study_parts.recipes import RECIPES
 
 
@@ -79,8 +79,8 @@ def time_shares(results: Sequence[Result]) -> dict[str, float]:
 
 
 def budgets_in(summaries: Iterable[Summary]) -> list[int]:
-    """Return the budgets of the summaries, together with the study's own."""
-    return sorted({*BUDGETS, *(row.budget for row in summaries)})
+    """Return the budgets of the summaries."""
+    return sorted({row.budget for row in summaries})
 
 
 def _summary(key: tuple[Task, str, int], results: list[Result], plain: dict[Any, Result]) -> Summary:

@@ -1,4 +1,7 @@
-"""The table of a study, for the console and for a Markdown page."""
+"""The tables of a study, for the console and for a Markdown page.
+
+Tasks whose budgets are other numbers of epochs have a table of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from itertools import groupby
 from rich.table import Table
 
 from examples.study_parts.measures import BINS
-from examples.study_parts.names import NONE, SMALL
+from examples.study_parts.names import NONE, RESNET18
 from examples.study_parts.plan import REAL_SIZE, SETTINGS
 from examples.study_parts.summary import Estimate, Summary, Task, budgets_in, estimate
 
@@ -26,14 +29,19 @@ _NAMES = {
     "cells": "solar cells",
     "digits": "digits in clutter",
 }
+_NETWORKS = {RESNET18: "ResNet-18"}  # the small one goes without saying
 Row = list[str]
 
 
-def make_table(summaries: Sequence[Summary]) -> Table:
-    """Return the table for the console."""
+def make_tables(summaries: Sequence[Summary]) -> list[Table]:
+    """Return the tables for the console."""
+    return [_make_table(epochs, rows) for epochs, rows in _by_epochs(summaries).items()]
+
+
+def _make_table(epochs: int, summaries: Sequence[Summary]) -> Table:
     table = Table("method")
     budgets = budgets_in(summaries)
-    for heading in _headings(budgets):
+    for heading in _headings(epochs, budgets):
         table.add_column(heading.replace(": ", ":\n"), justify="right", no_wrap=True)
     for task, rows in _sections(summaries, budgets):
         table.add_section()
@@ -44,11 +52,16 @@ def make_table(summaries: Sequence[Summary]) -> Table:
 
 
 def write_markdown(summaries: Sequence[Summary]) -> str:
-    """Return the table for a Markdown page."""
+    """Return the tables for a Markdown page."""
+    return "\n".join(_write_table(epochs, rows) for epochs, rows in _by_epochs(summaries).items())
+
+
+def _write_table(epochs: int, summaries: Sequence[Summary]) -> str:
     budgets = budgets_in(summaries)
-    lines = [["method", *_headings(budgets)], ["---", *(["---:"] * len(_HEADINGS) * len(budgets))]]
+    empty = [""] * len(_HEADINGS) * len(budgets)
+    lines = [["method", *_headings(epochs, budgets)], ["---", *(["---:"] * len(empty))]]
     for task, rows in _sections(summaries, budgets):
-        lines += [[f"**{title(task)}**", *([""] * len(_HEADINGS) * len(budgets))], *rows]
+        lines += [[f"**{title(task)}**", *empty], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -60,7 +73,7 @@ def write_time_shares(shares: Mapping[str, float]) -> str:
 
 def title(task: Task) -> str:
     """Return the readable name of a task."""
-    network = "" if task.network == SMALL else f", {task.network}"
+    network = f", {_NETWORKS[task.network]}" if task.network in _NETWORKS else ""
     return f"{_NAMES[task.part]}, {task.labels:,} labels{network}"
 
 
@@ -70,8 +83,16 @@ def epochs_of(task: Task, budget: int) -> int:
     return budget * epochs.get(task[:2], SETTINGS[0].epochs)
 
 
-def _headings(budgets: Sequence[int]) -> list[str]:
-    return [f"{budget * SETTINGS[0].epochs} epochs: {heading}" for budget in budgets for heading in _HEADINGS]
+def _by_epochs(summaries: Sequence[Summary]) -> dict[int, list[Summary]]:
+    """Return the summaries by the number of plain epochs that equal a budget of 1."""
+    found: dict[int, list[Summary]] = {}
+    for row in summaries:
+        found.setdefault(epochs_of(row.task, 1), []).append(row)
+    return found
+
+
+def _headings(epochs: int, budgets: Sequence[int]) -> list[str]:
+    return [f"{budget * epochs} epochs: {heading}" for budget in budgets for heading in _HEADINGS]
 
 
 def _sections(summaries: Sequence[Summary], budgets: Sequence[int]) -> Iterator[tuple[Task, list[Row]]]:

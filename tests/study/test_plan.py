@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from examples.study_parts.methods import METHODS
-from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, MIXUP, NONE, PAPER, STOPPED, TUNED
+from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, MIXUP, NONE, PAPER, RANDOM, STOPPED, TUNED
 from examples.study_parts.plan import (
     MAIN,
     REAL_SIZE,
@@ -58,7 +58,7 @@ def test_every_method_has_its_budgets_and_seeds() -> None:
         found[run.method].add((run.budget, run.seed))
     assert found.keys() == METHODS.keys()
     for method, pairs in found.items():
-        own = {TUNED: {10}, STOPPED: {10}, MIXUP: {3, 10}}
+        own = {TUNED: {10}, STOPPED: {10}, MIXUP: {3, 10}, RANDOM: {3, 10}}
         budgets = {1, 3, 10} if method in MAIN else own.get(method, {3})
         assert pairs == {(budget, seed) for budget in budgets for seed in range(5 if method in MAIN else 3)}
     assert set(MAIN) == {NONE, HALF_CUTMIX, PAPER, FAST}

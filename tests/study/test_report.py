@@ -15,7 +15,7 @@ from examples.study_parts.names import FAST, HALF_CUTMIX, MIXUP, NONE, PAPER
 from examples.study_parts.plan import Result
 from examples.study_parts.records import read_records
 from examples.study_parts.summary import estimate, summarise, time_shares
-from examples.study_parts.table import make_table, write_markdown, write_time_shares
+from examples.study_parts.table import make_tables, write_markdown, write_time_shares
 from tests.study.tiny import make_result
 
 
@@ -95,7 +95,8 @@ def test_the_table_by_hand() -> None:
     assert lines[4] == "| MixUp |  |  |  |  | 8.5 / 4.2 | 0.15 / 0.40 |  |  |  |"
     assert lines[5].startswith("| Co-Mixup (paper) | -1.5 ± 0.5 | 8.0 / 4.0 | 0.20 / 0.40 |  |  |  | +2.0 ± 1.0 |")
     console = Console(width=170, file=io.StringIO(), record=True)
-    console.print(make_table(summaries))
+    [table] = make_tables(summaries)
+    console.print(table)
     text = console.export_text()
     assert "digits in clutter, 600 labels" in text
     assert "-1.5 ± 0.5" in text
@@ -106,7 +107,18 @@ def test_another_network_is_another_task() -> None:
     results = [make_result(NONE, 1, 0, 0.5), make_result(NONE, 1, 0, 0.6)._replace(network="resnet18")]
     text = write_markdown(summarise(results))
     assert "**digits in clutter, 600 labels**" in text
-    assert "**digits in clutter, 600 labels, resnet18**" in text
+    assert "**digits in clutter, 600 labels, ResNet-18**" in text
+
+
+def test_a_task_with_other_epochs_has_its_own_table() -> None:
+    places = [("fashion", 500), ("fashion-all", 59_000)]
+    summaries = summarise([make_result(NONE, 3, 0, 0.5, part, labels) for part, labels in places])
+    first, second = write_markdown(summaries).split("\n\n")
+    assert first.startswith("| method | 180 epochs: accuracy % |")
+    assert second.startswith("| method | 30 epochs: accuracy % |")
+    assert "**Fashion-MNIST, 59,000 labels**" in second
+    assert "59,000" not in first
+    assert len(make_tables(summaries)) == 2
 
 
 def test_the_figure_has_a_panel_for_each_task() -> None:
@@ -140,7 +152,7 @@ def test_a_figure_is_drawn_from_partial_results() -> None:
     figure = draw_figure(summarise([make_result(PAPER, 1, 0, 0.5), make_result(NONE, 30, 0, 0.5)]))
     panel = figure.axes[0]
     assert [text.get_text() for text in panel.texts] == ["none"]
-    assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n", "180\n", "600\n", "1800\n50.0 %"]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["60\n", "1800\n50.0 %"]
     figure.savefig(io.BytesIO())
 
 
@@ -157,8 +169,9 @@ def test_names_keep_apart(heights: list[float], expected: list[float]) -> None:
     assert spread_out(heights, 1.0) == pytest.approx(expected)
 
 
-def test_the_page_has_the_table_of_the_results() -> None:
+@pytest.mark.parametrize("folder", ["study_results", "study_results/gpu"])
+def test_the_page_has_the_tables_of_the_results(folder: str) -> None:
     root = Path(__file__).parents[2]
-    results = read_records(root / "examples" / "study_results" / "results.csv", Result)
+    results = read_records(root / "examples" / folder / "results.csv", Result)
     page = (root / "docs" / "study.md").read_text(encoding="utf-8")
     assert write_markdown(summarise(results)) in page, "run the study with --table-only and copy its table.md"
