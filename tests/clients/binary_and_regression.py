@@ -190,7 +190,7 @@ CLIENTS = [
         ClassColumnCast,
         lambda: images_with(make_labels().unsqueeze(1)),
         lines=1,
-        needed="a cast cuts 0.9 to 0: leave `.long()` out",
+        needed="`.long()` cuts 0.9 to 0: leave it out",
         refusal=r"(?i)integer|long",
         names_line=True,
     ),

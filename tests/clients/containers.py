@@ -167,7 +167,7 @@ CLIENTS = [
         lambda: loader_of(as_named_tuple),
         loss_key="train/loss",
         told=_UNMIXED.format("indices"),
-        needed="the indices stay as they are, which is said once",
+        needed="the indices stay as they are, as a note says once",
         **_ATTRIBUTES,
     ),
     Client(
@@ -194,7 +194,7 @@ CLIENTS = [
         inputs=itemgetter("x"),
         targets=itemgetter("y"),
         told=_UNMIXED.format("index"),
-        needed="the index stays as it is, which is said once",
+        needed="the index stays as it is, as a note says once",
     ),
     Client(
         "sample_weights",
@@ -202,7 +202,7 @@ CLIENTS = [
         SampleWeights,
         lambda: make_loader((*make_images(), weights())),
         told=_UNMIXED.format(r"\b2\b"),
-        needed="the weights stay unmixed, which is said once; `also_average=[2]` mixes them",
+        needed="the weights stay unmixed, as a note says once; `also_average=[2]` mixes them",
     ),
     Client(
         "sample_weights_averaged",
@@ -221,7 +221,7 @@ CLIENTS = [
         inputs=itemgetter("image"),
         targets=itemgetter("label"),
         told=_UNMIXED.format("weight"),
-        needed="the weights stay unmixed, which is said once",
+        needed="the weights stay unmixed, as a note says once",
     ),
     Client(
         "two_loaders",
@@ -241,6 +241,6 @@ CLIENTS = [
         two_loaders,
         lines=2,
         refusal=r"(?s)(?=.*input_key)(?=.*labelled)",
-        needed="which images? The keys, as above",
+        needed="it is not clear which images to mix: set both keys, as above",
     ),
 ]

@@ -169,7 +169,7 @@ CLIENTS = [
         lines=1,
         refusal="comixup_loss",
         names_line=True,
-        needed='comparison with labels: `loss="ce"`, or a focal loss of rows',
+        needed='its loss compares targets with classes: use `loss="ce"` or a focal loss for rows',
     ),
     Client(
         "scene_tags",

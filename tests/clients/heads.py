@@ -169,7 +169,7 @@ CLIENTS = [
         lines=1,
         refusal="cross_entropy|comixup_loss",
         names_line=True,
-        needed="`F.nll_loss` takes no rows: `self.comixup_loss` or `F.cross_entropy` of the same logarithm does",
+        needed="`F.nll_loss` does not accept rows: use `self.comixup_loss` or `F.cross_entropy`, on the same values",
     ),
     Client(
         "probabilities_apart",

@@ -138,7 +138,7 @@ CLIENTS = [
         image_features,
         lines=1,
         refusal="loss_function",
-        needed="its loss flattens rows, or takes them for several labels: "
+        needed="its loss flattens rows or takes them for several labels: set "
         "`model.loss_function = lambda labels, logits, *_, **__: F.cross_entropy(logits, labels)`",
     ),
     Client(
@@ -166,7 +166,7 @@ CLIENTS = [
         lines=2,
         refusal=r"(?i)view|flatten|rows",
         names_line=True,
-        needed="its loss flattens rows: cross-entropy of its logits in the step",
+        needed="its loss flattens rows: compute the cross-entropy of its logits in the step",
     ),
     Client(
         "transformer_audio_logits",

@@ -161,18 +161,25 @@ def refused(name: str, style: str, module: Any, needed: str, loader: Any = image
     )
 
 
-_REMEDY = "`targets.argmax(1)`, `SoftTargetAccuracy` or a metric of torchmetrics as an object"
+_REMEDY = "use `targets.argmax(1)`, `SoftTargetAccuracy` or a torchmetrics object"
 CLIENTS = [
-    refused("manual_accuracy", "`(preds == y).float().mean()`", ManualAccuracy, "comparison with rows: " + _REMEDY),
+    refused(
+        "manual_accuracy", "`(preds == y).float().mean()`", ManualAccuracy, "it compares classes with rows: " + _REMEDY
+    ),
     refused(
         "manual_accuracy_silent",
         "the same where batch and classes are equally many",
         partial(ManualAccuracy, 10),
-        "comparison with rows: " + _REMEDY,
+        "it compares classes with rows: " + _REMEDY,
         ten_class_loader,
     ),
-    refused("counted_correct", "`torch.eq(preds, y).sum().item()`", CountedCorrect, "comparison with rows: " + _REMEDY),
-    refused("top_k", "top-3 by `eq` and `expand_as`", TopK, "comparison with rows: " + _REMEDY),
+    refused(
+        "counted_correct",
+        "`torch.eq(preds, y).sum().item()`",
+        CountedCorrect,
+        "it compares classes with rows: " + _REMEDY,
+    ),
+    refused("top_k", "top-3 by `eq` and `expand_as`", TopK, "it compares classes with rows: " + _REMEDY),
     refused(
         "functional_accuracy",
         "`torchmetrics.functional.accuracy` of classes",
@@ -192,9 +199,11 @@ CLIENTS = [
         image_loader,
         lines=1,
         refusal="CoMixup",
-        needed="the score refuses rows: `targets.argmax(1)`",
+        needed="the score does not accept rows: use `targets.argmax(1)`",
     ),
-    refused("bincount", "confusion matrix by `bincount`", ConfusionByBincount, "counting of rows: " + _REMEDY),
+    refused(
+        "bincount", "confusion matrix by `bincount`", ConfusionByBincount, "it counts labels, but gets rows: " + _REMEDY
+    ),
     Client(
         "collection",
         "`MetricCollection`, `log_dict` of its values",

@@ -207,7 +207,7 @@ CLIENTS = [
         image_loader,
         lines=1,
         refusal="manual_optimization=True",
-        needed="is `manual_backward` called once per batch? `manual_optimization=True`",
+        needed="if it calls `manual_backward` once per batch, set `manual_optimization=True`",
     ),
     Client(
         "alternating",

@@ -116,7 +116,7 @@ CLIENTS = [
         named_images,
         lines=1,
         refusal="(?s)(?=.*inputs?)(?=.*(saliency|no_grad|detach))",
-        needed="no gradient reaches the inputs: leave `no_grad` out (the optimizer has the head alone), or pass "
+        needed="no gradient reaches the inputs: leave `no_grad` out (the optimizer has only the head), or pass "
         "`saliency=`",
     ),
     Client(
@@ -124,7 +124,7 @@ CLIENTS = [
         "autoencoder with a classifier on its detached features",
         OnlineHead,
         image_loader,
-        needed="the saliency is that of the reconstruction",
+        needed="the saliency comes from the reconstruction loss",
     ),
     Client(
         "two_views",
@@ -133,6 +133,6 @@ CLIENTS = [
         views,
         lines=2,
         refusal="input_key",
-        needed="which images? There are two views, whose losses have no use for labels",
+        needed="there are two views, and contrastive losses do not use labels",
     ),
 ]

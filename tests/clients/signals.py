@@ -135,7 +135,7 @@ CLIENTS = [
         channels_last,
         lines=1,
         refusal="channel_dim",
-        needed="where are the channels? `channel_dim=-1`",
+        needed="it is not clear where the channels are: set `channel_dim=-1`",
     ),
     Client(
         "waveform",
@@ -154,6 +154,6 @@ CLIENTS = [
         waveforms,
         lines=1,
         refusal="channel_dim",
-        needed="there is no channel: `channel_dim=None`",
+        needed="there are no channels: set `channel_dim=None`",
     ),
 ]

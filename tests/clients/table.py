@@ -13,14 +13,14 @@ _INTRODUCTION = """\
 # Tested projects
 
 {total} small projects, written in the styles of real ones as they were before Co-Mixup, are trained with the callback
-in the tests (`tests/clients/`). {unchanged} need no change, {changed} need the lines in the table. Each training equals
-one written by hand, to the bit: the module's own `training_step` on the clean batch, then on the mixed batch, then the
-optimizer's step. {refused} stop at the first batch with an error that says what to write, because they would train
-wrongly or cannot be understood. "Lines" counts the lines to change besides `callbacks=[CoMixup()]`; an argument of
-`CoMixup` is a line.
+in the tests (`tests/clients/`). {unchanged} need no change, and {changed} need the lines in the table. Each training
+equals one written by hand, to the bit: the module's own `training_step` on the clean batch, then on the mixed batch,
+then the optimizer's step. {refused} stop at the first batch with an error that says what to write, because they would
+train wrongly or can be read in several ways. "Lines" counts the lines to change besides `callbacks=[CoMixup()]`; an
+argument of `CoMixup` is a line.
 
-Models, losses and tasks of timm, transformers, MONAI, torch-uncertainty, lightly and torchgeo themselves are trained by
-tests of their own (`tests/packages/`).
+Other tests (`tests/packages/`) train models, losses and tasks of timm, transformers, MONAI, torch-uncertainty, lightly
+and torchgeo themselves.
 """
 
 

@@ -56,7 +56,7 @@ CLIENTS = [
         TwoLabels,
         two_label_loader,
         told=r"\b2\b.*unmixed|unmixed.*\b2\b",
-        needed="the second label stays unmixed, which is said once; `also_average=[2]` mixes it",
+        needed="the second label stays unmixed, as a note says once; `also_average=[2]` mixes it",
     ),
     Client(
         "two_labels_averaged",
@@ -74,7 +74,7 @@ CLIENTS = [
         named_label_loader,
         lines=1,
         refusal=r"(?s)(?=.*target_key)(?=.*fine)(?=.*coarse)",
-        needed='which label? `target_key="fine"`',
+        needed='it is not clear which label to mix: set `target_key="fine"`',
     ),
     Client(
         "two_named_labels_averaged",
