@@ -1,11 +1,11 @@
-"""Train on small digits in clutter with Co-Mixup, with CutMix and without mixing; print a table and draw a picture.
+"""Train on digits in photographs with Co-Mixup, MixUp, CutMix and no mixing; print a table and draw a picture.
 
-Run `python -m examples.digits` (extra `examples`), or add `--help` for the options. Handwritten digits lie at random
-places on larger canvases, among scraps of other digits. A small network trains until it fits its few labels, which are
-all correct. Runs with the same seed share the canvases, their order, the initial weights and the training time.
+Run `python -m examples.digits` (extra `examples`), or add `--help` for the options. Handwritten digits on small plates
+are at random places of photographs, among scraps of other plates. A small network trains until it fits its few labels,
+which are all correct. Runs with the same seed share the images, their order, the initial weights and the training time.
 
-CutMix cuts and pastes anywhere, so a label often names a digit that is not in the image. Co-Mixup uses the network's
-own saliency and keeps the digits.
+CutMix cuts and pastes anywhere, so a target often names a digit that is not in the image. MixUp fades every digit into
+another photograph. Co-Mixup uses the network's own saliency and keeps the plates whole.
 
 This file only reads the options. The network and its training are in `digits_parts/training.py`.
 """
@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    description = "Train on digits in clutter with Co-Mixup, CutMix and no mixing; print a table and draw a picture."
-    parser = make_parser("digits", description, train_images=1000)
+    description = (
+        "Train on digits in photographs with Co-Mixup, MixUp, CutMix and no mixing; print a table."
+    )
+    parser = make_parser("digits", description, train_images=500)
     parser.add_argument("--picture", type=picture_path, default="digits.png", metavar="PATH", help="PNG file to write")
     add_run_options(parser, seeds=3)
     steps_help = "steps of each run without mixing; all other runs take the same time"

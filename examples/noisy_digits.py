@@ -1,4 +1,4 @@
-"""Train on handwritten digits with wrong labels with Co-Mixup, with CutMix and without mixing, and print a table.
+"""Train on handwritten digits with wrong labels with Co-Mixup, MixUp, CutMix and no mixing, and print a table.
 
 Run `python -m examples.noisy_digits` (extra `examples`), or add `--help` for the options. A share of the training
 labels is replaced with random ones, the same for all runs with the same seed. The test labels are correct. Mixing keeps
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    description = "Train on digits with wrong labels with Co-Mixup, CutMix and no mixing; print a table."
+    description = "Train on digits with wrong labels with Co-Mixup, MixUp, CutMix and no mixing; print a table."
     parser = make_parser("noisy_digits", description, train_images=400)
     wrong_help = "share of the training labels to replace with random ones"
     parser.add_argument("--wrong-labels", type=share, default=0.4, metavar="SHARE", help=wrong_help)

@@ -15,13 +15,16 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from rich.console import Console
+from sklearn.datasets import load_sample_images
 from torch import Tensor
+from torch.nn import functional as F
 
 from examples import digits, noisy_digits
-from examples.digits_parts.cover import Cover, cover_comixup, cover_cutmix, cover_unmixed, mix_by_cutmix, visible_share
-from examples.digits_parts.cutmix import CutMix, cutmix, draw_boxes
+from examples.digits_parts.cover import Cover, cover_comixup, cover_pairs, cover_unmixed, mix_in_pairs, visible_share
 from examples.digits_parts.data import Canvases, draw_canvases, draw_data, load_images, split_images
 from examples.digits_parts.noise import draw_noisy
+from examples.digits_parts.pairs import Draw, MixPairs, draw_cutmix, draw_mixup, mix_pairs
+from examples.digits_parts.photographs import draw_backgrounds
 from examples.digits_parts.picture import draw_target, paint
 from examples.digits_parts.processes import spread
 from examples.digits_parts.results import Run, results_table
@@ -116,24 +119,48 @@ def test_a_run_and_its_work_go_from_process_to_process() -> None:
     assert pickle.loads(pickle.dumps(found)).weights.keys() == found.weights.keys()
 
 
-def test_canvases_hold_their_digit_among_scraps() -> None:
+def test_canvases_hold_a_plate_among_scraps_in_front_of_a_photograph() -> None:
     images, labels = load_images(12)
     parts = split_images(labels, _TRAIN, seed=4)
     assert sorted(parts[0] + parts[1]) == list(range(IMAGES))
     for canvases, part, places in zip(draw_canvases(_TRAIN, seed=4), parts, (1, 4), strict=True):
         assert torch.equal(canvases.labels, labels[part].repeat(places))
-        torch.testing.assert_close(canvases.digits.sum((1, 2, 3)), images[part].sum((1, 2, 3)).repeat(places))
-        assert (canvases.images >= canvases.digits).all()
-        assert (canvases.images.sum((1, 2, 3)) > canvases.digits.sum((1, 2, 3))).all()
+        assert canvases.images.min() >= 0
         assert canvases.images.max() <= 1
+        shares = []
+        for canvas, plate, digit in zip(
+            canvases.images, canvases.plates, images[part].repeat(places, 1, 1, 1), strict=True
+        ):
+            inside = canvas[plate > 0].view(1, 12, 12)  # which fails unless it is a square
+            own = inside == 1 - 0.9 * digit
+            assert (inside >= 1 - 0.9 * digit - 1e-6).all()  # where scraps cover it, the brighter one shows
+            shares.append(float(own.float().mean()))
+        assert sum(shares) / len(shares) > 0.8
 
 
-def test_canvases_are_drawn_by_seed_and_the_places_of_a_digit_differ() -> None:
+def test_backgrounds_are_pieces_of_both_photographs() -> None:
+    backgrounds = draw_backgrounds(200, 40, torch.Generator().manual_seed(0))
+    assert backgrounds.shape == (200, 1, 40, 40)
+    photographs = [torch.tensor(image / 255).mean(2).float() for image in load_sample_images().images]
+    found = [0, 0]
+    for background in backgrounds[:20, 0]:
+        for number, photograph in enumerate(photographs):
+            corners = F.avg_pool2d(photograph[None], 2, stride=1)[0]
+            places = (corners[:-78, :-78] - background[0, 0]).abs() < 1e-6
+            found[number] += any(
+                torch.allclose(corners[top : top + 79 : 2, left : left + 79 : 2], background, atol=1e-6)
+                for top, left in places.nonzero().tolist()
+            )
+    assert sum(found) == 20
+    assert min(found) > 0
+
+
+def test_canvases_are_drawn_by_seed_and_the_places_of_a_plate_differ() -> None:
     train, test = draw_canvases(_TRAIN, seed=4)
     assert torch.equal(draw_data(_TRAIN, 4).train[:][0], train.images)
     assert torch.equal(draw_data(_TRAIN, 4).test[:][1], test.labels)
     assert not torch.equal(draw_canvases(_TRAIN, seed=5)[0].images, train.images)
-    places = test.digits.split(IMAGES - _TRAIN)
+    places = test.plates.split(IMAGES - _TRAIN)
     assert not any(torch.equal(places[0], other) for other in places[1:])
 
 
@@ -146,18 +173,23 @@ def test_a_share_of_the_labels_is_replaced() -> None:
     assert torch.equal(changed.test[:][1], right.test[:][1])
 
 
-def test_cutmix_by_hand() -> None:
+def test_pairs_by_hand() -> None:
     images = torch.stack([torch.full((1, 2, 4), value) for value in (1.0, 2.0, 3.0)])
-    boxes = torch.zeros(3, 2, 4, dtype=torch.bool)
-    boxes[0, :, 3] = True
-    boxes[1, 0, :3] = True
-    mixed, targets = cutmix(images, torch.eye(3), torch.tensor([1, 2, 0]), boxes)
+    boxes = torch.zeros(3, 2, 4)
+    boxes[0, :, 3] = 1
+    boxes[1, 0, :3] = 1
+    mixed, targets = mix_pairs(images, torch.eye(3), torch.tensor([1, 2, 0]), boxes)
     assert mixed[:, 0].tolist() == [[[1, 1, 1, 2]] * 2, [[3, 3, 3, 2], [2, 2, 2, 2]], [[3, 3, 3, 3]] * 2]
     assert targets.tolist() == [[0.75, 0.25, 0], [0, 0.625, 0.375], [0, 0, 1]]
+    mixed, targets = mix_pairs(
+        images, torch.eye(3), torch.tensor([1, 2, 0]), torch.tensor([0.25, 0.5, 0]).view(3, 1, 1)
+    )
+    assert mixed[:, 0, 0, 0].tolist() == [1.25, 2.5, 3]
+    assert targets.tolist() == [[0.75, 0.25, 0], [0, 0.5, 0.5], [0, 0, 1]]
 
 
 def test_boxes_are_squares_cut_off_at_the_edges_of_every_size() -> None:
-    boxes = draw_boxes(2000, 40, torch.Generator().manual_seed(0))
+    boxes = draw_cutmix(torch.empty(2000, 1, 40, 40), torch.Generator().manual_seed(0)) > 0
     heights, widths = boxes.any(2).sum(1), boxes.any(1).sum(1)
     assert torch.equal(heights * widths, boxes.sum((1, 2)))
     edges = torch.ones(40, 40, dtype=torch.bool)
@@ -169,25 +201,34 @@ def test_boxes_are_squares_cut_off_at_the_edges_of_every_size() -> None:
     assert float(widths.float().mean()) / 40 == pytest.approx(2 / 3 - 1 / 8, abs=0.02)
 
 
-def test_a_share_of_a_batch_is_mixed() -> None:
+def test_mixup_has_a_uniform_share_for_each_image() -> None:
+    shares = draw_mixup(torch.empty(2000, 1, 4, 4), torch.Generator().manual_seed(0))
+    assert shares.shape == (2000, 1, 1)
+    assert shares.flatten().sort().values.tolist() == pytest.approx(torch.linspace(0, 1, 2000).tolist(), abs=0.05)
+
+
+@pytest.mark.parametrize("draw", [draw_mixup, draw_cutmix])
+def test_a_share_of_a_batch_is_mixed(draw: Draw) -> None:
     samples = [(torch.full((1, 8, 8), float(label)), torch.tensor(label)) for label in range(10)]
-    images, targets = CutMix(0.5, seed=0)(samples)
+    images, targets = MixPairs(draw, 0.5, seed=0)(samples)
     assert torch.equal(images[5:, 0, 0, 0], torch.arange(5.0, 10))
     assert torch.equal(targets[5:], torch.eye(10)[5:])
     for image, target in zip(images[:5], targets[:5], strict=True):
-        torch.testing.assert_close(image.flatten().long().bincount(minlength=10) / 64, target)
+        torch.testing.assert_close(image.mean(), (target * torch.arange(10)).sum())
+        assert (target > 0).sum() <= 2
     assert (targets[:5] == 1).sum() < 5
-    assert (CutMix(1.0, seed=0)(samples)[1][5:] < 1).all(1).any()
-    again, other = CutMix(0.5, seed=0)(samples)[0], CutMix(0.5, seed=1)(samples)[0]
+    assert (MixPairs(draw, 1.0, seed=0)(samples)[1][5:] < 1).all(1).any()
+    again, other = MixPairs(draw, 0.5, seed=0)(samples)[0], MixPairs(draw, 0.5, seed=1)(samples)[0]
     assert torch.equal(again, images)
     assert not torch.equal(other, images)
 
 
-def test_covers_match_the_mixed_batches() -> None:
+@pytest.mark.parametrize("draw", [draw_mixup, draw_cutmix])
+def test_covers_match_the_mixed_batches(draw: Draw) -> None:
     draws = torch.Generator().manual_seed(0)
     images, labels = torch.rand(30, 1, 8, 8, generator=draws), torch.arange(30)
-    partners, boxes = torch.randperm(30, generator=draws), draw_boxes(30, 8, draws)
-    cover, (mixed, targets) = cover_cutmix(partners, boxes), cutmix(images, torch.eye(30), partners, boxes)
+    partners, shares = torch.randperm(30, generator=draws), draw(images, draws).expand(30, 8, 8)
+    cover, (mixed, targets) = cover_pairs(partners, shares), mix_pairs(images, torch.eye(30), partners, shares)
     torch.testing.assert_close(_apply(cover, images), mixed)
     torch.testing.assert_close(cover.weights(), targets)
     both = comixup_batch(images, labels, images[:, 0], num_classes=30, generator=0)
@@ -195,7 +236,8 @@ def test_covers_match_the_mixed_batches() -> None:
     parts = zip(covers, images.split(20), both.inputs.split(20), strict=True)
     assert all(torch.allclose(_apply(cover, part), found) for cover, part, found in parts)
     torch.testing.assert_close(covers[1].weights(), both.mixing_weights[20:, 20:])
-    assert [len(cover.parts) for cover in mix_by_cutmix(Canvases(images, images, labels), draws)] == [20, 10]
+    groups = mix_in_pairs(Canvases(images, images, labels), draws, draw)
+    assert [len(cover.parts) for cover in groups] == [20, 10]
 
 
 def _apply(cover: Cover, images: Tensor) -> Tensor:
@@ -203,15 +245,15 @@ def _apply(cover: Cover, images: Tensor) -> Tensor:
 
 
 def test_what_is_visible_by_hand() -> None:
-    digits_alone = torch.zeros(2, 1, 2, 4)
-    digits_alone[0, 0, 0, 0] = digits_alone[0, 0, 0, 3] = 0.5
-    digits_alone[1, 0, 1, 1] = 1.0
-    canvases = Canvases(digits_alone, digits_alone, torch.arange(2))
-    boxes = torch.zeros(2, 2, 4, dtype=torch.bool)
-    boxes[:, :, 3] = True
-    cover = cover_cutmix(torch.tensor([1, 0]), boxes)
-    assert cover.kept(digits_alone).tolist() == [[0.5, 0], [0.5, 1]]
-    # The first image shows half of the digit of weight ¾ and nothing of the other. The second shows all of the digit of
+    plates = torch.zeros(2, 1, 2, 4)
+    plates[0, 0, 0, 0] = plates[0, 0, 0, 3] = 1
+    plates[1, 0, 1, 1] = 1
+    canvases = Canvases(plates, plates, torch.arange(2))
+    boxes = torch.zeros(2, 2, 4)
+    boxes[:, :, 3] = 1
+    cover = cover_pairs(torch.tensor([1, 0]), boxes)
+    assert cover.kept(plates).tolist() == [[0.5, 0], [0.5, 1]]
+    # The first image shows half of the plate of weight ¾ and nothing of the other. The second shows all of the plate of
     # weight ¾ and half of the other.
     assert visible_share([cover], canvases) == pytest.approx((0.375 + 0.75 + 0.125) / 2)
     assert (

@@ -1,4 +1,4 @@
-"""Where each input went in a mixed batch, and how much of the digits in the targets is visible in the images."""
+"""Where each input went in a mixed batch, and how much of the plates in the targets is visible in the images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from examples.digits_parts.cutmix import draw_boxes
 from examples.digits_parts.data import Canvases
+from examples.digits_parts.pairs import Draw
 from examples.digits_parts.sizes import CLASSES
 from lightning_comixup import MixedBatch, comixup_batch, compute_saliency
 
@@ -25,14 +25,13 @@ class Cover(NamedTuple):
         """Return the weight of each input in each target, (outputs, inputs). Both methods use the input's area."""
         return self.parts.mean((2, 3))
 
-    def kept(self, digits: Tensor) -> Tensor:
-        """Return the share of each input's ink that each output keeps, (outputs, inputs).
+    def kept(self, plates: Tensor) -> Tensor:
+        """Return the share of each input's plate that each output keeps, (outputs, inputs).
 
         Args:
-            digits: (inputs, 1, H, W), without clutter.
+            plates: (inputs, 1, H, W), 1 where the plate is.
         """
-        ink = digits[:, 0]
-        return (self.parts * ink).sum((2, 3)) / ink.sum((1, 2))
+        return (self.parts * plates[:, 0]).sum((2, 3)) / plates[:, 0].sum((1, 2))
 
 
 def cover_unmixed(count: int, side: int) -> Cover:
@@ -40,12 +39,12 @@ def cover_unmixed(count: int, side: int) -> Cover:
     return Cover(torch.eye(count)[:, :, None, None].expand(count, count, side, side))
 
 
-def cover_cutmix(partners: Tensor, boxes: Tensor) -> Cover:
-    """Return the cover of images (N,) mixed with their partners inside boxes (N, H, W)."""
-    parts = torch.zeros(len(boxes), *boxes.shape)
-    outputs = torch.arange(len(boxes))
-    parts[outputs, outputs] += (~boxes).float()
-    parts[outputs, partners] += boxes.float()
+def cover_pairs(partners: Tensor, shares: Tensor) -> Cover:
+    """Return the cover of images mixed with their partners (N,), whose share of each pixel is (N, H, W)."""
+    parts = torch.zeros(len(shares), *shares.shape)
+    outputs = torch.arange(len(shares))
+    parts[outputs, outputs] += 1 - shares
+    parts[outputs, partners] += shares
     return Cover(parts)
 
 
@@ -56,16 +55,17 @@ def cover_comixup(mixed: MixedBatch) -> Iterator[Cover]:
         yield Cover(group.repeat_interleave(scale, 2).repeat_interleave(scale, 3))
 
 
-def mix_by_cutmix(canvases: Canvases, draws: torch.Generator) -> Iterator[Cover]:
-    """Mix all canvases with CutMix, group by group.
+def mix_in_pairs(canvases: Canvases, draws: torch.Generator, draw: Draw) -> Iterator[Cover]:
+    """Mix all canvases in pairs, group by group.
 
     Args:
         canvases: The inputs.
-        draws: Draws partners and boxes.
+        draws: Draws the partners and their shares.
+        draw: Draws the share of its partner in each pixel of each image.
     """
     for group in canvases.images.split(GROUP):
         partners = torch.randperm(len(group), generator=draws)
-        yield cover_cutmix(partners, draw_boxes(len(group), group.shape[-1], draws))
+        yield cover_pairs(partners, draw(group, draws).expand(len(group), *group.shape[2:]))
 
 
 def mix_by_comixup(canvases: Canvases, network: nn.Module, draws: torch.Generator) -> Iterator[Cover]:
@@ -82,15 +82,15 @@ def mix_by_comixup(canvases: Canvases, network: nn.Module, draws: torch.Generato
 
 
 def visible_share(covers: Iterable[Cover], canvases: Canvases) -> float:
-    """Return the share of the targets' weight whose digit is visible in the image.
+    """Return the share of the targets' weight whose plate is visible in the image.
 
-    A digit's weight counts in proportion to the ink that the image keeps. Ink that is averaged with another canvas
-    counts half.
+    The weight counts in proportion to the share of the plate that the image keeps. A plate that is averaged half and
+    half with another canvas counts half.
 
     Args:
         covers: The covers of the canvases, group by group.
         canvases: The inputs.
     """
-    groups = canvases.digits.split(GROUP)
-    visible = [(cover.weights() * cover.kept(digits)).sum(1) for cover, digits in zip(covers, groups, strict=True)]
+    groups = canvases.plates.split(GROUP)
+    visible = [(cover.weights() * cover.kept(plates)).sum(1) for cover, plates in zip(covers, groups, strict=True)]
     return float(torch.cat(visible).mean())

@@ -1,4 +1,4 @@
-"""The picture: canvases mixed by CutMix and by Co-Mixup, each output above its target."""
+"""The picture: canvases mixed by MixUp, by CutMix and by Co-Mixup, each output above its target."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor, nn
 
-from examples.digits_parts.cover import Cover, cover_unmixed, mix_by_comixup, mix_by_cutmix, visible_share
+from examples.digits_parts.cover import Cover, cover_unmixed, mix_by_comixup, mix_in_pairs, visible_share
 from examples.digits_parts.data import Canvases
+from examples.digits_parts.pairs import draw_cutmix, draw_mixup
 from examples.gallery_parts.panels import GREY, add_panel, add_text
 from lightning_comixup.plotting.panels import draw_frame
 
 # One for each canvas that is shown, each of another class. Okabe and Ito's colours, which colour-blind readers can tell
 # apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Heuristics: the grey of scraps, the strength of a canvas's colour in its background and in the unfilled part of a bar.
-_CLUTTER_GREY, _TINT, _PALE = 0.62, 0.13, 0.3
-_LEAST_NAMED_WEIGHT = 0.16  # narrower parts of a bar have no room for a number
+# Heuristics: the strength of a canvas's colour on its plate, around it, and in the unfilled part of a bar.
+_BRIGHT, _TINT, _PALE = 0.9, 0.25, 0.3
+_LEAST_NAMED_WEIGHT = 0.2  # narrower parts of a bar have no room for a number
 _MEASURED = 200  # canvases, which are ten groups. Heuristic
 
 # Inches.
 _LEFT, _TOP, _SIDE, _GAP = 1.52, 0.34, 1.18, 0.12
 _BAR, _BAR_GAP, _ROW_GAP, _NOTE_HEIGHT = 0.3, 0.05, 0.22, 0.26
 _DOTS_PER_INCH = 110
-_NOTE = "A bar is a target: as wide as each digit's weight, filled as far as the digit's ink is in the image."
+_NOTE = "A bar is a target: as wide as each digit's weight, filled as far as the digit's plate is in the image."
 
 
 class _Row(NamedTuple):
@@ -44,7 +45,7 @@ class _Row(NamedTuple):
 
 
 def draw_picture(network: nn.Module, canvases: Canvases, path: Path) -> None:
-    """Draw the first canvas of each of some classes, and how CutMix and Co-Mixup mix them as one batch.
+    """Draw the first canvas of each of some classes, and how MixUp, CutMix and Co-Mixup mix them as one batch.
 
     Args:
         network: The network that gives Co-Mixup's saliency.
@@ -53,7 +54,7 @@ def draw_picture(network: nn.Module, canvases: Canvases, path: Path) -> None:
     """
     first = [int((canvases.labels == label).nonzero()[0, 0]) for label in range(len(_COLOURS))]
     shown = Canvases(*(part[first] for part in canvases))
-    height = _TOP + 3 * _SIDE + 2 * (_BAR_GAP + _BAR + _ROW_GAP) + _ROW_GAP + _NOTE_HEIGHT
+    height = _TOP + 4 * _SIDE + 3 * (_BAR_GAP + _BAR + _ROW_GAP) + _ROW_GAP + _NOTE_HEIGHT
     figure = Figure(figsize=(_LEFT + len(first) * (_SIDE + _GAP), height))
     _draw_canvases(figure, shown)
     measured = Canvases(*(part[:_MEASURED] for part in canvases))
@@ -68,7 +69,8 @@ def draw_picture(network: nn.Module, canvases: Canvases, path: Path) -> None:
 def _mix(network: nn.Module, canvases: Canvases, shown: Canvases) -> list[_Row]:
     draws = torch.Generator()
     ways: dict[str, Callable[..., Iterator[Cover]]] = {
-        "CutMix": mix_by_cutmix,
+        "MixUp": partial(mix_in_pairs, draw=draw_mixup),
+        "CutMix": partial(mix_in_pairs, draw=draw_cutmix),
         "Co-Mixup": partial(mix_by_comixup, network=network),
     }
     rows = []
@@ -92,7 +94,7 @@ def _draw_outputs(figure: Figure, top: float, row: _Row, shown: Canvases) -> Non
     """Draw the outputs of a way of mixing, each above its target."""
     add_text(figure, 0.1, top + 0.3, row.name, fontsize=13, fontweight="bold")
     add_text(figure, 0.1, top + 0.56, f"bars filled: {100 * row.visible:.0f} %", fontsize=10)
-    weights, kept = row.cover.weights().tolist(), row.cover.kept(shown.digits).tolist()
+    weights, kept = row.cover.weights().tolist(), row.cover.kept(shown.plates).tolist()
     for column, image in enumerate(paint(row.cover, shown)):
         left = _LEFT + column * (_SIDE + _GAP)
         _draw_image(add_panel(figure, left, top, _SIDE), image, GREY)
@@ -101,7 +103,7 @@ def _draw_outputs(figure: Figure, top: float, row: _Row, shown: Canvases) -> Non
 
 
 def paint(cover: Cover, canvases: Canvases) -> Tensor:
-    """Paint outputs on white, with scraps in grey, and digits and a faint background in the colour of their canvas.
+    """Paint outputs, tinted with the colour of each canvas, and more so on its plate.
 
     Args:
         cover: Where each canvas goes.
@@ -111,15 +113,13 @@ def paint(cover: Cover, canvases: Canvases) -> Tensor:
         (outputs, H, W, 3) from 0 to 1.
     """
     colours = torch.tensor([to_rgb(colour) for colour in _COLOURS])[:, None, None]
-    strength, digits = canvases.images.movedim(1, -1), canvases.digits.movedim(1, -1)
-    is_digit = (digits > 0) & (digits == strength)  # where they overlap, the brighter one shows
-    ink = torch.where(is_digit, 1 - colours, torch.tensor(1 - _CLUTTER_GREY))
-    darkness = strength * ink + (1 - strength) * _TINT * (1 - colours)
-    return 1 - torch.einsum("mnhw,nhwc->mhwc", cover.parts, darkness)
+    images, plates = canvases.images.movedim(1, -1), canvases.plates.movedim(1, -1)
+    strength = torch.where(plates > 0, _BRIGHT, _TINT)
+    return torch.einsum("mnhw,nhwc->mhwc", cover.parts, images * (1 - strength * (1 - colours)))
 
 
 def draw_target(axis: Axes, weights: list[float], kept: list[float]) -> None:
-    """Draw a target as a bar, as wide as each canvas's weight and filled as far as its digit is in the image."""
+    """Draw a target as a bar, as wide as each canvas's weight and filled as far as its plate is in the image."""
     start = 0.0
     for weight, part, colour in zip(weights, kept, _COLOURS, strict=True):
         for height, alpha in ((1.0, _PALE), (part, 1.0)):

@@ -69,7 +69,8 @@ def plot_mixed_batch(
         rows: Number of mixed samples to draw, preferably with several sources.
 
     Returns:
-        A matplotlib figure, not attached to pyplot; `figure.savefig(path)` writes it.
+        A matplotlib figure, not attached to pyplot; `figure.savefig(path)` writes it. A notebook shows it after
+        `%matplotlib inline`.
 
     Raises:
         ImportError: If matplotlib is not installed.
