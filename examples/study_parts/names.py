@@ -14,7 +14,7 @@ LOW = "Co-Mixup, half mixed, low resolution"
 EDGES = "Co-Mixup, half mixed, edges"
 SPECTRAL = "Co-Mixup, half mixed, spectral residual"
 RANDOM = "Co-Mixup, half mixed, random (control)"
-FAST = LOW  # the method of `CoMixup.fast`
+FAST = EDGES  # the method of `CoMixup.fast`
 # In the order of runs and tables.
 METHOD_NAMES = (
     *(NONE, TUNED, STOPPED),

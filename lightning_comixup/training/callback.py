@@ -223,8 +223,8 @@ class CoMixup(pl.Callback):
     def fast(cls, **changes: Any) -> CoMixup:
         """Return the callback with settings for which a step costs little more than one without mixing.
 
-        Half of the groups of each batch are mixed, without a clean loss. Their saliency comes from a pass at half the
-        resolution, so the module must accept inputs of several sizes.
+        Half of the groups of each batch are mixed, without a clean loss. Their saliency is the strength of the edges in
+        the inputs, which needs no pass of the module.
 
         Args:
             **changes: Arguments of `CoMixup` that override the preset or add to it.

@@ -41,14 +41,14 @@ def test_the_fast_preset() -> None:
     callback = CoMixup.fast()
     assert callback._config.clean_weight == 0
     assert callback._config.mixed_share == 0.5
-    assert callback._config.saliency == LowResolution(2)
+    assert callback._config.saliency == Edges()
 
 
 def test_values_of_a_preset_may_be_changed() -> None:
-    assert CoMixup.fast(saliency=Edges())._config.saliency == Edges()
-    assert CoMixup.fast(clean_weight=1, saliency=None)._config.clean_weight == 1
+    assert CoMixup.fast(saliency=LowResolution(2))._config.saliency == LowResolution(2)
+    assert CoMixup.fast(clean_weight=1)._config.clean_weight == 1
     with pytest.raises(ValueError, match=r"clean_weight must be 0 with LowResolution\(factor=2\), found 1"):
-        CoMixup.fast(clean_weight=1)
+        CoMixup.fast(clean_weight=1, saliency=LowResolution(2))
 
 
 def test_it_makes_callbacks_of_a_subclass() -> None:
