@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the options."""
-    description = (
-        "Train on digits in photographs with Co-Mixup, MixUp, CutMix and no mixing; print a table."
-    )
+    description = "Train on digits in photographs with Co-Mixup, MixUp, CutMix and no mixing; print a table."
     parser = make_parser("digits", description, train_images=500)
     parser.add_argument("--picture", type=picture_path, default="digits.png", metavar="PATH", help="PNG file to write")
     add_run_options(parser, seeds=3)

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from lightning_comixup.saliencies.input_saliency import InputSaliency
 
+_LARGEST_EXPONENT = 120  # below float32's 126, so that powers of two and their inverses are normal numbers
+
 
 @dataclass(frozen=True)
 class Edges(InputSaliency):
@@ -24,11 +26,20 @@ class Edges(InputSaliency):
 
     def compute(self, inputs: Tensor) -> Tensor:
         """Return the magnitude of the gradient."""
-        total = _squared_differences(inputs, 2)
+        scale = _scales(inputs)
+        scaled = inputs / scale  # otherwise the squares of tiny or huge values would be 0 or infinite
+        total = _squared_differences(scaled, 2)
         for axis in range(3, inputs.ndim):
-            total += _squared_differences(inputs, axis)
+            total += _squared_differences(scaled, axis)
         # A central difference is half the difference of the two neighbours.
-        return total.div_(4 * inputs.shape[1]).sqrt_()
+        return total.div_(4 * inputs.shape[1]).sqrt_().mul_(scale[:, 0])
+
+
+def _scales(inputs: Tensor) -> Tensor:
+    """Return a power of two near each input's largest magnitude, (B, 1, ...), so that dividing by it is exact."""
+    peaks = inputs.flatten(1).abs().amax(1).view(-1, *(1,) * (inputs.ndim - 1))
+    exponents = torch.frexp(peaks).exponent.clamp(-_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+    return torch.ldexp(torch.ones_like(peaks), exponents)
 
 
 def _squared_differences(inputs: Tensor, axis: int) -> Tensor:

@@ -46,7 +46,7 @@ def test_an_edge_is_where_the_values_change() -> None:
     assert torch.equal(Edges()(None, inputs, None), expected)
 
 
-@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**-40, 2.0**40, 2.0**100])
 @pytest.mark.parametrize("offset", [0.0, 8.0])
 def test_neither_scale_nor_brightness_count(scale: float, offset: float) -> None:
     inputs = (make_inputs((3, 9, 8)) * 64).round() / 64  # makes the sum with the offset exact
