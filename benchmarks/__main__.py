@@ -40,7 +40,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="cpu",
         help="device for the tables step and saliencies; with gpu, PyTorch chooses the number of threads",
     )
-    parser.add_argument("--output", type=Path, default=Path("benchmark-results"), help="folder for tables and plots")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("benchmark-results"),
+        help="folder for tables and plots (default: %(default)s)",
+    )
     return parser.parse_args(arguments)
 
 

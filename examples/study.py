@@ -80,10 +80,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     own = "(default: each method's own)"
     parts = list(dict.fromkeys(setting.part for setting in SETTINGS))
     parser.add_argument(
-        "--parts", nargs="+", choices=list(RECIPES), default=parts, help=f"(default: {' '.join(parts)})"
+        "--parts",
+        nargs="+",
+        choices=list(RECIPES),
+        default=parts,
+        help=f"tasks; cells are solar cells, clutter is Fashion-MNIST in clutter (default: {' '.join(parts)})",
     )
     parser.add_argument("--labels", nargs="+", **counts, help="numbers of labels (default: all)")
-    parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, metavar="NAME", help="(default: all)")
+    names = ", ".join(f'"{name}"' for name in METHOD_NAMES)
+    parser.add_argument("--methods", nargs="+", choices=METHOD_NAMES, metavar="NAME", help=f"of {names} (default: all)")
     parser.add_argument(
         "--budgets", nargs="+", **counts, help=f"times in units of {SETTINGS[0].epochs} plain epochs {own}"
     )
@@ -97,7 +102,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--fashion", type=Path, default=DEBIAN_FOLDER, metavar="FOLDER", help="Fashion-MNIST's IDX files"
     )
-    parser.add_argument("--output", type=Path, default=Path("study"), metavar="FOLDER", help="folder for all files")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("study"),
+        metavar="FOLDER",
+        help="folder for all files (default: %(default)s)",
+    )
     parser.add_argument("--table-only", action="store_true", help="only print and draw existing results")
     parser.add_argument("--tune", action="store_true", help="only try learning rates and weight decays without mixing")
     options = parser.parse_args(arguments)

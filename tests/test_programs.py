@@ -156,10 +156,16 @@ def test_a_recipe_answers_at_once(command: str, tmp_path: Path) -> None:
     code, out, err = _answer(recipes, [command, "--help"], tmp_path)
     assert (code, err) == (0, "")
     assert "--help-all" in out
-    code, out, err = _answer(recipes, [command, "--config", RECIPE, "--daat.batch_size", "3"], tmp_path)
+    code, out, err = _answer(recipes, [command], tmp_path)
+    assert (code, out) == (2, "")
+    assert "a recipe must be given by --config FILE" in err
+    code, out, err = _answer(recipes, [command, "--config", RECIPE, "--modle.network.width", "3"], tmp_path)
+    assert (code, out) == (2, "")
+    assert "an option must begin with --model, found --modle.network.width." in err
+    code, out, err = _answer(recipes, [command, "--config", RECIPE, "--images", "3"], tmp_path)
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"python -m examples\.recipes: error: an option must begin with one of .+--data, .+, found --daat\.batch_size\."
+        r"python -m examples\.recipes: error: an option must begin with one of .+--data, .+, found --images\."
         r" See --help\.\n",
         err,
     )

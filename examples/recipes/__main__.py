@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from examples.command_line import exit_for_usage, one_line_errors
 
@@ -66,8 +67,11 @@ def _check(words: Sequence[str]) -> None:
     for word in words:
         match = re.match(r"--([^.=]+)", word)
         if match and word != _ALL_OPTIONS and match[1] not in FAMILIES:
-            known = ", ".join(f"--{name}" for name in FAMILIES)
-            exit_for_usage(_PROG, f"an option must begin with one of {known}, found {word}")
+            near = get_close_matches(match[1], FAMILIES, n=1)
+            known = ", ".join(f"--{name}" for name in near or FAMILIES)
+            exit_for_usage(_PROG, f"an option must begin with {'' if near else 'one of '}{known}, found {word}")
+    if words[0] in COMMANDS and not any(re.match(r"(--config|-c|--print_config|--help-all)\b", word) for word in words):
+        exit_for_usage(_PROG, "a recipe must be given by --config FILE, found none")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def _sum_by_sample(
 
 def _call(loss_fn: PerSampleLoss, logits: Tensor, targets: Tensor) -> Tensor:
     losses = loss_fn(logits, targets)
-    remedy = 'Set reduction="none" in it.'
+    remedy = 'Leave out its mean or sum, by reduction="none" if it has that argument.'
     if not isinstance(losses, Tensor) or not losses.is_floating_point():
         found = losses.dtype if isinstance(losses, Tensor) else type(losses).__name__
         raise TypeError(f"loss_fn must return a floating-point tensor of one loss per sample, found {found}. {remedy}")

@@ -13,9 +13,17 @@ from lightning_comixup.training.call_origin import users_line
 _CLEAN_PASS = (
     "This happened in CoMixup's clean pass, which differentiates the loss of the clean batch before the step on the "
     "mixed one. Without the callback the step would get the same batch, except that the inputs require a gradient "
-    "here. If the error is about that, use `.detach()` or `.clone()` of the inputs. A loss that only accepts soft "
-    "targets cannot take the clean batch's integers: use torch's cross_entropy, which accepts both."
+    "here."
 )
+_CLEAN_BATCH = (
+    " If the error is about that, use `.detach()` or `.clone()` of the inputs. A loss that only accepts soft targets "
+    "cannot take the clean batch's integers: use torch's cross_entropy, which accepts both."
+)
+_MIXIN = (
+    " The losses belong to CoMixupMixin: import it from lightning_comixup, and derive the module as in "
+    "`class Net(CoMixupMixin, LightningModule)`."
+)
+_LOSSES_OF_MIXIN = ("comixup_loss", "comixup_clean_loss")
 _EVAL_MODE = (
     " With clean_weight=0 the module is in eval mode there. A step that requires training mode needs a clean_weight "
     "above 0."
@@ -65,10 +73,17 @@ def explaining_clean_pass(
         yield
     except Exception as error:
         is_smaller = smaller is not None and smaller.factor > 1
-        about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS
+        about = _SMALLER.format(saliency=smaller) if is_smaller else _CLEAN_PASS + _remedy(error)
         note = _LOOK if is_look else about + _EVAL_MODE * in_eval_mode + _PART_OF_BATCH * of_part
         _add_note(error, f"{note} The error arose at {users_line(error)}.")
         raise
+
+
+def _remedy(error: Exception) -> str:
+    """Return what to do about an error in the clean pass, if its kind shows that."""
+    if isinstance(error, AttributeError) and error.name in _LOSSES_OF_MIXIN:
+        return _MIXIN
+    return _CLEAN_BATCH * isinstance(error, _ERRORS_OF_TARGETS)
 
 
 @contextmanager

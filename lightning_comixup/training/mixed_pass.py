@@ -140,8 +140,8 @@ def _routed_metrics(
         replaced, is_replaced = targets.dominant(arguments)
         if is_replaced:
             run.say(
-                "CoMixup: metrics get the dominant class or input of each mixed sample as its target, and so measure "
-                "mixed batches, because the clean pass does not call training_step."
+                "CoMixup: training metrics now measure mixed batches, against the class or the input with the largest "
+                "share in each sample, because no clean pass calls training_step."
             )
         return replaced
 

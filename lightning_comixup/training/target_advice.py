@@ -18,6 +18,7 @@ AS_CAST = (
 AS_THRESHOLD = f"write a threshold of probabilities as a float, `targets > 0.0`; for classes {AS_INTEGERS}"
 BY_KIND = {"cast": AS_CAST, "comparison": AS_THRESHOLD}
 AS_ROWS = "use `targets if targets.ndim == 2 else F.one_hot(targets, K).float()`, which works for clean batches too"
+REMOVE = "remove the mixing of your own: CoMixup takes its place"
 # For targets that are numbers, whatever the misuse.
 AS_NUMBERS = (
     "use a loss of floating-point targets or a threshold such as `targets > 0.5`, or move any code that needs the "

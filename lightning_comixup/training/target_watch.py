@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from lightning_comixup.training.target_advice import (
     AS_NUMBERS,
     AS_ROWS,
     BY_KIND,
+    REMOVE,
     REPLACEABLE,
     SMOOTHING,
     WEIGHTS,
@@ -47,6 +49,7 @@ _SUM_TOLERANCE = 1e-2  # rounding of bf16
 _TO_NUMPY = ("numpy", "tolist", "__array__")
 _PASSED_ON = "CoMixup: the code in training_step that uses the targets outside PyTorch (numpy, tolist) at"
 _SHOWN = ("__repr__", "__format__", "item", "__float__", *_TO_NUMPY)  # printed or logged
+_IN_A_MIXER = re.compile(r"\(through .*(mixup|cutmix)\w*\.py:\d+\)", re.IGNORECASE)  # such as timm's data/mixup.py
 _ASSERTED = ("all", "any", "__bool__")  # a check such as `assert (targets < K).all()` does no harm
 
 
@@ -198,11 +201,11 @@ class TargetWatch(DerivedTensors):
 
     def _error(self, rule: str, found: str, remedy: str) -> MisusedTargetsError:
         kind = "class probabilities (B, K)" if self._are_classes else "averages of several samples' targets"
-        advice = remedy if self._are_classes else AS_NUMBERS
+        line = users_line()
+        advice = REMOVE if _IN_A_MIXER.search(line) else remedy if self._are_classes else AS_NUMBERS
         # A TypeError would be unsuitable: `==` would interpret it as "not implemented".
         return MisusedTargetsError(
-            f"Mixed targets are {kind} and {rule}, found {WRITTEN.get(found, found)} at {users_line()}. "
-            f"At that line, {advice}."
+            f"Mixed targets are {kind} and {rule}, found {WRITTEN.get(found, found)} at {line}. At that line, {advice}."
         )
 
 

@@ -175,7 +175,7 @@ def test_metrics_see_dominant_classes_without_a_clean_batch(meta_labels: bool) -
     settings: dict[str, Any] = {"clean_weight": 0, "saliency": mean_square, "num_classes": CLASSES}
     run = train(make_client(MeasuredClassifier, meta_labels=meta_labels, **settings))
     assert run.error is None
-    assert sum("metrics get the dominant class" in text for text in run.said) == 1
+    assert sum("training metrics now measure mixed batches" in text for text in run.said) == 1
 
 
 @META_OR_NOT

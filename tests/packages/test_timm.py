@@ -130,6 +130,7 @@ def test_its_own_mixup_in_a_step_is_refused() -> None:
     assert re.search(
         r"found a cast to integers at \S+ \(through \S+timm/data/mixup\.py:\d+\), whose result is used at", text
     )
+    assert "remove the mixing of your own" in text
 
 
 def test_a_loss_of_rows_trains_on_rows() -> None:

@@ -47,12 +47,22 @@ def test_numbers_need_no_explanation() -> None:
     assert not _notes(raised.value)
 
 
-def test_every_error_of_the_clean_pass_is_explained() -> None:
-    with pytest.raises(KeyError) as raised, explaining_clean_pass():
-        _raise(KeyError("the user's"))
+@pytest.mark.parametrize("kind", [ValueError, KeyError])
+def test_every_error_of_the_clean_pass_is_explained(kind: type[Exception]) -> None:
+    """Only some kinds of error can come from the targets or the inputs."""
+    with pytest.raises(kind) as raised, explaining_clean_pass():
+        _raise(kind("the user's"))
     (note,) = _notes(raised.value)
     assert "in CoMixup's clean pass" in note
-    assert "only accepts soft targets" in note
+    assert ("only accepts soft targets" in note) == (kind is ValueError)
+    assert "CoMixupMixin" not in note
+
+
+def test_a_module_without_the_mixin_is_told_to_inherit_from_it() -> None:
+    with pytest.raises(AttributeError) as raised, explaining_clean_pass():
+        torch.nn.Module().comixup_loss  # noqa: B018
+    (note,) = _notes(raised.value)
+    assert "class Net(CoMixupMixin, LightningModule)" in note
 
 
 class Failing(Tiny):
