@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from examples.study_parts.methods import METHODS
-from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, MIXUP, NONE, PAPER, RANDOM, STOPPED, TUNED
+from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, LOW, MIXUP, NONE, PAPER, RANDOM, STOPPED, TUNED
 from examples.study_parts.plan import (
     MAIN,
     REAL_SIZE,
@@ -58,7 +58,7 @@ def test_every_method_has_its_budgets_and_seeds() -> None:
         found[run.method].add((run.budget, run.seed))
     assert found.keys() == METHODS.keys()
     for method, pairs in found.items():
-        own = {TUNED: {10}, STOPPED: {10}, MIXUP: {3, 10}, RANDOM: {3, 10}}
+        own = {TUNED: {10}, STOPPED: {10}, MIXUP: {3, 10}, RANDOM: {3, 10}, LOW: {1, 3, 10}}
         budgets = {1, 3, 10} if method in MAIN else own.get(method, {3})
         assert pairs == {(budget, seed) for budget in budgets for seed in range(5 if method in MAIN else 3)}
     assert set(MAIN) == {NONE, HALF_CUTMIX, PAPER, FAST}
@@ -71,7 +71,7 @@ def test_the_most_informative_runs_come_first() -> None:
     assert [run.method for run in runs[:4]] == list(MAIN)
     kinds = [(run.method in MAIN, run.seed, run.budget) for run in runs]
     expected = [(True, seed, budget) for seed in range(3) for budget in (1, 3, 10)]
-    expected += [(False, seed, budget) for seed in range(3) for budget in (3, 10)]
+    expected += [(False, seed, budget) for seed in range(3) for budget in (1, 3, 10)]
     expected += [(True, seed, budget) for seed in (3, 4) for budget in (1, 3, 10)]
     assert list(dict.fromkeys(kinds)) == expected
     first = plan_runs(first_stage(Wish()), _ALIKE)

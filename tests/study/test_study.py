@@ -75,7 +75,7 @@ def test_the_real_size_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     study.main([*arguments, "--fashion", str(tmp_path), "--output", str(tmp_path)])
     [result] = read_records(tmp_path / RESULTS, Result)
     assert result[:7] == ("fashion-all", 40, "resnet18", NONE, 2, 0, 2)
-    assert "**Fashion-MNIST, 40 labels, resnet18**" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "**Fashion-MNIST, 40 labels, ResNet-18**" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
 def test_missing_costs_are_measured_when_they_are_needed(
