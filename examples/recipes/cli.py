@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # mypy cannot read its list of names
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
@@ -24,6 +25,12 @@ class _Parser(OneLineErrors, LightningArgumentParser):
 
 class RecipeCLI(LightningCLI):
     """LightningCLI with a switch for the mixing, checkpoints after every epoch, and CSV and TensorBoard logs."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Make the parser. Lightning 2.5 has no argument for its class."""
+        parser = _Parser(**kwargs)
+        parser.add_argument("-c", "--config", action=ActionConfigFile, help="Path of a YAML file with settings.")
+        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the switch, the settings of each mixing, and the checkpoints."""
@@ -82,6 +89,5 @@ def run(arguments: ArgsType = None, prog: str | None = None) -> RecipeCLI:
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},
         args=arguments,
-        parser_class=_Parser,
         parser_kwargs={"prog": prog},
     )
