@@ -1,4 +1,4 @@
-"""Backgrounds cut out of scikit-learn's two photographs."""
+"""Backgrounds cut out of scikit-learn's two photographs, by danielbuechele and vultilion (CC BY 2.0)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,8 @@ def _check(words: Sequence[str]) -> None:
             near = get_close_matches(match[1], FAMILIES, n=1)
             known = ", ".join(f"--{name}" for name in near or FAMILIES)
             exit_for_usage(_PROG, f"an option must begin with {'' if near else 'one of '}{known}, found {word}")
-    if words[0] in COMMANDS and not any(re.match(r"(--config|-c|--print_config|--help-all)\b", word) for word in words):
+    names_recipe = re.compile(rf"(--config|-c|--print_config|{_ALL_OPTIONS})\b")
+    if words[0] in COMMANDS and not any(map(names_recipe.match, words)):
         exit_for_usage(_PROG, "a recipe must be given by --config FILE, found none")
 
 
