@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from examples.command_line import CommandError, install_command
-from examples.study_parts.names import AUTHORS_CUTS, FASHION_FILES, METHOD_NAMES, TUNED
+from examples.study_parts.names import AUTHORS_CUTS, FASHION_FILES, METHOD_NAMES, TUNED, TUNED_MIXING
 from examples.study_parts.plan import REAL_SIZE, SETTINGS, Wish
 from examples.study_parts.recipes import RECIPES
 
@@ -21,8 +21,8 @@ def find_missing(options: argparse.Namespace) -> dict[str, str]:
     methods = options.methods or METHOD_NAMES
     needs = {part: missing_data(part, options.fashion) for part in options.parts}
     needs |= {method: missing_code(method) for method in methods}
-    if TUNED in methods and not all(RECIPES[part].tuned for part in options.parts):
-        needs[TUNED] = "rates in recipes.py (--tune)"
+    if not all(RECIPES[part].tuned for part in options.parts):
+        needs |= {name: "rates in recipes.py (--tune)" for name in (TUNED, *TUNED_MIXING) if name in methods}
     return {name: need for name, need in needs.items() if need}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from examples.study_parts.names import (
     SPECTRAL,
     STOPPED,
     TUNED,
+    TUNED_MIXING,
 )
 from lightning_comixup import CoMixup, Edges, LowResolution, Random, SpectralResidual
 
@@ -41,7 +42,7 @@ class Method:
     mixed_share: float = 1.0  # share of a batch's images to mix; the others stay clean, in the same pass
     adds_clean_loss: bool = False  # for the whole batch, in a separate pass
     comixup: Mapping[str, Any] | None = None  # arguments of the callback; None means no callback
-    is_tuned: bool = False  # trains with the learning rate and the weight decay chosen for this method
+    is_tuned: bool = False  # trains with the learning rate and the weight decay that are best for long plain training
     keeps_best: bool = False  # restores the state with the best validation accuracy
 
     def callbacks(self, seed: int) -> list[CoMixup]:
@@ -51,7 +52,7 @@ class Method:
 
 _HALF_MIXED = {"mixed_share": 0.5, "clean_weight": 0.0}
 
-METHODS: dict[str, Method] = {  # all of `METHOD_NAMES`, in their order
+_METHODS = {
     NONE: Method(),
     TUNED: Method(is_tuned=True),
     STOPPED: Method(keeps_best=True),
@@ -69,3 +70,5 @@ METHODS: dict[str, Method] = {  # all of `METHOD_NAMES`, in their order
     SPECTRAL: Method(comixup=_HALF_MIXED | {"saliency": SpectralResidual()}),
     RANDOM: Method(comixup=_HALF_MIXED | {"saliency": Random()}),
 }
+_TUNED = {name: replace(_METHODS[method], is_tuned=True) for name, method in TUNED_MIXING.items()}
+METHODS: dict[str, Method] = _METHODS | _TUNED  # all of `METHOD_NAMES`, in their order

@@ -15,12 +15,15 @@ EDGES = "Co-Mixup, half mixed, edges"
 SPECTRAL = "Co-Mixup, half mixed, spectral residual"
 RANDOM = "Co-Mixup, half mixed, random (control)"
 FAST = EDGES  # the method of `CoMixup.fast`
+# A mixing method with the learning rate and the weight decay of TUNED, for each name the method.
+TUNED_MIXING = {f"{name}, tuned": name for name in (MIXUP, HALF_CUTMIX, PAPER, FAST)}
 # In the order of runs and tables.
 METHOD_NAMES = (
     *(NONE, TUNED, STOPPED),
     *(MIXUP, CUTMIX, HALF_MIXUP, HALF_CUTMIX, CLEAN_AND_CUTMIX),
     *(PAPER, AUTHORS_CUTS),
     *(HALF_AND_CLEAN, EXACT, LOW, EDGES, SPECTRAL, RANDOM),
+    *TUNED_MIXING,
 )
 
 SMALL, RESNET18 = "small", "resnet18"  # networks

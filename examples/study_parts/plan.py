@@ -19,6 +19,7 @@ from examples.study_parts.names import (
     SMALL,
     STOPPED,
     TUNED,
+    TUNED_MIXING,
 )
 from examples.study_parts.recipes import RECIPES
 
@@ -26,9 +27,13 @@ SHORT, MIDDLE, LONG = 1, 3, 10
 BUDGETS = (SHORT, MIDDLE, LONG)
 MAIN = (NONE, HALF_CUTMIX, PAPER, FAST)  # at every budget
 _MAIN_SEEDS, _OTHER_SEEDS = 5, 3
-# The first two are for long training. MixUp and the control did as well as any method in the middle budget, and low
-# resolution was the fast preset before the study chose edges. The others have only that budget.
-_OWN_BUDGETS = {TUNED: (LONG,), STOPPED: (LONG,), MIXUP: (MIDDLE, LONG), RANDOM: (MIDDLE, LONG), LOW: BUDGETS}
+# The tuned rates and early stopping are for long training. MixUp and the control did as well as any method in the
+# middle budget, and low resolution was the fast preset before the study chose edges. The others have only that budget.
+_OWN_BUDGETS = {
+    **dict.fromkeys((TUNED, STOPPED, *TUNED_MIXING), (LONG,)),
+    **dict.fromkeys((MIXUP, RANDOM), (MIDDLE, LONG)),
+    LOW: BUDGETS,
+}
 
 
 class Setting(NamedTuple):
@@ -146,7 +151,7 @@ def cost_like(method: str) -> str:
 
     The compared time does not include the validation for early stopping, because people validate every training.
     """
-    return NONE if method in (TUNED, STOPPED) else method
+    return NONE if method in (TUNED, STOPPED) else TUNED_MIXING.get(method, method)
 
 
 def first_stage(wish: Wish) -> Wish:
@@ -195,7 +200,17 @@ def _phase(run: Run) -> int:
 
 def has_place(method: str, setting: Setting) -> bool:
     """Return whether the study uses a method in a setting."""
+    if method in TUNED_MIXING:  # only where the rates were chosen, which saves time
+        return setting in fewest_labels(SETTINGS)
     return method != AUTHORS_CUTS or setting in _OF_AUTHORS_CUTS
+
+
+def fewest_labels(settings: Iterable[Setting]) -> list[Setting]:
+    """Return the setting with the fewest labels of each part."""
+    fewest: dict[str, Setting] = {}
+    for setting in sorted(settings, key=lambda setting: setting.labels):
+        fewest.setdefault(setting.part, setting)
+    return list(fewest.values())
 
 
 def unfinished(runs: Iterable[Run], results: Iterable[Result]) -> list[Run]:

@@ -20,15 +20,15 @@ class Recipe:
     """Classes, augmentation and optimisation of a part."""
 
     classes: int
-    rates: Rates  # for all methods but one
-    tuned: Rates | None  # for "none, tuned"; None if not chosen yet
+    rates: Rates  # for all methods but the tuned ones
+    tuned: Rates | None  # for those; None if not chosen yet
     batch_size: int = 100
     flips: tuple[int, ...] = (3,)  # 3: left to right, 2: top to bottom
     padding: int = 2  # of random crops, and so their largest shift
 
 
 # The rates are the ones with the best mean validation accuracy in `python -m examples.study --tune`, which trains
-# without mixing on seeds that the study does not use. Of equally good rates, the lower one is taken. The rates for all
+# without mixing on seeds that the study does not use. Of equally good rates, the lower one is taken. The rates for most
 # methods are the best in the middle budget, and the tuned ones are the best in the longest. "fashion-all" has the rate
 # of "fashion".
 RECIPES = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from examples.study_parts.data import draw_split
 from examples.study_parts.measures import measure
 from examples.study_parts.names import CPU, NONE, SMALL
-from examples.study_parts.plan import LONG, MIDDLE, Setting, plain_steps
+from examples.study_parts.plan import LONG, MIDDLE, Setting, fewest_labels, plain_steps
 from examples.study_parts.recipes import WEIGHT_DECAY, Rates
 from examples.study_parts.training import Way, predict, train
 
@@ -45,10 +45,7 @@ class Tried(NamedTuple):
 
 def plan_trials(settings: tuple[Setting, ...]) -> list[Trial]:
     """Return all trials for each part, with the fewest labels: first those of the middle budget, then the longest."""
-    fewest: dict[str, Setting] = {}
-    for setting in sorted(settings, key=lambda setting: setting.labels):
-        fewest.setdefault(setting.part, setting)
-    places = [(setting.part, setting.labels) for setting in fewest.values()]
+    places = [(setting.part, setting.labels) for setting in fewest_labels(settings)]
     short = [
         Trial(*place, MIDDLE, rate, WEIGHT_DECAY, seed)
         for place in places

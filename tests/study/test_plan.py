@@ -7,7 +7,19 @@ from collections import defaultdict
 import pytest
 
 from examples.study_parts.methods import METHODS
-from examples.study_parts.names import AUTHORS_CUTS, FAST, HALF_CUTMIX, LOW, MIXUP, NONE, PAPER, RANDOM, STOPPED, TUNED
+from examples.study_parts.names import (
+    AUTHORS_CUTS,
+    FAST,
+    HALF_CUTMIX,
+    LOW,
+    MIXUP,
+    NONE,
+    PAPER,
+    RANDOM,
+    STOPPED,
+    TUNED,
+    TUNED_MIXING,
+)
 from examples.study_parts.plan import (
     MAIN,
     REAL_SIZE,
@@ -41,13 +53,14 @@ def test_more_expensive_methods_have_fewer_steps_in_equal_time() -> None:
 
 
 def test_steps_follow_from_the_costs_of_the_part() -> None:
-    wish = Wish(SETTINGS[:3], [NONE, PAPER, TUNED], None, 1)
+    wish = Wish(SETTINGS[:3], [NONE, PAPER, TUNED, f"{PAPER}, tuned"], None, 1)
     ratios = {("fashion", NONE): 1.0, ("fashion", PAPER): 2.0, ("clutter", NONE): 1.0, ("clutter", PAPER): 3.0}
     steps = {run[:5]: run.steps for run in plan_runs(wish, ratios)}
     assert steps["fashion", 500, "small", PAPER, 3] == 450
     assert steps["fashion", 2000, "small", PAPER, 3] == 1800
     assert steps["clutter", 500, "small", PAPER, 3] == 300
     assert steps["clutter", 500, "small", TUNED, 10] == 3000
+    assert steps["clutter", 500, "small", f"{PAPER}, tuned", 10] == 1000
 
 
 def test_every_method_has_its_budgets_and_seeds() -> None:
@@ -58,12 +71,15 @@ def test_every_method_has_its_budgets_and_seeds() -> None:
         found[run.method].add((run.budget, run.seed))
     assert found.keys() == METHODS.keys()
     for method, pairs in found.items():
-        own = {TUNED: {10}, STOPPED: {10}, MIXUP: {3, 10}, RANDOM: {3, 10}, LOW: {1, 3, 10}}
+        own = {MIXUP: {3, 10}, RANDOM: {3, 10}, LOW: {1, 3, 10}}
+        own |= {method: {10} for method in (TUNED, STOPPED, *TUNED_MIXING)}
         budgets = {1, 3, 10} if method in MAIN else own.get(method, {3})
         assert pairs == {(budget, seed) for budget in budgets for seed in range(5 if method in MAIN else 3)}
     assert set(MAIN) == {NONE, HALF_CUTMIX, PAPER, FAST}
     assert {run[:2] for run in runs if run.method == AUTHORS_CUTS} == {("fashion", 500)}
     assert {run[:2] for run in runs if run.method == NONE} == {setting[:2] for setting in SETTINGS}
+    few = {("fashion", 500), ("clutter", 500), ("cells", 600), ("digits", 600)}
+    assert {run[:2] for run in runs if run.method in TUNED_MIXING} == few
 
 
 def test_the_most_informative_runs_come_first() -> None:

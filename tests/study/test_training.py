@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -27,6 +28,7 @@ from examples.study_parts.names import (
     SMALL,
     STOPPED,
     TUNED,
+    TUNED_MIXING,
 )
 from examples.study_parts.network import make_network
 from examples.study_parts.recipes import RECIPES, Rates
@@ -102,7 +104,8 @@ def test_batches_go_through_all_images_in_each_epoch() -> None:
 def test_runs_of_a_seed_start_the_same_and_differ_by_method(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = _note_batches(monkeypatch)
     firsts, weights = [], []
-    methods = [method for method in METHODS if method not in (TUNED, STOPPED) and not missing_code(method)]
+    like_others = (TUNED, STOPPED, *TUNED_MIXING)
+    methods = [method for method in METHODS if method not in like_others and not missing_code(method)]
     for method in methods:
         seen.clear()
         trained = train(_IMAGES, _IMAGES, _WAY, method, seed=0)
@@ -167,10 +170,12 @@ def test_rates_come_from_the_recipe_unless_they_are_given(monkeypatch: pytest.Mo
     recipe = RECIPES["cells"]
     tuned = type(recipe)(recipe.classes, Rates(0.3), Rates(0.4, 0.01))
     monkeypatch.setitem(RECIPES, "cells", tuned)
-    for method, rates in ((NONE, None), (TUNED, None), (NONE, Rates(0.5, 0.02))):
+    tuned_paper = f"{PAPER}, tuned"
+    for method, rates in ((NONE, None), (TUNED, None), (tuned_paper, None), (NONE, Rates(0.5, 0.02))):
         with pytest.raises(KeyError):
             train(_IMAGES, _IMAGES, Way("cells", 2, rates=rates), method, seed=0)
-    assert chosen == [(0.3, 1e-4), (0.4, 0.01), (0.5, 0.02)]
+    assert chosen == [(0.3, 1e-4), (0.4, 0.01), (0.4, 0.01), (0.5, 0.02)]
+    assert METHODS[tuned_paper] == replace(METHODS[PAPER], is_tuned=True)
 
 
 def test_the_time_leaves_the_first_steps_out(monkeypatch: pytest.MonkeyPatch) -> None:
