@@ -15,8 +15,8 @@ EDGES = "Co-Mixup, half mixed, edges"
 SPECTRAL = "Co-Mixup, half mixed, spectral residual"
 RANDOM = "Co-Mixup, half mixed, random (control)"
 FAST = EDGES  # the method of `CoMixup.fast`
-# A mixing method with the learning rate and the weight decay of TUNED, for each name the method.
-TUNED_MIXING = {f"{name}, tuned": name for name in (MIXUP, HALF_CUTMIX, PAPER, FAST)}
+# A mixing method with the rates of TUNED, which are the best without mixing, and the method itself.
+TUNED_MIXING = {f"{name}, tuned": name for name in (MIXUP, PAPER)}
 # In the order of runs and tables.
 METHOD_NAMES = (
     *(NONE, TUNED, STOPPED),
