@@ -6,6 +6,7 @@ Because the differences are small, times on the CPU are processor times, which e
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -48,8 +49,9 @@ def _rows_of(case: Case, accelerator: str) -> list[dict[str, Any]]:
     training, ways = case.training, _ways(case.partition_size)
     now = time.process_time if accelerator == "cpu" else wall_clock
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(training.rounds):
-        for name, make in ways.items():
+    for turn in range(training.rounds):
+        for name in rotated(list(ways), turn, training.rounds):
+            make = ways[name]
             callbacks: list[pl.Callback] = [] if make is None else [make()]
             seconds[name] += train(Lit(training.make_network()), callbacks, training, accelerator, now)
     found = {name: summary(values) for name, values in seconds.items()}
@@ -59,6 +61,12 @@ def _rows_of(case: Case, accelerator: str) -> list[dict[str, Any]]:
         | {"of plain": took.median / plain}
         for name, took in found.items()
     ]
+
+
+def rotated(names: Sequence[str], turn: int, turns: int) -> list[str]:
+    """Return names in the order of a turn, which starts elsewhere, so that a drift within turns favours none."""
+    start = turn * len(names) // turns
+    return [*names[start:], *names[:start]]
 
 
 def _ways(partition_size: int) -> dict[str, partial[CoMixup] | None]:
