@@ -19,7 +19,7 @@ from benchmarks.data import CLASSES, make_saliency
 from benchmarks.effects import describe, effect_rows, like_neighbours, mean_overlap
 from benchmarks.reference import Reference, load_reference
 from benchmarks.run import markdown, measures_of
-from benchmarks.saliencies import Case, cases, rotated, saliency_rows
+from benchmarks.saliencies import Case, cases, saliency_rows
 from benchmarks.solver import growth_rows, make_problems, solver_rows
 from benchmarks.step import Training, step_rows
 from benchmarks.step_module import Floor, Lit, make_resnet, make_resnet50
@@ -167,16 +167,9 @@ def test_each_saliency_takes_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Training("tiny", network, side=8, batch=4, precision="32-true", steps=3, rounds=2, warm_up=1)
     monkeypatch.setattr("benchmarks.saliencies.cases", lambda accelerator: [Case(tiny, 2)])
     rows = {row["way"]: row for row in saliency_rows()}
-    assert len(rows) == 8
-    assert rows["plain"]["of plain"] == 1
-    assert all(row["of plain"] > 1 for name, row in rows.items() if name != "plain")
+    assert len(rows) == 7
+    assert all(row["of plain"] > 1 and row["ms"] > 0 for row in rows.values())
     assert "half mixed, LowResolution(factor=4)" in rows
-
-
-def test_every_turn_has_all_ways_and_starts_elsewhere() -> None:
-    names = list("abcdefgh")
-    orders = ["".join(rotated(names, turn, 3)) for turn in range(3)]
-    assert orders == ["abcdefgh", "cdefghab", "fghabcde"]
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "gpu"])
