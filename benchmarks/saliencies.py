@@ -56,9 +56,9 @@ def _rows_of(case: Case, accelerator: str) -> list[dict[str, Any]]:
     ratios: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(training.rounds):
         for name, make in ways.items():
-            plain = turn([])
-            seconds[name].append(turn([make()]))
-            ratios[name].append(seconds[name][-1] / plain)
+            plain, mixed = turn([]), turn([make()])
+            seconds[name].append(mixed)
+            ratios[name].append(mixed / plain)
     return [_row(training.name, name, summary(seconds[name]), summary(ratios[name])) for name in ways]
 
 
